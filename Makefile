@@ -1,0 +1,76 @@
+# `make` alone lists what can be asked for.
+PYTHON ?= python3
+VENV ?= .venv
+N_PROCESSES ?= 2
+
+PY := $(VENV)/bin/python
+SPECS := pyproject.toml constraints.txt
+DEMO_EXTRAS := cpu
+DEV_EXTRAS := cpu,dev
+DOCS_EXTRAS := docs
+
+# Run a command and show its output only if it fails.
+quietly = (log=$$(mktemp); $(1) >"$$log" 2>&1; status=$$?; \
+	[ $$status = 0 ] || cat "$$log" >&2; rm -f "$$log"; exit $$status)
+install = $(call quietly,$(PY) -m pip install --disable-pip-version-check --no-input \
+	-c constraints.txt -e ".[$(1)]") && touch $@
+
+# A half-made target must not pass for a finished one.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions, and write one page about both
+	@$(VENV)/bin/zscape train mnist --latent-dim 10 --out runs/demo-10d --force
+	@$(VENV)/bin/zscape train mnist --latent-dim 2 --out runs/demo-2d --force
+	@$(VENV)/bin/zscape report runs/demo-10d runs/demo-2d -o runs/demo.html
+	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
+
+test: check ## Run the checks, then all tests
+	@$(PY) -m pytest -n $(N_PROCESSES)
+
+check: $(VENV)/.installed-dev ## Check style, types and the layers
+	@echo "Style"
+	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/ruff format --check --quiet || { echo "Not formatted; make format does it." >&2; exit 1; }
+	@echo "Types"
+	@$(call quietly,$(VENV)/bin/mypy)
+	@echo "Layers"
+	@$(call quietly,$(VENV)/bin/lint-imports --no-logo)
+
+format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
+	@$(VENV)/bin/ruff check --fix-only --quiet
+	@$(VENV)/bin/ruff format --quiet
+
+docs: $(VENV)/.installed-docs ## Build the documentation into site/
+	@$(call quietly,$(VENV)/bin/mkdocs build --strict --quiet)
+	@echo "Open this page in a browser: file://$(CURDIR)/site/index.html"
+
+bench: $(VENV)/.installed-demo ## Repeat the benchmarks
+	@$(PY) -m benchmarks.recipe
+
+clean: ## Remove caches and built files; environment and runs stay
+	@rm -rf site dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each of these stamps stands for an environment with what one kind of work needs.
+$(VENV)/.installed-demo: $(SPECS) | $(PY)
+	@echo "Installing zscape and TensorFlow into $(VENV) (about two minutes the first time)"
+	@$(call install,$(DEMO_EXTRAS))
+
+$(VENV)/.installed-dev: $(SPECS) | $(PY)
+	@echo "Installing zscape and what its tests need into $(VENV) (about three minutes the first time)"
+	@$(call install,$(DEV_EXTRAS))
+
+$(VENV)/.installed-docs: $(SPECS) | $(PY)
+	@echo "Installing what the documentation needs into $(VENV)"
+	@$(call install,$(DOCS_EXTRAS))
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "zscape needs \
+	Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Creating an environment in $(VENV)"
+	@$(call quietly,$(PYTHON) -m venv $(VENV)) || { rm -f $(PY); exit 1; }

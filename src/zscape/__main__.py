@@ -1,0 +1,5 @@
+"""`python -m zscape` is `zscape`."""
+
+from zscape.cli import main
+
+main()

@@ -1,0 +1,348 @@
+"""The command line: parse, call, print. Messages go to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zscape import __version__
+from zscape.cli.terminal import (
+    errors_as_lines,
+    load_frameworks,
+    print_evaluation,
+    print_json,
+    progress_console,
+    say,
+)
+from zscape.config import (
+    CodeActivation,
+    Downsampling,
+    NetworkConfig,
+    Optimizer,
+    Precision,
+    Preset,
+    Schedule,
+    TrainConfig,
+    Upsampling,
+)
+from zscape.errors import ConfigError, DataError, RunError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from zscape.runs import Run
+
+FIGURE_ENDINGS = (".png", ".pdf", ".svg")
+
+app = typer.Typer(
+    help="Train autoencoders, look at their latent space and walk through it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA", help="mnist, or a .npz, .npy, idx or idx.gz file.")
+]
+OptionalData = Annotated[
+    str | None,
+    typer.Argument(metavar="[DATA]", help="Other images; the run's own test split if left out."),
+]
+OutFile = Annotated[Path, typer.Option("-o", "--out", help="The file to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        print(f"zscape {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    data: DataArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.  [default: runs/DATA-PRESET-DIMd]")
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Network.")] = NetworkConfig.preset,
+    latent_dim: Annotated[int, typer.Option(help="Length of a code.")] = NetworkConfig.latent_dim,
+    downsampling: Annotated[
+        Downsampling, typer.Option(help="How the encoder halves an image.")
+    ] = NetworkConfig.downsampling,
+    upsampling: Annotated[
+        Upsampling, typer.Option(help="How the decoder doubles an image.")
+    ] = NetworkConfig.upsampling,
+    code_activation: Annotated[
+        CodeActivation, typer.Option(help="Activation of the code.")
+    ] = NetworkConfig.code_activation,
+    epochs: Annotated[int, typer.Option(help="Epochs at most.")] = TrainConfig.epochs,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = TrainConfig.batch_size,
+    optimizer: Annotated[Optimizer, typer.Option(help="Optimizer.")] = TrainConfig.optimizer,
+    learning_rate: Annotated[
+        float, typer.Option(help="Peak learning rate.")
+    ] = TrainConfig.learning_rate,
+    schedule: Annotated[
+        Schedule, typer.Option(help="Learning rate over the run.")
+    ] = TrainConfig.schedule,
+    patience: Annotated[
+        int, typer.Option(help="Stop after this many epochs without a better validation loss.")
+    ] = TrainConfig.patience,
+    seed: Annotated[int, typer.Option(help="Seed of weights, split and order.")] = TrainConfig.seed,
+    precision: Annotated[Precision, typer.Option(help="Arithmetic.")] = TrainConfig.precision,
+    limit: Annotated[
+        int | None, typer.Option(help="Use at most this many training and test images.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
+    ] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an autoencoder; leave a run folder with model, figures and report."""
+    load_frameworks()
+    from zscape.workflow.training import default_folder
+    from zscape.workflow.training import train as train_run
+
+    if resume and out is None:
+        raise ConfigError("--resume needs --out with the folder of the run to go on with.")
+    folder = out or default_folder(data, NetworkConfig(preset=preset, latent_dim=latent_dim))
+    try:
+        run = train_run(
+            data,
+            out=folder,
+            preset=preset,
+            latent_dim=latent_dim,
+            downsampling=downsampling,
+            upsampling=upsampling,
+            code_activation=code_activation,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            patience=patience,
+            seed=seed,
+            precision=precision,
+            limit=limit,
+            resume=resume,
+            force=force,
+            tensorboard=tensorboard,
+            console=progress_console(),
+        )
+    except KeyboardInterrupt:
+        say(f"interrupted; go on with: {_resume_command(sys.argv[1:], folder)}")
+        raise
+    if as_json:
+        print_json({"run": str(run.path), **run.metrics})
+    else:
+        print_evaluation(run.metrics)
+        print(f"report: {run.path / 'report.html'}")
+
+
+@app.command()
+def evaluate(run: RunArgument, data: OptionalData = None, as_json: AsJson = False) -> None:
+    """Measure a run beside PCA; without DATA, on its test split, with new figures and report."""
+    opened = _open(run)
+    from zscape.workflow.results import evaluate as evaluate_run
+    from zscape.workflow.results import refresh
+
+    evaluation = refresh(opened) if data is None else evaluate_run(opened, data)
+    (print_json if as_json else print_evaluation)(evaluation.to_dict())
+
+
+@app.command()
+def reconstruct(
+    run: RunArgument,
+    data: DataArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
+    n: Annotated[int | None, typer.Option("-n", help="Only the first N images.")] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
+    _check_out_folder(out, force=force)
+    opened = _open(run)
+    from zscape.workflow.files import write_reconstructions
+
+    written = write_reconstructions(opened, data, out, n=n)
+    if as_json:
+        print_json(written)
+    else:
+        print(f"{written['n_images']:,} reconstructions, MSE {written['mse']:.5f}: {out}")
+
+
+@app.command()
+def encode(
+    run: RunArgument, data: DataArgument, out: OutFile, force: Force = False, as_json: AsJson = False
+) -> None:
+    """Encode images to a .npz file with the arrays codes and, if there are any, labels."""
+    _check_out_file(out, (".npz",), force=force)
+    opened = _open(run)
+    from zscape.workflow.files import write_codes
+
+    _report_written(out, write_codes(opened, data, out), as_json=as_json)
+
+
+@app.command()
+def decode(
+    run: RunArgument,
+    codes: Annotated[Path, typer.Argument(help="A .npz file with an array codes (N, d).")],
+    out: OutFile,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decode codes to a .npz file with the array images (N, H, W, C), float32 in [0, 1]."""
+    _check_out_file(out, (".npz",), force=force)
+    opened = _open(run)
+    from zscape.workflow.files import write_decoded
+
+    _report_written(out, write_decoded(opened, codes, out), as_json=as_json)
+
+
+@app.command("map")
+def map_codes(
+    run: RunArgument,
+    out: OutFile,
+    data: OptionalData = None,
+    n: Annotated[int, typer.Option("-n", help="How many images.")] = 1000,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the codes of test images, coloured by label (.png, .pdf or .svg)."""
+    _check_out_file(out, FIGURE_ENDINGS, force=force)
+    opened = _open(run)
+    from zscape.workflow.pictures import latent_map
+
+    _save_figure(latent_map(opened, data, n=n), out, as_json=as_json)
+
+
+@app.command()
+def grid(
+    run: RunArgument,
+    out: OutFile,
+    low: Annotated[float, typer.Option(help="First value of both coordinates.")] = -5.0,
+    high: Annotated[float, typer.Option(help="Last value of both coordinates.")] = 5.0,
+    step: Annotated[float, typer.Option(help="Distance between neighbours.")] = 1.0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw decoded codes on a lattice (.png, .pdf or .svg); the run needs 2 latent variables."""
+    _check_out_file(out, FIGURE_ENDINGS, force=force)
+    opened = _open(run)
+    from zscape.workflow.pictures import grid as latent_grid
+
+    _save_figure(latent_grid(opened, low=low, high=high, step=step), out, as_json=as_json)
+
+
+@app.command()
+def info(run: RunArgument, as_json: AsJson = False) -> None:
+    """Say what a run is: data, settings, training and final figures."""
+    from zscape.runs import load_run
+
+    opened = load_run(run)
+    history = opened.history if (run / "history.csv").exists() else []
+    metrics = opened.metrics if (run / "metrics.json").exists() else None
+    if as_json:
+        print_json(
+            {"run": str(run), **opened.config.to_dict(), "history": history, "metrics": metrics}
+        )
+        return
+    for part, values in opened.config.to_dict().items():
+        print(part)
+        for name, value in values.items():
+            print(f"  {name:<16} {value}")
+    print("progress")
+    print(f"  {'finished epochs':<16} {len(history)} of {opened.config.training.epochs}")
+    if history:
+        best = min(history, key=lambda row: row["val_loss"])
+        print(f"  {'best epoch':<16} {int(best['epoch'])}, validation MSE {best['val_loss']:.5f}")
+    if metrics is not None:
+        print()
+        print_evaluation(metrics)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    out: OutFile,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one self-contained page (.html) about one or more runs."""
+    from zscape.runs import load_run
+    from zscape.workflow.page import write_report
+
+    _check_out_file(out, (".html", ".htm"), force=force)
+    opened = [load_run(run) for run in runs]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_report(opened, out)
+    _report_written(out, {"n_runs": len(opened)}, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; `zscape` and `python -m zscape` start here."""
+    with errors_as_lines():
+        app()
+
+
+def _open(path: Path) -> Run:
+    from zscape.runs import load_run
+
+    run = load_run(path)
+    load_frameworks()
+    return run
+
+
+def _check_out_file(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
+    """Refuse a file that cannot or must not be written, before any work is done."""
+    if path.suffix.lower() not in endings:
+        raise ConfigError(f"{path} does not end in {' or '.join(endings)}; name such a file.")
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; name a file.")
+    if path.exists() and not force:
+        raise RunError(f"{path} exists; name another file, or replace it with --force.")
+
+
+def _check_out_folder(path: Path, *, force: bool) -> None:
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file; name a folder.")
+    if path.exists() and any(path.iterdir()) and not force:
+        raise RunError(f"{path} is not empty; name another folder, or replace files with --force.")
+
+
+def _save_figure(figure: Figure, out: Path, *, as_json: bool) -> None:
+    from zscape.files import write_atomically
+    from zscape.viz.style import save_figure
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, lambda temporary: save_figure(figure, temporary))
+    _report_written(out, {}, as_json=as_json)
+
+
+def _report_written(out: Path, facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": str(out), **facts})
+    else:
+        counts = ", ".join(f"{value:,} {name.removeprefix('n_')}" for name, value in facts.items())
+        print(f"{counts}: {out}" if counts else f"{out}")
+
+
+def _resume_command(arguments: list[str], folder: Path) -> str:
+    words = [word for word in arguments if word not in ("--force", "--resume")]
+    if not any(word == "--out" or word.startswith("--out=") for word in words):
+        words += ["--out", str(folder)]
+    return shlex.join(["zscape", *words, "--resume"])

@@ -1,0 +1,129 @@
+"""Settings as frozen dataclasses: checked when made, plain JSON in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args, get_type_hints
+
+from zscape.errors import ConfigError
+
+Preset = Literal["classic"]
+Downsampling = Literal["stride", "maxpool"]
+Upsampling = Literal["nearest", "bilinear", "transposed"]
+CodeActivation = Literal["linear", "relu"]
+Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+Schedule = Literal["cosine", "constant"]
+Precision = Literal["float32", "mixed_bfloat16"]
+BottleneckName = Literal["plain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Config:
+    """JSON in and out, and the check that every choice is one of those offered."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            choices = get_args(hint)
+            value = getattr(self, name)
+            if choices and isinstance(choices[0], str) and value not in choices:
+                raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(choices)}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a dictionary that `json.dumps` takes."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild the settings that `to_dict` gave.
+
+        Raises:
+            ConfigError: a name is unknown, or a value outside its range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown setting {unknown[0]!r}; expected {', '.join(sorted(known))}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(_Config):
+    """The shape of the encoder and of the decoder that mirrors it.
+
+    Attributes:
+        preset: `classic`, the convolutional network of the well-known tutorial.
+        latent_dim: length of a code, 1 or more.
+        downsampling: how the encoder halves the image: strided convolution or max pooling.
+        upsampling: how the decoder doubles it: nearest or bilinear interpolation before
+            a convolution, or a transposed convolution.
+        code_activation: `linear`, or `relu` for codes that cannot be negative.
+    """
+
+    preset: Preset = "classic"
+    latent_dim: int = 10
+    downsampling: Downsampling = "stride"
+    upsampling: Upsampling = "nearest"
+    code_activation: CodeActivation = "linear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_count("latent_dim", self.latent_dim, low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BottleneckConfig(_Config):
+    """The part between encoder and decoder that shapes the code in training."""
+
+    name: BottleneckName = "plain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Config):
+    """How a model is trained.
+
+    Attributes:
+        epochs: passes over the training images at most.
+        batch_size: images per optimizer step.
+        optimizer: a Keras optimizer by its lower-case name.
+        learning_rate: the peak learning rate.
+        schedule: `cosine` warms up over the first steps and decays to 1 % of the peak at the
+            last epoch; `constant` keeps the peak throughout.
+        patience: epochs without a better validation loss after which training stops.
+        seed: seeds the weights, the split and the order of the images.
+        precision: `float32`, or `mixed_bfloat16` (arithmetic in bfloat16, weights in float32).
+        limit: at most this many images of the training split, and of the test split.
+    """
+
+    epochs: int = 10
+    batch_size: int = 64
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 3e-3
+    schedule: Schedule = "cosine"
+    patience: int = 10
+    seed: int = 0
+    precision: Precision = "float32"
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_count("epochs", self.epochs, low=1)
+        _check_count("batch_size", self.batch_size, low=1)
+        _check_count("patience", self.patience, low=1)
+        _check_count("seed", self.seed, low=0, high=2**32 - 1)
+        if self.limit is not None:
+            _check_count("limit", self.limit, low=1)
+        rate = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate):
+            raise ConfigError(f"learning_rate is {rate!r}; expected a positive number.")
+        if rate <= 0:
+            raise ConfigError(f"learning_rate is {rate!r}; expected a positive number.")
+
+
+def _check_count(name: str, value: object, *, low: int, high: int | None = None) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
+        bounds = f"{low} or more" if high is None else f"from {low} to {high}"
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, {bounds}.")

@@ -1,0 +1,1 @@
+"""Images: embedded sets, the user's files, and batches of them."""

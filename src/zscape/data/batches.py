@@ -1,0 +1,62 @@
+"""Batches of images for Keras: seeded, and the same again after a resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from zscape.data.datasets import as_float
+
+
+class ReconstructionBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Pairs (images, images) in batches: an autoencoder's input is its own target.
+
+    Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
+
+    Args:
+        images: (N, H, W, C), any type that `as_float` takes.
+        batch_size: images per batch; the last batch of an epoch may be smaller.
+        shuffle_seed: when given, epoch e shows the images in the order of
+            `numpy.random.default_rng([shuffle_seed, e]).permutation(N)`, whatever came before.
+            None keeps the order of `images`.
+        first_epoch: the number of the first epoch that will be asked for.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        *,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self._images = images
+        self._batch_size = batch_size
+        self._shuffle_seed = shuffle_seed
+        self._epoch = first_epoch
+        self._order = self._epoch_order()
+
+    def _epoch_order(self) -> np.ndarray:
+        n = len(self._images)
+        if self._shuffle_seed is None:
+            return np.arange(n)
+        return np.random.default_rng([self._shuffle_seed, self._epoch]).permutation(n)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in one epoch."""
+        return -(-len(self._images) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index` of this epoch, twice: as input and as target."""
+        start = index * self._batch_size
+        batch = as_float(self._images[self._order[start : start + self._batch_size]])
+        return batch, batch
+
+    def on_epoch_end(self) -> Any:
+        """Draw the order of the next epoch; Keras calls this."""
+        self._epoch += 1
+        self._order = self._epoch_order()

@@ -1,0 +1,276 @@
+"""Images as arrays: named sets, the user's files, and the split into train and test."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from zscape.data.files import ACCEPTED, read_arrays
+from zscape.errors import DataError
+
+NAMES = ("mnist",)
+N_VALIDATION = 5000
+MIN_IMAGES = 20
+MAX_FILE_TEST = 10_000
+
+Split = Literal["train", "test", "all"]
+
+_CHUNK_VALUES = 2**24
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images as they are stored, with their labels if there are any.
+
+    Attributes:
+        images: (N, H, W, C): uint8, uint16, bool, or floats in [0, 1].
+        labels: whole numbers (N,), or None.
+        source: a name, a path, or `array`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    def take(self, indices: np.ndarray | slice) -> Images:
+        """Return the images at `indices`, in that order."""
+        labels = None if self.labels is None else self.labels[indices]
+        return Images(self.images[indices], labels, self.source)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images split for training.
+
+    Attributes:
+        name: what to give `load_dataset` for the same images: a name, an absolute path, or
+            `array`.
+        train: what the network sees.
+        validation: held out of train; early stopping and checkpoints look at it.
+        test: looked at once, for the final figures.
+        fingerprint: SHA-256 of all images used, with their shape and type.
+    """
+
+    name: str
+    train: Images
+    validation: Images
+    test: Images
+    fingerprint: str
+
+
+def as_float(images: np.ndarray) -> np.ndarray:
+    """Return images of any accepted type as float32 in [0, 1], of the same shape.
+
+    Unsigned integers are divided by the largest value of their type.
+    """
+    if images.dtype == np.float32:
+        return np.asarray(images)
+    if images.dtype.kind == "u":
+        return np.divide(images, np.float32(np.iinfo(images.dtype).max), dtype=np.float32)
+    return images.astype(np.float32)
+
+
+def load_images(
+    source: str | Path | np.ndarray | Images, split: Split = "test"
+) -> Images:
+    """Load images to look at: a split of a named set, or every image of a file.
+
+    Args:
+        source: `mnist`, the path of a `.npz`, `.npy`, idx or idx.gz file, or an array
+            (N, H, W) or (N, H, W, C).
+        split: which part of a named set; files and arrays are taken whole.
+
+    Raises:
+        DataError: the source is unknown, cannot be read, or does not hold images.
+    """
+    if isinstance(source, Images):
+        return source
+    if isinstance(source, np.ndarray):
+        return _checked(source, None, "array")
+    if str(source) in NAMES:
+        return _load_mnist(split)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        raise DataError(f"{source} is a folder; expected {ACCEPTED}.")
+    if not path.exists() and path.suffix == "":
+        close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
+        raise DataError(
+            f"{source} is neither a file nor a known data set ({', '.join(NAMES)}); {hint}"
+        )
+    return _checked(*read_arrays(path), str(path.absolute()))
+
+
+def load_dataset(
+    source: str | Path | np.ndarray | Images, *, seed: int, limit: int | None = None
+) -> Dataset:
+    """Load images and split them for training.
+
+    A named set keeps its own test split. Of a file or an array, a tenth (at most 10,000) is
+    held out as the test split. Of what remains, a tenth (at most 5,000) is for validation. Both
+    draws come from `seed`.
+
+    Args:
+        source: as for `load_images`.
+        seed: seeds the split.
+        limit: use at most the first `limit` images of train and validation together, and at
+            most as many of the test split.
+
+    Raises:
+        DataError: as for `load_images`, or there are too few images.
+    """
+    if isinstance(source, str | Path) and str(source) in NAMES:
+        rest, test = _load_mnist("train"), _load_mnist("test")
+    else:
+        images = load_images(source)
+        _check_enough(len(images), images.source)
+        order = np.random.default_rng([seed, 1]).permutation(len(images))
+        n_test = min(MAX_FILE_TEST, max(1, len(images) // 10))
+        # In file order, so that nothing but the choice itself is random.
+        test = images.take(np.sort(order[:n_test]))
+        rest = images.take(np.sort(order[n_test:]))
+    if limit is not None:
+        rest, test = rest.take(slice(limit)), test.take(slice(limit))
+        _check_enough(len(rest), f"a limit of {limit}")
+    order = np.random.default_rng(seed).permutation(len(rest))
+    n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
+    return Dataset(
+        name=rest.source,
+        train=rest.take(np.sort(order[n_validation:])),
+        validation=rest.take(np.sort(order[:n_validation])),
+        test=test,
+        fingerprint=_fingerprint(rest.images, test.images),
+    )
+
+
+def _load_mnist(split: Split) -> Images:
+    """Load the embedded MNIST; `MNIST.md` beside it has its licence and citation."""
+    parts = ("train", "test") if split == "all" else (split,)
+    resource = files("zscape.data") / "mnist.npz"
+    with as_file(resource) as path, np.load(path, allow_pickle=False) as stored:
+        images = np.concatenate([stored[f"{part}_images"] for part in parts])
+        labels = np.concatenate([stored[f"{part}_labels"] for part in parts])
+    return Images(images[..., np.newaxis], labels, "mnist")
+
+
+def _check_enough(n_images: int, what: str) -> None:
+    if n_images < MIN_IMAGES:
+        raise DataError(
+            f"{what} gives {n_images} image{'s' if n_images != 1 else ''}; training needs at "
+            f"least {MIN_IMAGES}: some to learn from, some to validate and to test on."
+        )
+
+
+def _checked(images: np.ndarray, labels: np.ndarray | None, source: str) -> Images:
+    """Check arrays as the user gave them; return them as (N, H, W, C) with whole labels."""
+    images = _with_channels(np.asanyarray(images), source)
+    images = _with_known_type(images, source)
+    if labels is not None:
+        labels = _checked_labels(np.asarray(labels), len(images), source)
+    return Images(images, labels, source)
+
+
+def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
+    expected = "expected images (N, H, W) or (N, H, W, C)"
+    shape = images.shape
+    if images.ndim == 3 and shape[-1] in (1, 3, 4):
+        raise DataError(
+            f"{source} has shape {shape}, which looks like one image (H, W, C); {expected}: "
+            "add a first axis."
+        )
+    if images.ndim == 2:
+        raise DataError(
+            f"{source} has shape {shape}: one image, or flattened ones; {expected}: "
+            "reshape the array."
+        )
+    if images.ndim not in (3, 4):
+        raise DataError(f"{source} has shape {shape}; {expected}.")
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.size == 0:
+        raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
+    return images
+
+
+def _with_known_type(images: np.ndarray, source: str) -> np.ndarray:
+    kind, size = images.dtype.kind, images.dtype.itemsize
+    if kind == "b" or (kind == "u" and size <= 2):
+        return images
+    if kind in "iu":
+        low, high = int(images.min()), int(images.max())
+        if low < 0 or high > 255:
+            raise DataError(
+                f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or "
+                "unsigned 16-bit): scale them, or give floats in [0, 1]."
+            )
+        return images.astype(np.uint8)
+    if kind != "f":
+        raise DataError(
+            f"{source} has values of type {images.dtype}; expected uint8, uint16, bool, or "
+            "floats in [0, 1]."
+        )
+    _check_range(images, source)
+    return images if images.dtype == np.float32 else images.astype(np.float32)
+
+
+def _check_range(images: np.ndarray, source: str) -> None:
+    step = max(1, _CHUNK_VALUES // max(1, images[0].size))
+    low, high, n_bad = np.inf, -np.inf, 0
+    for start in range(0, len(images), step):
+        part = images[start : start + step]
+        finite = np.isfinite(part)
+        if not finite.all():
+            n_bad += int(part.size - finite.sum())
+            continue
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    if n_bad:
+        raise DataError(
+            f"{source} has {n_bad:,} values that are NaN or infinite; replace them first."
+        )
+    if low < 0 or high > 1:
+        hint = " divide by 255, or" if low >= 0 and high <= 255 else ""
+        raise DataError(
+            f"{source} has values from {low:g} to {high:g}; expected floats in [0, 1]:{hint} "
+            "rescale them."
+        )
+
+
+def _checked_labels(labels: np.ndarray, n_images: int, source: str) -> np.ndarray:
+    if labels.shape != (n_images,):
+        raise DataError(
+            f"{source} has labels of shape {labels.shape} for {n_images} images; expected "
+            f"({n_images},): one label for each image."
+        )
+    whole = labels.dtype.kind in "iub" or (
+        labels.dtype.kind == "f" and bool(np.isfinite(labels).all() and (labels % 1 == 0).all())
+    )
+    if not whole:
+        raise DataError(
+            f"{source} has labels of type {labels.dtype} that are not whole numbers; number "
+            "the classes 0, 1, 2, ..."
+        )
+    return labels.astype(np.int64)
+
+
+def _fingerprint(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        for part in np.array_split(array, max(1, array.nbytes // 2**24)):
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

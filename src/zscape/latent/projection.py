@@ -1,0 +1,240 @@
+"""Principal components: the linear baseline for images, and codes seen in two dimensions."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.errors import ConfigError, DataError
+from zscape.latent.paths import finite_codes
+
+# Above this many values an image's covariance matrix takes too long to decompose exactly.
+_MAX_EXACT_FEATURES = 4096
+_CHUNK = 1024
+
+
+class PcaBaseline:
+    """The best linear autoencoder: principal component analysis of the pixels.
+
+    No linear encoder and decoder with a code of this length has a lower mean squared error on
+    the images it was fitted to (Baldi and Hornik, "Neural networks and principal component
+    analysis", Neural Networks 2, 1989). A network that does not beat it has learned nothing
+    that is worth its price.
+
+    Reconstructions are not clipped to [0, 1]: the figures are those of plain PCA, as published.
+
+    Args:
+        n_components: the length of a code, 1 or more. Fewer are used when there are fewer images
+            or fewer values in an image.
+        seed: seeds the randomised solver that large images need; exact results do not depend
+            on it.
+
+    Attributes:
+        n_components_: the components really used.
+        mean_: the mean image, flat, shape (H*W*C,).
+        components_: orthonormal rows, shape (n_components_, H*W*C).
+        image_shape_: (H, W, C).
+    """
+
+    def __init__(self, n_components: int, *, seed: int = 0) -> None:
+        """Store the settings; `fit` does the work."""
+        self.n_components = n_components
+        self.seed = seed
+
+    def fit(self, images: NDArray[Any]) -> Self:
+        """Find the principal components of training images.
+
+        Args:
+            images: shape (N, H, W, C), any dtype that `zscape.data.datasets.as_float` takes.
+
+        Raises:
+            ConfigError: `n_components` is below 1.
+            DataError: there is no image, or the array is not (N, H, W, C).
+        """
+        from sklearn.decomposition import PCA
+
+        from zscape.data.datasets import as_float
+
+        if self.n_components < 1:
+            raise ConfigError(f"n_components is {self.n_components}; expected 1 or more.")
+        images = np.asarray(images)
+        if images.ndim != 4 or images.size == 0:
+            raise DataError(
+                f"images have shape {images.shape}; expected (N, H, W, C) with at least one image."
+            )
+        flat = as_float(images).reshape(len(images), -1)  # (N, H*W*C)
+        mean = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+        # Centred here, in a copy: the exact solver would otherwise subtract two large float32
+        # matrices, and the caller's images must stay as they are.
+        centred = flat - mean
+        n_images, n_features = centred.shape
+        pca = PCA(
+            n_components=min(self.n_components, n_images, n_features),
+            svd_solver=_solver(n_images, n_features),
+            copy=False,
+            random_state=self.seed,
+        )
+        # Equal images have no variance, and scikit-learn divides by it for a share not used here.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pca.fit(centred)
+        self.mean_: NDArray[np.float32] = mean
+        self.components_: NDArray[np.float32] = np.asarray(pca.components_, dtype=np.float32)
+        self.n_components_ = len(self.components_)
+        self.image_shape_: tuple[int, int, int] = images.shape[1:]
+        return self
+
+    def encode(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype.
+
+        Raises:
+            DataError: the images have another shape than those of `fit`.
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+        """
+        from zscape.data.datasets import as_float
+
+        self._check_fitted()
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1:] != self.image_shape_:
+            raise DataError(
+                f"images have shape {images.shape}; expected (N, H, W, C) with "
+                f"(H, W, C) = {self.image_shape_}, the shape that PCA was fitted to."
+            )
+        codes = np.empty((len(images), self.n_components_), np.float32)
+        for start in range(0, len(images), _CHUNK):
+            batch = as_float(images[start : start + _CHUNK])
+            flat = batch.reshape(len(batch), -1)  # (n, H*W*C)
+            codes[start : start + _CHUNK] = (flat - self.mean_) @ self.components_.T
+        return codes
+
+    def decode(self, codes: NDArray[Any]) -> NDArray[np.float32]:
+        """Return images, float32 (N, H, W, C), not clipped to [0, 1].
+
+        Raises:
+            DataError: the codes are not (N, n_components_).
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+        """
+        self._check_fitted()
+        codes = np.asarray(codes, dtype=np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.n_components_:
+            raise DataError(
+                f"codes have shape {codes.shape}; expected (N, {self.n_components_}), "
+                "as encode gives them."
+            )
+        flat: NDArray[np.float32] = codes @ self.components_ + self.mean_  # (N, H*W*C)
+        return flat.reshape(len(codes), *self.image_shape_)
+
+    def reconstruct(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1].
+
+        Raises:
+            DataError: the images have another shape than those of `fit`.
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+        """
+        return self.decode(self.encode(images))
+
+    def save(self, path: Path) -> None:
+        """Save the fitted values to a `.npz` file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._check_fitted()
+        np.savez(path, mean=self.mean_, components=self.components_, shape=self.image_shape_)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load what `save` wrote.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                baseline = cls(len(stored["components"]))
+                baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
+                height, width, channels = (int(size) for size in stored["shape"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} is damaged: {error}; delete it to have it made again.") from error
+        baseline.n_components_ = len(baseline.components_)
+        baseline.image_shape_ = height, width, channels
+        return baseline
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "components_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("this PcaBaseline is not fitted yet; call fit(images) first.")
+
+
+def _solver(n_images: int, n_features: int) -> Literal["full", "covariance_eigh", "randomized"]:
+    """Return scikit-learn's solver: exact and quick where that is possible."""
+    if n_images == 1:
+        return "full"  # a single image has no covariance to decompose
+    return "covariance_eigh" if n_features <= _MAX_EXACT_FEATURES else "randomized"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Codes in the plane.
+
+    Attributes:
+        points: shape (N, 2), in the units of the codes.
+        explained: the share of the variance along each axis, each in [0, 1]; None when codes of
+            one or two dimensions are shown as they are.
+        axis_names: what to write at the two axes.
+    """
+
+    points: NDArray[np.float64]
+    explained: tuple[float, float] | None
+    axis_names: tuple[str, str]
+
+
+def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) -> Projection:
+    """Show codes of any length in two dimensions.
+
+    Codes of two dimensions stay as they are, and codes of one dimension get zeros as the second
+    coordinate. Longer codes are projected on the first two principal components. The sign of a
+    component is arbitrary, so the entry of largest size is made positive: the same codes always
+    give the same picture.
+
+    Args:
+        codes: shape (N, d), finite.
+        reference: codes (M, d) that define the components, for pictures that share their axes;
+            `codes` themselves when None.
+
+    Raises:
+        DataError: there are no codes, some are not finite, or the lengths differ.
+    """
+    codes = finite_codes(codes)
+    basis = codes if reference is None else finite_codes(reference)
+    n_codes, latent_dim = codes.shape
+    if basis.shape[1] != latent_dim:
+        raise DataError(
+            f"reference codes have {basis.shape[1]} dimensions and codes have {latent_dim}; "
+            "expected codes of the same model."
+        )
+    if latent_dim <= 2:
+        points = np.zeros((n_codes, 2))
+        points[:, :latent_dim] = codes
+        return Projection(points, None, ("z1", "z2"))
+
+    mean = basis.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(basis - mean, full_matrices=False)  # (k,), (k, d)
+    axes = axes[:2]
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    points = np.zeros((n_codes, 2))  # a single reference code has one axis only
+    points[:, : len(axes)] = (codes - mean) @ axes.T
+
+    variances = np.zeros(2)
+    variances[: len(axes)] = sizes[:2] ** 2
+    total = float(np.sum(sizes**2))
+    shares = variances / total if total > 0 else variances
+    explained = (float(shares[0]), float(shares[1]))
+    names = [f"PC {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(explained, 1)]
+    return Projection(points, explained, (names[0], names[1]))

@@ -1,0 +1,1 @@
+"""Layers, encoder, bottleneck and decoder: the parts an autoencoder is made of."""

@@ -1,0 +1,287 @@
+"""A run: everything about one training, in a folder a person can read and copy."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
+from zscape.errors import ConfigError, RunError
+from zscape.files import remove_leftovers, write_json
+
+if TYPE_CHECKING:
+    from zscape.data.datasets import Dataset
+    from zscape.model import Autoencoder
+
+SCHEMA_VERSION = 1
+_PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
+_OWN_FILES = (
+    "config.json",
+    "model.keras",
+    "checkpoint/state.npz",
+    "history.csv",
+    "baseline.npz",
+    "metrics.json",
+    "figures/loss.png",
+    "figures/reconstructions.png",
+    "figures/latent.png",
+    "figures/grid.png",
+    "report.html",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything needed to repeat a run; `config.json` holds it.
+
+    Attributes:
+        source: the data as they were named: a known name, or an absolute path.
+        fingerprint: hash of the images, so that a changed file is noticed.
+        image_shape: (H, W, C) of one image.
+        network: encoder and decoder.
+        bottleneck: the part between them.
+        training: how it is trained.
+    """
+
+    source: str
+    fingerprint: str
+    image_shape: tuple[int, int, int]
+    network: NetworkConfig
+    bottleneck: BottleneckConfig
+    training: TrainConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, without what describes the machine."""
+        return {
+            "data": {
+                "source": self.source,
+                "fingerprint": self.fingerprint,
+                "image_shape": list(self.image_shape),
+            },
+            "network": self.network.to_dict(),
+            "bottleneck": self.bottleneck.to_dict(),
+            "training": self.training.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Rebuild what `to_dict` gave.
+
+        Raises:
+            ConfigError: a setting is unknown or outside its range.
+            KeyError, TypeError, ValueError: a part is missing or of another type.
+        """
+        data = values["data"]
+        height, width, channels = (int(size) for size in data["image_shape"])
+        return cls(
+            source=str(data["source"]),
+            fingerprint=str(data["fingerprint"]),
+            image_shape=(height, width, channels),
+            network=NetworkConfig.from_dict(values["network"]),
+            bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
+            training=TrainConfig.from_dict(values["training"]),
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and its settings. Model and images are loaded when first asked for.
+
+    Example:
+        >>> run = load_run("runs/mnist-classic-10d")
+        >>> codes = run.model.encode(run.dataset.test.images)
+    """
+
+    path: Path
+    config: RunConfig
+    known_dataset: Dataset | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def model(self) -> Autoencoder:
+        """The best model by validation loss.
+
+        Raises:
+            ModelError: there is no model yet, or its file is damaged or refused.
+        """
+        from zscape.model_file import load_model
+
+        return load_model(self.path / "model.keras")
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The images of the run, split as they were in training.
+
+        Raises:
+            DataError: they cannot be read any more.
+            RunError: they are not the images the run was trained on.
+        """
+        from zscape.data.datasets import load_dataset
+
+        if self.known_dataset is not None:
+            return self.known_dataset
+        training = self.config.training
+        dataset = load_dataset(self.config.source, seed=training.seed, limit=training.limit)
+        if dataset.fingerprint != self.config.fingerprint:
+            raise RunError(
+                f"{self.config.source} has changed since {self.path} was trained on it; "
+                "give the images of then, or train a new run."
+            )
+        return dataset
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One row an epoch: epoch, loss, val_loss, learning_rate, seconds, images_per_second.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        path = self.path / "history.csv"
+        try:
+            with path.open(newline="") as file:
+                return [
+                    {name: float(value) for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from error
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The final figures, as `metrics.json` holds them.
+
+        Raises:
+            RunError: the file is missing or damaged; `zscape evaluate` writes it.
+        """
+        path = self.path / "metrics.json"
+        return _read_json(path, remedy=f"Write it with: zscape evaluate {self.path}")
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        RunError: the folder is missing, is not a run, or its settings are damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise RunError(f"run folder {path} {what}; expected a folder that zscape train made.")
+    if not (path / "config.json").is_file():
+        raise RunError(
+            f"{path} is not a run: it has no config.json; expected a folder that zscape train made."
+        )
+    values = _read_json(path / "config.json", remedy="Copy the run again or train a new one.")
+    try:
+        if values["schema"] != SCHEMA_VERSION:
+            raise RunError(
+                f"{path} was written in format {values['schema']}, and this zscape reads format "
+                f"{SCHEMA_VERSION}; use the version of zscape that wrote it."
+            )
+        return Run(path, RunConfig.from_dict(values))
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path / 'config.json'} is damaged or changed: {error!r}.") from error
+
+
+@contextmanager
+def open_for_training(
+    path: Path, config: RunConfig, dataset: Dataset, *, force: bool, resume: bool
+) -> Iterator[Run]:
+    """Make the folder of a new run, or open the run to resume, and hold its lock.
+
+    Args:
+        path: the run folder.
+        config: the settings asked for.
+        dataset: the images, already loaded.
+        force: replace a run that is there already. Other folders are never replaced.
+        resume: take up a run that is there already; it must have the same settings.
+
+    Raises:
+        RunError: the folder is in the way or in use, or holds a run with other settings.
+        OSError: it cannot be written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file; choose a folder with --out.")
+    present = {entry.name for entry in path.iterdir()} - {".lock"} if path.exists() else set()
+    is_run = "config.json" in present
+    if present and not is_run:
+        raise RunError(f"{path} exists and is not a run; choose another folder with --out.")
+    if is_run and not resume and not force:
+        raise RunError(
+            f"{path} holds a run already; choose another --out, go on with --resume, "
+            "or replace it with --force."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    with locked(path):
+        for folder in (path, path / "checkpoint", path / "figures"):
+            remove_leftovers(folder)
+        if is_run and resume:
+            _check_same(load_run(path).config, config)
+        else:
+            for name in _OWN_FILES:
+                (path / name).unlink(missing_ok=True)
+            _write_config(path, config)
+        yield Run(path, config, dataset)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run folder; the system frees it when the process ends in any way.
+
+    Raises:
+        RunError: another process holds it.
+        OSError: the folder cannot be written to.
+    """
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{path} is in use by another zscape process; wait for it or choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_config(path: Path, config: RunConfig) -> None:
+    made = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in _PACKAGES},
+    }
+    values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": made}
+    write_json(path / "config.json", values)
+
+
+def _check_same(stored: RunConfig, asked: RunConfig) -> None:
+    """Refuse to resume with settings that differ from those the run was started with."""
+    before, now = stored.to_dict(), asked.to_dict()
+    for part in before:
+        for name, value in before[part].items():
+            if now[part][name] != value:
+                raise RunError(
+                    f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
+                    "now; resume with the settings of then, or start a new run with another --out."
+                )
+
+
+def _read_json(path: Path, *, remedy: str) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing. {remedy}") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. {remedy}") from error

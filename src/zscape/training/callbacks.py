@@ -1,0 +1,151 @@
+"""What watches a training: keeping the best model, stopping, resuming, and saying so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zscape.errors import TrainingError
+from zscape.files import write_text
+from zscape.model_file import save_model
+from zscape.training.state import TrainingState, save_checkpoint
+
+NAN_CHECK_STEPS = 20
+
+
+class RunKeeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the best model and the last state on disk, and stops when nothing improves.
+
+    Keras' own ModelCheckpoint, EarlyStopping and BackupAndRestore neither write atomically nor
+    take their counts up again after a resume, so one callback does the three together.
+
+    Args:
+        folder: the run folder: `model.keras`, `history.csv` and `checkpoint/state.npz` go there.
+        state: where the training stands; this callback moves it on.
+        patience: epochs without a better validation loss after which training stops.
+        n_images: training images in an epoch, for the images per second in the history.
+    """
+
+    def __init__(self, folder: Path, state: TrainingState, *, patience: int, n_images: int) -> None:
+        super().__init__()
+        self.state = state
+        self._folder = folder
+        self._patience = patience
+        self._n_images = n_images
+        self._started = 0.0
+        self._trained = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stop at once when the loss is no longer a number."""
+        self._trained = time.perf_counter()
+        if batch % NAN_CHECK_STEPS == 0:  # reading the loss waits for the device
+            self._check_finite(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the history, the model when it is the best so far, and the checkpoint."""
+        self._check_finite(logs)
+        logs = logs or {}
+        state = self.state
+        state.epoch = epoch + 1
+        row = {"epoch": float(state.epoch)}
+        row |= {name: float(value) for name, value in logs.items()}
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row["seconds"] = round(time.perf_counter() - self._started, 3)
+        row["images_per_second"] = round(self._n_images / (self._trained - self._started), 1)
+        state.history.append(row)
+        if row["val_loss"] < state.best_val_loss:
+            state.best_val_loss, state.best_epoch, state.wait = row["val_loss"], state.epoch, 0
+            # The model goes first: a kill between the two writes repeats this epoch on resume,
+            # which finds the same loss and writes the same model again.
+            save_model(self.model, self._folder / "model.keras")
+        else:
+            state.wait += 1
+        save_checkpoint(self._folder / "checkpoint" / "state.npz", self.model, state)
+        write_history(self._folder / "history.csv", state.history)
+        if state.wait >= self._patience:
+            self.model.stop_training = True
+
+    def _check_finite(self, logs: dict[str, Any] | None) -> None:
+        for name, value in (logs or {}).items():
+            if not math.isfinite(float(value)):
+                raise TrainingError(
+                    f"the {name} became {float(value)} in epoch {self.state.epoch + 1}: try a "
+                    "lower --learning-rate or --precision float32; the best model so far is kept."
+                )
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write one row an epoch as CSV, atomically; epochs count from 1.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(history[0]))
+    writer.writeheader()
+    writer.writerows({**row, "epoch": int(row["epoch"])} for row in history)
+    write_text(path, text.getvalue())
+
+
+class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
+    """Says one plain line an epoch.
+
+    Args:
+        keeper: the callback that knows the state; it must come before this one.
+        epochs: epochs at most.
+        say: takes each line.
+    """
+
+    def __init__(self, keeper: RunKeeper, epochs: int, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self._epochs = epochs
+        self._say = say
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say how the epoch went."""
+        state = self._keeper.state
+        row = state.history[-1]
+        best = "  best so far" if state.best_epoch == state.epoch else ""
+        self._say(
+            f"epoch {state.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
+            f"loss {row['loss']:.5f}  validation {row['val_loss']:.5f}  "
+            f"{row['images_per_second']:,.0f} images/s  {row['seconds']:.0f} s{best}"
+        )
+
+
+class StuckWatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Says so, once, when training gets no further than the mean image.
+
+    Args:
+        threshold: validation MSE of answering every image with the mean training image.
+        say: takes the warning.
+    """
+
+    def __init__(self, threshold: float, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._threshold = threshold
+        self._say = say
+        self._n_bad = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compare the validation loss with the mean image's."""
+        loss = float((logs or {})["val_loss"])
+        self._n_bad = self._n_bad + 1 if loss >= 0.99 * self._threshold else 0
+        if self._n_bad == 2:  # after a single epoch a small data set may just need more
+            self._say(
+                f"warning: the loss is stuck: validation {loss:.5f} is no better than answering "
+                f"every image with the mean one ({self._threshold:.5f}); try a lower "
+                "--learning-rate, --optimizer adam or another --seed."
+            )

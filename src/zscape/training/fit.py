@@ -1,0 +1,130 @@
+"""Fitting an autoencoder: safe start, best model kept, resumable to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from zscape.config import TrainConfig
+from zscape.data.batches import ReconstructionBatches
+from zscape.data.datasets import Dataset, as_float
+from zscape.model import Autoencoder
+from zscape.nn.decoder import start_at_mean
+from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch
+from zscape.training.progress import ProgressBars
+from zscape.training.schedule import build_optimizer
+from zscape.training.state import TrainingState, load_checkpoint
+
+VALIDATION_BATCH_SIZE = 500
+_CHUNK = 1024
+
+
+def fit_autoencoder(
+    model: Autoencoder,
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+) -> TrainingState:
+    """Train `model` on the training split, choosing the best epoch on the validation split.
+
+    The loss is the mean squared error over pixels and channels of images in [0, 1]. The best
+    model, the history and the last state are written to `folder` after each epoch.
+
+    Args:
+        model: an autoencoder for the shape of the images; its weights are changed.
+        dataset: the images; the test split is not looked at.
+        config: epochs, batch size, optimizer, patience and seed.
+        folder: the run folder, which exists.
+        resume: go on from `checkpoint/state.npz` when it is there.
+        callbacks: more Keras callbacks.
+        console: where progress is shown; nowhere when None.
+
+    Returns:
+        The state after the last epoch. The weights of `model` are those of the last epoch; the
+        best ones are in `model.keras`.
+
+    Raises:
+        TrainingError: the loss became NaN or infinite.
+        RunError: the checkpoint is damaged.
+        OSError: a file cannot be written.
+    """
+    train, n_images = dataset.train.images, len(dataset.train)
+    steps = -(-n_images // config.batch_size)
+    start_at_mean(model.decoder, _mean_pixel(train))
+    model.compile(
+        optimizer=build_optimizer(config, steps),
+        loss="mean_squared_error",
+        jit_compile=model.jit_compile,
+    )
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    checkpoint = folder / "checkpoint" / "state.npz"
+    state = TrainingState()
+    if resume and checkpoint.exists():
+        state = load_checkpoint(checkpoint, model)
+    if state.epoch >= config.epochs or state.wait >= config.patience:
+        return state  # it had come to its end
+
+    keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
+    watchers: list[keras.callbacks.Callback] = [keeper]
+    bars: ProgressBars | None = None
+    if console is not None and console.is_terminal:
+        bars = ProgressBars(
+            console, keeper, epochs=config.epochs, n_images=n_images, batch_size=config.batch_size
+        )
+        watchers.append(bars)
+    if console is not None:
+        watchers.append(EpochLines(keeper, config.epochs, console.print))
+        watchers.append(StuckWatch(mean_image_error(dataset), console.print))
+    try:
+        model.fit(
+            ReconstructionBatches(
+                train,
+                batch_size=config.batch_size,
+                shuffle_seed=config.seed,
+                first_epoch=state.epoch,
+            ),
+            validation_data=ReconstructionBatches(
+                dataset.validation.images, batch_size=VALIDATION_BATCH_SIZE
+            ),
+            epochs=config.epochs,
+            initial_epoch=state.epoch,
+            callbacks=[*watchers, *callbacks],
+            verbose=0,
+        )
+    finally:
+        if bars is not None:
+            bars.close()
+    return state
+
+
+def mean_image_error(dataset: Dataset) -> float:
+    """Return the validation MSE of answering every image with the mean training image.
+
+    A network that is no better than this has learned nothing: it is stuck.
+    """
+    mean = _mean_image(dataset.train.images)
+    images = dataset.validation.images
+    parts = [
+        np.square(as_float(images[i : i + _CHUNK]) - mean).sum(dtype=np.float64)
+        for i in range(0, len(images), _CHUNK)
+    ]
+    return float(sum(parts) / images.size)
+
+
+def _mean_image(images: np.ndarray) -> np.ndarray:
+    total = np.zeros(images.shape[1:], np.float64)
+    for start in range(0, len(images), _CHUNK):
+        total += as_float(images[start : start + _CHUNK]).sum(axis=0, dtype=np.float64)
+    return total / len(images)  # (H, W, C)
+
+
+def _mean_pixel(images: np.ndarray) -> np.ndarray:
+    return _mean_image(images).mean(axis=(0, 1))  # (C,)

@@ -1,0 +1,90 @@
+"""What a resumed training needs, in one file that is written whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zscape.errors import RunError
+from zscape.files import write_atomically
+
+
+@dataclass
+class TrainingState:
+    """How far a training has come.
+
+    Attributes:
+        epoch: number of finished epochs.
+        best_epoch: the epoch, counted from 1, with the best validation loss; 0 before the first.
+        best_val_loss: that loss, MSE over pixels in [0, 1]; infinite before the first.
+        wait: finished epochs since the best one.
+        history: one row an epoch, as `history.csv` holds it.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_val_loss: float = math.inf
+    wait: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> None:
+    """Save weights, optimizer, random state of the layers and `state`, atomically.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    arrays = {
+        f"variable_{index:04d}": keras.ops.convert_to_numpy(variable.value)
+        for index, variable in enumerate(_variables(model))
+    }
+    # JSON has no infinity; a state without a best epoch has no best loss either.
+    values = {**asdict(state), "best_val_loss": state.best_val_loss if state.best_epoch else None}
+    arrays["state"] = np.array(json.dumps(values, allow_nan=False))
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    write_atomically(path, write)
+
+
+def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
+    """Put the weights and the optimizer of `path` into `model`; return the state.
+
+    Args:
+        path: a file that `save_checkpoint` wrote.
+        model: a compiled model of the same configuration.
+
+    Raises:
+        RunError: the file is damaged or belongs to another network.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = _variables(model)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = [stored[f"variable_{index:04d}"] for index in range(len(variables))]
+            if len(stored.files) != len(variables) + 1:
+                raise KeyError("the number of variables differs")
+            state = json.loads(str(stored["state"]))
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        if state["best_val_loss"] is None:
+            state["best_val_loss"] = math.inf
+        return TrainingState(**state)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path} is damaged or of another network: {error}. "
+            "Start the training again without --resume."
+        ) from error
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    # `variables`, unlike `weights`, includes the seed generators of random layers.
+    return [*model.variables, *model.optimizer.variables]

@@ -1,0 +1,19 @@
+"""Pictures of a model: functions that take arrays and return a matplotlib Figure.
+
+Nothing is shown and nothing is saved here: `figure_png` gives the bytes, the caller writes them.
+"""
+
+from zscape.viz.images import GridPanel, plot_latent_grid, plot_latent_grids, plot_reconstructions
+from zscape.viz.latent import plot_latent
+from zscape.viz.loss import plot_loss
+from zscape.viz.style import figure_png
+
+__all__ = [
+    "GridPanel",
+    "figure_png",
+    "plot_latent",
+    "plot_latent_grid",
+    "plot_latent_grids",
+    "plot_loss",
+    "plot_reconstructions",
+]

@@ -1,0 +1,224 @@
+"""The map of codes: where a model puts its images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.errors import DataError
+from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+MAX_CLASSES = 20
+"""Integer labels of up to this many values are classes; more are drawn as a quantity."""
+
+_SIZE = (5.4, 4.7)  # inches
+_WIDE = (5.4, 3.9)
+_HISTOGRAM_BINS = 60
+
+
+@look()
+def plot_latent(
+    points: NDArray[Any],
+    labels: NDArray[Any] | Sequence[float] | None = None,
+    *,
+    axis_names: tuple[str, str] = ("z1", "z2"),
+    explained: tuple[float, float] | None = None,
+    label_name: str = "label",
+    title: str | None = None,
+    equal_aspect: bool = False,
+) -> Figure:
+    """Draw codes in the plane, coloured by label.
+
+    The colours run from dark to light in the order of the labels, so the map survives being
+    printed in gray; each class also carries its label at its median. Codes of one dimension,
+    which `project_codes` gives a second coordinate of zero, are drawn as histograms instead,
+    one above the other for each class.
+
+    Args:
+        points: shape (N, 2), finite: `Projection.points`.
+        labels: length N. Integers of at most `MAX_CLASSES` values are classes, with a colour bar
+            that names each; other numbers get a continuous colour bar. None: a single colour.
+        axis_names: what to write at the two axes: `Projection.axis_names`.
+        explained: the share of the variance along each axis; their sum is then stated.
+        label_name: what the labels are, written at the colour bar.
+        title: a line above the figure.
+        equal_aspect: draw both axes to the same scale.
+
+    Raises:
+        DataError: there are no points, some are not finite, or labels do not fit them.
+    """
+    from matplotlib.figure import Figure
+
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
+        raise DataError(
+            f"points have shape {points.shape}; expected (N, 2) with at least one point."
+        )
+    if not np.isfinite(points).all():
+        raise DataError("points hold values that are not finite; expected finite codes.")
+    values = None if labels is None else _checked_labels(labels, len(points))
+    classes = None if values is None else _classes(values)
+
+    one_dimension = not points[:, 1].any()
+    figure = Figure(figsize=_WIDE if one_dimension else _SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(axis_names[0], parse_math=False)
+    if title:
+        axes.set_title(title, parse_math=False)
+    if one_dimension:
+        _draw_histograms(axes, points[:, 0], values, classes, label_name)
+        return figure
+
+    axes.set_ylabel(axis_names[1], parse_math=False)
+    axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    if equal_aspect:
+        axes.set_aspect("equal", adjustable="datalim")
+    _draw_points(axes, points, values, classes, label_name)
+    if explained is not None:
+        share = f"{100 * sum(explained):.1f} % of the variance is shown"
+        place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
+        axes.text(1.0, 1.01, share, size=7.5, color=QUIET, **place)
+    if classes is not None and values is not None:
+        members = [points[values == c] for c in classes]
+        middles = np.stack([np.median(member, axis=0) for member in members])
+        few = np.array([len(member) < 3 for member in members])
+        _write_apart(axes, middles, [str(c) for c in classes], few)
+    return figure
+
+
+def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> NDArray[Any]:
+    values = np.asarray(labels)
+    if values.shape != (n_points,):
+        raise DataError(f"labels have shape {values.shape}; expected ({n_points},), one a point.")
+    if values.dtype.kind not in "iufb":
+        raise DataError(f"labels have dtype {values.dtype}; expected numbers.")
+    return values.astype(int) if values.dtype.kind == "b" else values
+
+
+def _classes(values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the sorted classes, or None where labels are a quantity."""
+    if values.dtype.kind == "f":
+        return None
+    classes = np.unique(values)
+    return classes if len(classes) <= MAX_CLASSES else None
+
+
+def _ramp() -> Colormap:
+    """Return viridis without its lightest end, which is hard to see on white."""
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
+
+
+def _class_colors(n_classes: int) -> NDArray[Any]:
+    """Return (n_classes, 4) colours from dark to light."""
+    colors: NDArray[Any] = _ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4])
+    return colors
+
+
+def _draw_points(
+    axes: Axes,
+    points: NDArray[Any],
+    values: NDArray[Any] | None,
+    classes: NDArray[Any] | None,
+    label_name: str,
+) -> None:
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    size = float(np.clip(16_000 / len(points), 3.0, 26.0))
+    x, y = points.T
+    dots: dict[str, Any] = {"s": size, "alpha": 0.85, "linewidths": 0.25, "edgecolors": "white"}
+    if values is None:
+        axes.scatter(x, y, color=ACCENT, **dots)
+        return
+    if classes is None:
+        artist = axes.scatter(x, y, c=values, cmap=_ramp(), **dots)
+        ticks: NDArray[Any] | None = None
+    else:
+        n_classes = len(classes)
+        norm = BoundaryNorm(np.arange(n_classes + 1) - 0.5, n_classes)
+        colors = ListedColormap(_class_colors(n_classes))
+        index = np.searchsorted(classes, values)
+        artist = axes.scatter(x, y, c=index, cmap=colors, norm=norm, **dots)
+        ticks = np.arange(n_classes)
+    figure: Any = axes.get_figure()
+    bar = figure.colorbar(artist, ax=axes, ticks=ticks, fraction=0.045, pad=0.03, aspect=26)
+    bar.set_label(label_name, parse_math=False)
+    bar.solids.set_alpha(1.0)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)
+    if classes is not None:
+        bar.ax.minorticks_off()
+        bar.ax.set_yticklabels([str(c) for c in classes])
+
+
+def _write_apart(
+    axes: Axes, middles: NDArray[Any], names: Sequence[str], lifted: NDArray[np.bool_]
+) -> list[Text]:
+    """Write names at their points, moved apart where they would lie on each other.
+
+    Names of `lifted` points stand above them, not on them.
+    """
+    figure: Any = axes.get_figure()
+    figure.draw_without_rendering()
+    spots = axes.transData.transform(middles)  # (K, 2) pixels
+    unit = axes.get_window_extent().height / 100
+    spots[:, 1] += 3.4 * unit * lifted
+    room = np.array([2.4 * max(map(len, names)) + 2.6, 5.6]) * unit
+    for _ in range(60):
+        for i in range(len(spots)):
+            for j in range(i):
+                gap = spots[i] - spots[j]
+                overlap = room - np.abs(gap)
+                if (overlap <= 0).any():
+                    continue
+                axis = int(overlap.argmin())  # the shorter way out
+                push = overlap[axis] / 2 * (1.0 if gap[axis] >= 0 else -1.0)
+                spots[i, axis] += push
+                spots[j, axis] -= push
+    places = axes.transData.inverted().transform(spots)
+    options: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10.5}
+    return [
+        axes.text(x, y, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
+        for (x, y), name in zip(places, names, strict=True)
+    ]
+
+
+def _draw_histograms(
+    axes: Axes,
+    codes: NDArray[Any],
+    values: NDArray[Any] | None,
+    classes: NDArray[Any] | None,
+    label_name: str,
+) -> None:
+    """Draw codes of one dimension: a histogram, or one above the other for each class."""
+    low, high = float(codes.min()), float(codes.max())
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    n_bins = int(np.clip(len(codes) // 4, 5, _HISTOGRAM_BINS))
+    edges = np.linspace(low, high, n_bins + 1)
+    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    if values is None or classes is None:
+        axes.hist(codes, bins=edges.tolist(), color=ACCENT, edgecolor="white", linewidth=0.4)
+        axes.set_ylabel("codes")
+        return
+    for row, (value, color) in enumerate(zip(classes, _class_colors(len(classes)), strict=True)):
+        counts, _ = np.histogram(codes[values == value], bins=edges)
+        heights = row + 0.88 * counts / counts.max()
+        axes.stairs(heights, edges, baseline=row, fill=True, color=color)
+    axes.set_yticks(range(len(classes)), [str(c) for c in classes])
+    axes.set_ylim(-0.1, len(classes))
+    axes.set_ylabel(label_name, parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)

@@ -1,0 +1,129 @@
+"""The report of one or more runs as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zscape.errors import RunError
+from zscape.evaluation.report import (
+    KeyFigure,
+    MetricRow,
+    ReportFigure,
+    Section,
+    format_value,
+    render_report,
+)
+from zscape.files import write_text
+from zscape.runs import Run
+
+# name, unit, which direction is better
+_METRICS: tuple[tuple[str, str, str, Any], ...] = (
+    ("mse", "MSE", "", "lower"),
+    ("psnr", "PSNR", "dB", "higher"),
+    ("ssim", "SSIM", "", "higher"),
+    ("knn_accuracy", "5-nearest-neighbour accuracy on codes", "", "higher"),
+)
+
+
+def write_report(runs: Sequence[Run], path: Path) -> None:
+    """Write one self-contained page about one or more finished runs.
+
+    Raises:
+        RunError: a run has no figures yet.
+        OSError: the page cannot be written.
+    """
+    sources = dict.fromkeys(short_source(run.config.source) for run in runs)
+    title = f"Autoencoder on {', '.join(sources)}"
+    write_text(path, render_report(title, [_section(run) for run in runs]))
+
+
+def short_source(source: str) -> str:
+    """Return the name of a data set, or a file's name without its folders."""
+    return Path(source).name or source
+
+
+def _section(run: Run) -> Section:
+    metrics = run.metrics
+    model, pca, latent = metrics["model"], metrics["pca"] or {}, metrics["latent"]
+    latent_dim = run.config.network.latent_dim
+    variables = f"{latent_dim} latent variable{'s' if latent_dim > 1 else ''}"
+    values = " x ".join(str(size) for size in run.config.image_shape)
+    health = (
+        f"{latent_dim - len(latent['dead']) - len(latent['collapsed'])} of {latent_dim} latent "
+        f"variables in use, {latent['n_effective']:.1f} effective dimensions; 99 % of the codes "
+        f"lie between {min(latent['low']):.3g} and {max(latent['high']):.3g}."
+        if latent["n_codes"] > latent["n_not_finite"]
+        else "No code is finite."
+    )
+    headline = [
+        KeyFigure("test MSE", format_value(model["mse"]), f"PCA {format_value(pca.get('mse'))}"),
+        KeyFigure("PSNR", f"{format_value(model['psnr'])} dB"),
+        KeyFigure("SSIM", format_value(model["ssim"])),
+        KeyFigure(
+            "compression",
+            f"{metrics['compression_ratio']:.1f}x",
+            f"{values} to {variables}",
+        ),
+    ]
+    table = [
+        MetricRow(name, model[key], pca.get(key), unit, better)
+        for key, name, unit, better in _METRICS
+    ]
+    return Section(
+        title=f"{variables}: {run.path.name}",
+        headline=headline,
+        table=table,
+        table_note=(
+            f"{metrics['n_images']:,} images ({metrics['data']}), not seen in training. "
+            "MSE is the mean over pixels and channels of [0, 1] images."
+        ),
+        warnings=metrics["warnings"],
+        figures=_figures(run),
+        settings=_settings(run, metrics),
+        notes=[f"Latent health: {health}", *metrics["notes"]],
+    )
+
+
+def _figures(run: Run) -> list[ReportFigure]:
+    captions = {
+        "reconstructions": "Test images, their reconstructions and the absolute error.",
+        "latent": "Codes of test images, coloured by label.",
+        "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
+        "loss": "Mean squared error by epoch; the best epoch on validation is the one kept.",
+    }
+    figures = []
+    for name, caption in captions.items():
+        path = run.path / "figures" / f"{name}.png"
+        if path.exists():
+            figures.append(ReportFigure(caption, caption, path.read_bytes()))
+    if not figures:
+        raise RunError(f"{run.path} has no figures yet; make them with: zscape evaluate {run.path}")
+    return figures
+
+
+def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
+    config, training = run.config, metrics["training"]
+    network = config.network
+    return {
+        "data": short_source(config.source),
+        "images": (
+            f"{training['n_train']:,} train, {training['n_validation']:,} validation, "
+            f"{training['n_test']:,} test"
+        ),
+        "network": (
+            f"{network.preset}, {training['n_parameters']:,} parameters, {network.downsampling} "
+            f"down, {network.upsampling} up, {network.code_activation} code"
+        ),
+        "bottleneck": config.bottleneck.name,
+        "training": (
+            f"{config.training.optimizer} at {config.training.learning_rate:g}, "
+            f"{config.training.schedule} schedule, batches of {config.training.batch_size}, "
+            f"{config.training.precision}, seed {config.training.seed}"
+        ),
+        "epochs": (
+            f"{training['epochs']} of {config.training.epochs}, best {training['best_epoch']}, "
+            f"{training['seconds']:.0f} s"
+        ),
+    }

@@ -1,0 +1,112 @@
+"""The figures of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zscape.data.datasets import Images, as_float, load_images
+from zscape.errors import ConfigError
+from zscape.evaluation.evaluate import Evaluation
+from zscape.latent.paths import axis_values, data_range, latent_grid
+from zscape.latent.projection import project_codes
+from zscape.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_MAP = 1000
+GRID_LOW, GRID_HIGH, GRID_STEP = -5.0, 5.0, 1.0
+N_GRID_CODES = 5000  # enough to see where the codes lie
+
+
+def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
+    """Draw the figures of a run, by the name of their file without its ending."""
+    from zscape.viz.images import plot_reconstructions
+    from zscape.viz.latent import plot_loss
+
+    history = run.history
+    test = run.dataset.test.take(np.arange(min(10, len(run.dataset.test))))
+    best = min(history, key=lambda row: row["val_loss"])
+    pca_mse = (evaluation.pca or {}).get("mse")
+    drawn = {
+        "loss": plot_loss(
+            {name: [row[name] for row in history] for name in history[0]},
+            best_epoch=int(best["epoch"]),
+            baseline=pca_mse,
+        ),
+        "reconstructions": plot_reconstructions(
+            as_float(test.images), run.model.reconstruct(test.images), test.labels
+        ),
+        "latent": latent_map(run),
+    }
+    if run.config.network.latent_dim == 2:
+        drawn["grid"] = grid(run)
+    return drawn
+
+
+def latent_map(
+    run: Run, data: str | Path | np.ndarray | Images | None = None, *, n: int = N_MAP
+) -> Figure:
+    """Draw the codes of the first `n` images, of the test split when `data` is None.
+
+    Raises:
+        ConfigError: `n` is below 1.
+        DataError: the images cannot be read or have another shape.
+    """
+    from zscape.viz.latent import plot_latent
+
+    if n < 1:
+        raise ConfigError(f"n is {n}; expected 1 or more.")
+    images = run.dataset.test if data is None else load_images(data)
+    images = images.take(np.arange(min(n, len(images))))
+    projection = project_codes(run.model.encode(images.images))
+    return plot_latent(
+        projection.points,
+        images.labels,
+        axis_names=projection.axis_names,
+        explained=projection.explained,
+        title=f"{len(images):,} codes of {run.config.network.latent_dim} latent variables",
+    )
+
+
+def grid(
+    run: Run, *, low: float = GRID_LOW, high: float = GRID_HIGH, step: float = GRID_STEP
+) -> Figure:
+    """Draw decoded codes on a lattice, and beside it a lattice placed where the codes lie.
+
+    Args:
+        run: a run with two latent dimensions.
+        low: the first value of both coordinates.
+        high: the last value of both coordinates, itself included when `step` leads to it.
+        step: distance between neighbours.
+
+    Raises:
+        ConfigError: the run does not have two latent dimensions, or the range is empty.
+    """
+    from zscape.viz.images import plot_latent_grids
+
+    latent_dim = run.config.network.latent_dim
+    if latent_dim != 2:
+        raise ConfigError(
+            f"a grid needs codes of 2 latent variables and {run.path} has {latent_dim}; "
+            "train a run with --latent-dim 2, or see its codes with zscape map."
+        )
+    fixed = axis_values(low, high, step)
+    panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
+    codes = run.model.encode(run.dataset.train.images[:N_GRID_CODES])
+    lows, highs = data_range(codes)
+    if (highs > lows).all():
+        placed = [np.linspace(lows[i], highs[i], len(fixed)) for i in (0, 1)]
+        panels.append((placed[0], placed[1], "where 99 % of the codes lie, in each direction"))
+    return plot_latent_grids(
+        [(_decode_grid(run, xs, ys), xs, ys, title) for xs, ys, title in panels]
+    )
+
+
+def _decode_grid(run: Run, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    codes = latent_grid(xs, ys)  # (rows, columns, 2)
+    images = run.model.decode(codes.reshape(-1, 2))
+    return images.reshape(*codes.shape[:2], *images.shape[1:])

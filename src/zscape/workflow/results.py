@@ -1,0 +1,99 @@
+"""Measuring a run, and writing what was found into its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zscape.data.datasets import Images, load_images
+from zscape.errors import DataError, RunError
+from zscape.evaluation.evaluate import Evaluation, evaluate_model
+from zscape.files import write_atomically, write_bytes, write_json
+from zscape.latent.projection import PcaBaseline
+from zscape.runs import Run, locked
+from zscape.workflow.page import short_source, write_report
+from zscape.workflow.pictures import run_figures
+
+
+def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
+    """Measure a run's best model, beside PCA with as many components.
+
+    Args:
+        run: the run.
+        data: the images to measure on; the run's own test split when None. A named data set
+            stands for its test split, a file for every image in it.
+
+    Raises:
+        DataError: the images cannot be read or have another shape.
+        ModelError: the model file is damaged or refused.
+    """
+    if data is None:
+        images, name = run.dataset.test, f"{short_source(run.config.source)}, test split"
+    else:
+        images = load_images(data)
+        name = short_source(images.source)
+    neighbours: Images | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        neighbours = run.dataset.train
+    except (DataError, RunError) as error:
+        notes = (f"Without the training images there are no neighbours to classify by: {error}",)
+    baseline = _baseline(run, neighbours)
+    return evaluate_model(
+        run.model, images, data=name, baseline=baseline, neighbours=neighbours, notes=notes
+    )
+
+
+def refresh(run: Run) -> Evaluation:
+    """Measure a run on its test split again and rewrite its figures and its report.
+
+    Raises:
+        RunError: the run is in use, or its history is damaged.
+        DataError: its images cannot be read.
+        ModelError: the model file is damaged or refused.
+        OSError: a file cannot be written.
+    """
+    with locked(run.path):
+        return write_results(run)
+
+
+def write_results(run: Run) -> Evaluation:
+    """Write `metrics.json`, the figures and `report.html` of a trained run, whose lock is held."""
+    from zscape.viz.style import figure_png
+
+    evaluation = evaluate(run)
+    write_json(run.path / "metrics.json", {**evaluation.to_dict(), "training": _training(run)})
+    (run.path / "figures").mkdir(exist_ok=True)
+    for name, figure in run_figures(run, evaluation).items():
+        write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
+    write_report([run], run.path / "report.html")
+    return evaluation
+
+
+def _training(run: Run) -> dict[str, Any]:
+    history = run.history
+    best = min(history, key=lambda row: row["val_loss"])
+    return {
+        "epochs": len(history),
+        "best_epoch": int(best["epoch"]),
+        "best_val_loss": best["val_loss"],
+        "seconds": round(sum(row["seconds"] for row in history), 1),
+        "n_train": len(run.dataset.train),
+        "n_validation": len(run.dataset.validation),
+        "n_test": len(run.dataset.test),
+        "n_parameters": run.model.count_params(),
+    }
+
+
+def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
+    """Return PCA fitted to the training images: from the run folder, or fitted and kept there."""
+    path = run.path / "baseline.npz"
+    if path.exists():
+        return PcaBaseline.load(path)
+    if train is None:
+        return None
+    baseline = PcaBaseline(run.config.network.latent_dim).fit(train.images)
+    write_atomically(path, baseline.save)
+    return baseline

@@ -1,0 +1,161 @@
+"""Training from a data set to a run folder with figures and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zscape.config import (
+    BottleneckConfig,
+    CodeActivation,
+    Downsampling,
+    NetworkConfig,
+    Optimizer,
+    Precision,
+    Preset,
+    Schedule,
+    TrainConfig,
+    Upsampling,
+)
+from zscape.data.datasets import Images, load_dataset
+from zscape.errors import ConfigError
+from zscape.model import build_autoencoder
+from zscape.runs import Run, RunConfig, open_for_training
+from zscape.training.fit import fit_autoencoder
+from zscape.workflow.results import write_results
+
+if TYPE_CHECKING:
+    import keras
+    from rich.console import Console
+
+
+def train(
+    data: str | Path | np.ndarray | Images = "mnist",
+    *,
+    out: str | Path | None = None,
+    preset: Preset = NetworkConfig.preset,
+    latent_dim: int = NetworkConfig.latent_dim,
+    downsampling: Downsampling = NetworkConfig.downsampling,
+    upsampling: Upsampling = NetworkConfig.upsampling,
+    code_activation: CodeActivation = NetworkConfig.code_activation,
+    epochs: int = TrainConfig.epochs,
+    batch_size: int = TrainConfig.batch_size,
+    optimizer: Optimizer = TrainConfig.optimizer,
+    learning_rate: float = TrainConfig.learning_rate,
+    schedule: Schedule = TrainConfig.schedule,
+    patience: int = TrainConfig.patience,
+    seed: int = TrainConfig.seed,
+    precision: Precision = TrainConfig.precision,
+    limit: int | None = None,
+    resume: bool = False,
+    force: bool = False,
+    tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+) -> Run:
+    """Train an autoencoder and leave a run folder with model, figures and report.
+
+    The loss is the mean squared error over pixels and channels of images in [0, 1]. The best
+    epoch is chosen on a validation split held out of the training images; the test split is read
+    once, at the end, for the final figures.
+
+    Args:
+        data: a named data set (`mnist`), a file (`.npz`, `.npy`, idx, `idx.gz`) or an array of
+            images (N, H, W) or (N, H, W, C).
+        out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None.
+        preset: the network.
+        latent_dim: length of a code.
+        downsampling: `stride` or `maxpool`.
+        upsampling: `nearest`, `bilinear` or `transposed`.
+        code_activation: `linear` or `relu`.
+        epochs: passes over the training images at most.
+        batch_size: images per optimizer step.
+        optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
+        learning_rate: the peak learning rate.
+        schedule: `cosine` (warm-up, then decay to 1 % of the peak) or `constant`.
+        patience: epochs without a better validation loss after which training stops.
+        seed: seeds the weights, the split and the order of the images.
+        precision: `float32` or `mixed_bfloat16`.
+        limit: at most this many training and test images.
+        resume: go on with an interrupted run of the same settings.
+        force: replace a run that is in `out` already.
+        tensorboard: also write logs for TensorBoard to `<out>/tensorboard`.
+        callbacks: more Keras callbacks for `fit`.
+        console: where progress and warnings are shown; nowhere when None.
+
+    Returns:
+        The run, with its best model.
+
+    Raises:
+        ConfigError: a setting is unknown or outside its range.
+        DataError: the images cannot be read or are too few.
+        RunError: the folder is in the way, in use, or damaged.
+        TrainingError: the loss became NaN or infinite.
+        OSError: a file cannot be written.
+
+    Example:
+        >>> run = train("mnist", latent_dim=2, out="runs/two")
+        >>> run.metrics["model"]["mse"]
+    """
+    if resume and force:
+        raise ConfigError("resume and force exclude each other; choose one.")
+    network = NetworkConfig(
+        preset=preset,
+        latent_dim=latent_dim,
+        downsampling=downsampling,
+        upsampling=upsampling,
+        code_activation=code_activation,
+    )
+    training = TrainConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        patience=patience,
+        seed=seed,
+        precision=precision,
+        limit=limit,
+    )
+    if tensorboard and not find_spec("tensorboard"):
+        raise ConfigError(
+            'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
+        )
+    dataset = load_dataset(data, seed=seed, limit=limit)
+    config = RunConfig(
+        source=dataset.name,
+        fingerprint=dataset.fingerprint,
+        image_shape=dataset.train.image_shape,
+        network=network,
+        bottleneck=BottleneckConfig(),
+        training=training,
+    )
+    folder = Path(out) if out is not None else default_folder(dataset.name, network)
+    with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
+        watchers = [*callbacks, *_tensorboard(folder, wanted=tensorboard)]
+        model = build_autoencoder(
+            config.image_shape, network, config.bottleneck, seed=seed, precision=precision
+        )
+        fit_autoencoder(
+            model, dataset, training, folder, resume=resume, callbacks=watchers, console=console
+        )
+        write_results(run)
+    return run
+
+
+def default_folder(source: str, network: NetworkConfig) -> Path:
+    """Return `runs/<data>-<preset>-<latent_dim>d`, the run folder when none is named."""
+    stem = Path(source).name.split(".")[0] or "images"
+    return Path("runs") / f"{stem}-{network.preset}-{network.latent_dim}d"
+
+
+def _tensorboard(folder: Path, *, wanted: bool) -> list[keras.callbacks.Callback]:
+    if not wanted:
+        return []
+    import keras
+
+    return [keras.callbacks.TensorBoard(log_dir=str(folder / "tensorboard"))]
