@@ -77,7 +77,7 @@ def test_exact_reconstructions_count_100_db() -> None:
 def test_ssim_is_the_mean_of_each_image_alone(channels: int) -> None:
     images, reconstructions = pair(12, 28, 20, channels)
     alone = [
-        skimage_ssim(  # type: ignore[no-untyped-call]
+        skimage_ssim(
             image.astype(np.float64),
             reconstruction.astype(np.float64),
             channel_axis=-1,

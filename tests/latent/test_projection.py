@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -108,6 +110,31 @@ def test_pca_says_what_is_wrong(images: np.ndarray) -> None:
         pca.encode(images[:, :4])
     with pytest.raises(DataError, match=r"expected \(N, 2\)"):
         pca.decode(np.zeros((4, 3)))
+
+
+def test_saved_pca_reconstructs_the_same(images: np.ndarray, tmp_path: Path) -> None:
+    pca = PcaBaseline(3).fit(images)
+    path = tmp_path / "pca.npz"
+    pca.save(path)
+    again = PcaBaseline.load(path)
+    assert again.n_components_ == 3
+    assert again.image_shape_ == (5, 4, 3)
+    np.testing.assert_array_equal(again.reconstruct(images), pca.reconstruct(images))
+
+
+def test_damaged_pca_file_is_one_clear_line(images: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "pca.npz"
+    PcaBaseline(3).fit(images).save(path)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    np.savez(tmp_path / "other.npz", images=images)
+    foreign = (tmp_path / "other.npz").read_bytes()
+    for content in (b"", whole[: len(whole) // 2], bytes(flipped), foreign):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is damaged") as caught:
+            PcaBaseline.load(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_two_dimensions_stay_as_they_are() -> None:

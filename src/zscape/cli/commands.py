@@ -44,7 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]

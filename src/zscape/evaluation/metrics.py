@@ -85,7 +85,7 @@ def structural_similarity(images: NDArray[Any], reconstructions: NDArray[Any]) -
     for chunk, other in _float64_chunks(images, reconstructions):
         # Every channel of every image becomes a channel of one (n * C, H, W) stack.
         planes = [np.moveaxis(part, -1, 1).reshape(-1, height, width) for part in (chunk, other)]
-        similarity = skimage_ssim(  # type: ignore[no-untyped-call]
+        similarity = skimage_ssim(
             planes[0],
             planes[1],
             channel_axis=0,

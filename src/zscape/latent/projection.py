@@ -154,12 +154,15 @@ class PcaBaseline:
             DataError: the file is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # NumPy leaves a file that it opened itself open when it cannot read it.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 baseline = cls(len(stored["components"]))
                 baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
                 height, width, channels = (int(size) for size in stored["shape"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is damaged: {error}; delete it to have it made again.") from error
+            raise DataError(
+                f"{path} is damaged: {error}; delete it to have it made again."
+            ) from error
         baseline.n_components_ = len(baseline.components_)
         baseline.image_shape_ = height, width, channels
         return baseline

@@ -282,7 +282,7 @@ def _title_width(title: str | None) -> int:
 def _cell_size(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
     """Return the drawn size of an image, in pixels: a whole multiple where it is much enlarged."""
     scale = min(max_height / height, max_width / width)
-    if scale >= 3:  # below that, whole multiples would leave images much too small
+    if scale >= 2:  # below that, whole multiples would leave images much too small
         scale = math.floor(scale)
     thinnest = round(_THINNEST * max(height, width) * scale)
     return (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
+from zscape.viz.loss import plot_loss
 from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.text import Text
+
+__all__ = ["MAX_CLASSES", "plot_latent", "plot_loss"]
 
 MAX_CLASSES = 20
 """Integer labels of up to this many values are classes; more are drawn as a quantity."""
@@ -73,7 +76,8 @@ def plot_latent(
     axes = figure.add_subplot()
     axes.set_xlabel(axis_names[0], parse_math=False)
     if title:
-        axes.set_title(title, parse_math=False)
+        # Above the line that states the share of variance, however long the title is.
+        axes.set_title(title, pad=10 if explained is None else 20, parse_math=False)
     if one_dimension:
         _draw_histograms(axes, points[:, 0], values, classes, label_name)
         return figure

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from zscape.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +47,7 @@ _STYLE: dict[str, Any] = {
     "font.size": 9.0,
     "mathtext.default": "regular",
     "savefig.bbox": None,
+    "svg.hashsalt": "zscape",
     "text.color": INK,
     "text.usetex": False,
     "xtick.color": "#9aa3ad",
@@ -52,6 +56,13 @@ _STYLE: dict[str, Any] = {
     "ytick.color": "#9aa3ad",
     "ytick.labelcolor": INK,
     "ytick.labelsize": 8.5,
+}
+
+# What keeps dates and versions out of a file, by its format.
+_NO_DATE: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
 }
 
 
@@ -72,7 +83,6 @@ def look() -> Iterator[None]:
         yield
 
 
-@look()
 def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
     """Return a figure as the bytes of a PNG file.
 
@@ -82,14 +92,37 @@ def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
         figure: what a `plot_*` function returned.
         dpi: pixels an inch.
     """
+    return _rendered(figure, "png", dpi)
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
+    """Write a figure to a file whose ending names the format: `.png`, `.svg` or `.pdf`.
+
+    Args:
+        figure: what a `plot_*` function returned.
+        path: the file, which is replaced if it exists.
+        dpi: pixels an inch, where there are pixels.
+
+    Raises:
+        ConfigError: the ending is another one.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in _NO_DATE:
+        raise ConfigError(
+            f"a figure cannot be written as {path.suffix!r}; "
+            "name a file that ends in .png, .svg or .pdf."
+        )
+    path.write_bytes(_rendered(figure, kind, dpi))
+
+
+@look()
+def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
+    options: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
     figure.savefig(
-        buffer,
-        format="png",
-        dpi=dpi,
-        facecolor="white",
-        metadata={"Software": None},
-        pil_kwargs={"optimize": True},
+        buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATE[kind], **options
     )
     return buffer.getvalue()
 
