@@ -58,7 +58,7 @@ def fit_autoencoder(
     """
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
-    start_at_mean(model.decoder, _mean_pixel(train))
+    start_at_mean(model.decoder, mean_pixel(train))
     model.compile(
         optimizer=build_optimizer(config, steps),
         loss="mean_squared_error",
@@ -126,5 +126,6 @@ def _mean_image(images: np.ndarray) -> np.ndarray:
     return total / len(images)  # (H, W, C)
 
 
-def _mean_pixel(images: np.ndarray) -> np.ndarray:
+def mean_pixel(images: np.ndarray) -> np.ndarray:
+    """Return the mean of each channel (C,) over images and pixels, in [0, 1]."""
     return _mean_image(images).mean(axis=(0, 1))  # (C,)
