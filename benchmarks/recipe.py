@@ -62,7 +62,7 @@ def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
         dataset.train.images, batch_size=config.batch_size, shuffle_seed=seed
     )
     validation = ReconstructionBatches(dataset.validation.images, batch_size=500)
-    history = model.fit(batches, validation_data=validation, verbose=0).history
+    history = model.fit(batches, validation_data=validation, shuffle=False, verbose=0).history
     return {"validation_mse": history["val_loss"][-1]}
 
 

@@ -1,8 +1,108 @@
 """zscape: train autoencoders, look at their latent space and walk through it.
 
-Importing this package loads neither Keras nor TensorFlow; the first use of a name does.
+Importing this package loads neither Keras nor TensorFlow; the first use of a name that needs
+them does. After `import zscape`, `keras.saving.load_model` opens a model file of zscape.
+
+Example:
+    >>> import zscape
+    >>> run = zscape.train("mnist", network=zscape.NetworkConfig(latent_dim=2))
+    >>> codes = run.model.encode(zscape.load_images("mnist").images)
 """
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
+from zscape.errors import (
+    ConfigError,
+    DataError,
+    ModelError,
+    RunError,
+    TrainingError,
+    ZscapeError,
+)
+
+if TYPE_CHECKING:
+    from zscape.data.datasets import Dataset, Images, load_dataset, load_images
+    from zscape.model import Autoencoder, build_autoencoder
+    from zscape.model_file import load_model, save_model
+    from zscape.runs import Run, load_run
+    from zscape.workflow.page import write_report
+    from zscape.workflow.pictures import grid, latent_map
+    from zscape.workflow.results import evaluate
+    from zscape.workflow.training import train
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Autoencoder",
+    "BottleneckConfig",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Images",
+    "ModelError",
+    "NetworkConfig",
+    "Run",
+    "RunError",
+    "TrainConfig",
+    "TrainingError",
+    "ZscapeError",
+    "__version__",
+    "build_autoencoder",
+    "evaluate",
+    "grid",
+    "latent_map",
+    "load_dataset",
+    "load_images",
+    "load_model",
+    "load_run",
+    "save_model",
+    "train",
+    "write_report",
+]
+
+# Where the names live that are imported when first used.
+_HOMES = {
+    "Autoencoder": "zscape.model",
+    "Dataset": "zscape.data.datasets",
+    "Images": "zscape.data.datasets",
+    "Run": "zscape.runs",
+    "build_autoencoder": "zscape.model",
+    "evaluate": "zscape.workflow.results",
+    "grid": "zscape.workflow.pictures",
+    "latent_map": "zscape.workflow.pictures",
+    "load_dataset": "zscape.data.datasets",
+    "load_images": "zscape.data.datasets",
+    "load_model": "zscape.model_file",
+    "load_run": "zscape.runs",
+    "save_model": "zscape.model_file",
+    "train": "zscape.workflow.training",
+    "write_report": "zscape.workflow.page",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value  # the next use does not come here again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _register_keras_classes(keras: ModuleType) -> None:
+    """Import the module whose classes Keras must know to open a model file."""
+    importlib.import_module("zscape.model")
+
+
+# Runs at once if Keras is there already.
+wrapt.register_post_import_hook(_register_keras_classes, "keras")

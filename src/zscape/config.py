@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 from zscape.errors import ConfigError
@@ -31,6 +32,25 @@ class _Config:
             if choices and isinstance(choices[0], str) and value not in choices:
                 raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(choices)}.")
 
+    def _check_count(self, name: str, *, low: int, high: int | None = None) -> None:
+        value = getattr(self, name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < low or (high is not None and value > high):
+            bounds = f"{low} or more" if high is None else f"from {low} to {high}"
+            raise ConfigError(f"{name} is {value!r}; expected a whole number, {bounds}.")
+        object.__setattr__(self, name, int(value))  # JSON does not take NumPy's integers
+
+    def _check_positive(self, name: str) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        try:
+            plain = float(value) if number else math.nan
+        except OverflowError:  # a whole number beyond all floats
+            plain = math.inf
+        if not 0 < plain < math.inf:
+            raise ConfigError(f"{name} is {value!r}; expected a positive number.")
+        object.__setattr__(self, name, plain)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a dictionary that `json.dumps` takes."""
         return dataclasses.asdict(self)
@@ -42,10 +62,13 @@ class _Config:
         Raises:
             ConfigError: a name is unknown, or a value outside its range.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"settings are {values!r}; expected names and values.")
         known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
+        unknown = [name for name in values if name not in known]
         if unknown:
-            raise ConfigError(f"unknown setting {unknown[0]!r}; expected {', '.join(sorted(known))}.")
+            expected = ", ".join(sorted(known))
+            raise ConfigError(f"unknown setting {unknown[0]!r}; expected some of {expected}.")
         return cls(**values)
 
 
@@ -70,7 +93,7 @@ class NetworkConfig(_Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_count("latent_dim", self.latent_dim, low=1)
+        self._check_count("latent_dim", low=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +132,10 @@ class TrainConfig(_Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_count("epochs", self.epochs, low=1)
-        _check_count("batch_size", self.batch_size, low=1)
-        _check_count("patience", self.patience, low=1)
-        _check_count("seed", self.seed, low=0, high=2**32 - 1)
+        self._check_count("epochs", low=1)
+        self._check_count("batch_size", low=1)
+        self._check_count("patience", low=1)
+        self._check_count("seed", low=0, high=2**32 - 1)
         if self.limit is not None:
-            _check_count("limit", self.limit, low=1)
-        rate = self.learning_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate):
-            raise ConfigError(f"learning_rate is {rate!r}; expected a positive number.")
-        if rate <= 0:
-            raise ConfigError(f"learning_rate is {rate!r}; expected a positive number.")
-
-
-def _check_count(name: str, value: object, *, low: int, high: int | None = None) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
-        bounds = f"{low} or more" if high is None else f"from {low} to {high}"
-        raise ConfigError(f"{name} is {value!r}; expected a whole number, {bounds}.")
+            self._check_count("limit", low=1)
+        self._check_positive("learning_rate")

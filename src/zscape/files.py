@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -23,12 +24,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write: called with the path of the temporary file.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written to.
+        OSError: the disk is full, the folder cannot be written to, or `path` is a folder, a
+            device or another thing that a file must not replace.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise PermissionError(errno.EPERM, "Is not an ordinary file", str(path))
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # some systems sync only what may be written
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from zscape.config import BottleneckConfig, NetworkConfig
-from zscape.data.batches import ReconstructionBatches
 from zscape.errors import DataError
 from zscape.nn.bottleneck import build_bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
+
+if TYPE_CHECKING:
+    from zscape.data.batches import ReconstructionBatches
 
 PREDICT_BATCH_SIZE = 256
 
@@ -46,7 +48,8 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
         decoder: keras.Model,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Images go in as they are; in bfloat16 a pixel would keep three digits only.
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
@@ -76,13 +79,14 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "encoder": serialize(self.encoder),
-            "bottleneck": serialize(self.bottleneck),
-            "decoder": serialize(self.decoder),
+        parts = {
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "bottleneck": keras.saving.serialize_keras_object(self.bottleneck),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
         }
+        for part in parts.values():
+            part.pop("compile_config", None)  # how the whole is trained is the whole's matter
+        return {**super().get_config(), **parts}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Autoencoder:
@@ -114,11 +118,12 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
             Codes (N, d), float32.
 
         Raises:
-            DataError: the images do not have the shape the model was made for.
+            DataError: the images do not have the shape the model was made for, or a type that
+                `as_float` does not take.
         """
-        self._check_shape("images", images, self.image_shape)
+        images = self._checked_images(images)
         features = self.encoder.predict(_batches(images), verbose=0)
-        return keras.ops.convert_to_numpy(self.bottleneck(features))
+        return np.asarray(keras.ops.convert_to_numpy(self.bottleneck(features)))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes (N, d) to images (N, H, W, C), float32 in [0, 1].
@@ -126,7 +131,13 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
         Raises:
             DataError: the codes do not have the length the model was made for.
         """
-        codes = np.asarray(codes, dtype=np.float32)
+        try:
+            codes = np.asarray(codes, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the codes are not numbers in rows of one length; "
+                f"this model takes (N, {self.latent_dim})."
+            ) from error
         self._check_shape("codes", codes, (self.latent_dim,))
         return self.decoder.predict(codes, batch_size=PREDICT_BATCH_SIZE, verbose=0)
 
@@ -134,10 +145,21 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
         """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
 
         Raises:
-            DataError: the images do not have the shape the model was made for.
+            DataError: the images do not have the shape the model was made for, or a type that
+                `as_float` does not take.
         """
-        self._check_shape("images", images, self.image_shape)
+        images = self._checked_images(images)
         return self.predict(_batches(images), verbose=0)
+
+    def _checked_images(self, images: np.ndarray) -> np.ndarray:
+        images = np.asarray(images)
+        self._check_shape("images", images, self.image_shape)
+        if images.dtype.kind not in "fub":
+            raise DataError(
+                f"the images are {images.dtype}; expected uint8, uint16, bool or floats in [0, 1]; "
+                "convert them, so that it is clear which value is white."
+            )
+        return images
 
     def _check_shape(self, what: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
         if np.ndim(array) == 0 or np.shape(array)[1:] != expected:
@@ -151,6 +173,9 @@ class Autoencoder(keras.Model):  # type: ignore[misc]
 
 
 def _batches(images: np.ndarray) -> ReconstructionBatches:
+    # Not at the top: that module imports Keras, whose import brings in this module.
+    from zscape.data.batches import ReconstructionBatches
+
     return ReconstructionBatches(images, batch_size=PREDICT_BATCH_SIZE)
 
 

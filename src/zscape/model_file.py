@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +17,20 @@ from zscape.errors import ModelError
 from zscape.files import write_atomically
 from zscape.model import Autoencoder
 
-_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MAX_CONFIG_BYTES = 10_000_000
+_MAX_DEPTH = 50  # the configurations of zscape are 12 deep
 
-# What a configuration may name. Keras refuses Lambda layers by itself, but other layers
-# (TFSMLayer, TorchModuleWrapper, ...) load programs too, so these are listed one by one.
-_KERAS_MODULES = {
-    "keras.constraints",
-    "keras.initializers",
-    "keras.losses",
-    "keras.metrics",
-    "keras.optimizers",
-    "keras.optimizers.schedules",
-    "keras.regularizers",
-}
+# What a configuration may name besides the classes of zscape. Keras refuses Lambda layers by
+# itself, but other layers (TFSMLayer, TorchModuleWrapper, ...) load programs too, and any
+# function of its public interface can be named, so what is harmless is listed one by one.
 _KERAS_CLASSES = {
+    (None, "__keras_tensor__"),  # a place in the graph, which Keras writes in the form of a class
     ("keras", "DTypePolicy"),
     ("keras.src.models.functional", "Functional"),
+    ("keras.initializers", "GlorotUniform"),
+    ("keras.initializers", "Ones"),
+    ("keras.initializers", "Zeros"),
     *(
         ("keras.layers", name)
         for name in (
@@ -52,8 +52,23 @@ _KERAS_CLASSES = {
         )
     ),
 }
-# Plain data, which Keras writes in the same form as classes.
-_DATA_CLASSES = {"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__"}
+
+# What Keras, h5py and zipfile raise on values they cannot use.
+_DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # also NotImplementedError and RecursionError
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 def save_model(model: Autoencoder, path: Path) -> None:
@@ -70,74 +85,165 @@ def save_model(model: Autoencoder, path: Path) -> None:
 def load_model(path: str | Path) -> Autoencoder:
     """Load an autoencoder from a `.keras` file without running anything it may contain.
 
-    The configuration is read first. Only Keras layers known to be harmless, and classes
-    registered in this process with `keras.saving.register_keras_serializable`, are accepted.
+    The configuration is read and checked before Keras sees it. Only Keras layers known to be
+    harmless and the classes of zscape are accepted, and no more weights than the file holds.
+    A model with layers of your own opens with `keras.saving.load_model`, which trusts more.
 
     Raises:
         ModelError: the file is missing, damaged, not an autoencoder, or names anything else.
     """
     path = Path(path)
-    _check_config(path, _read_config(path))
+    config, n_weight_bytes = _read_config(path)
+    _check_classes(path, config)
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError) as error:
-        first_line = str(error).strip().partition("\n")[0][:200]
+        _check_network(path, config, n_weight_bytes)
+        model: Autoencoder = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*_DAMAGE, *_backend_errors()) as error:
         raise ModelError(
-            f"{path} cannot be loaded: {first_line} Train the model again or take another copy."
+            f"{path} cannot be loaded: {_line(error)}. Train the model again or take another copy."
         ) from error
-    if not isinstance(model, Autoencoder):
-        raise ModelError(
-            f"{path} holds a {type(model).__name__}; expected an Autoencoder saved by zscape."
-        )
     return model
 
 
-def _read_config(path: Path) -> Any:
+def _read_config(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the configuration and the size of the weights in bytes."""
+    expected = "expected a model file (.keras) that zscape saved."
     if not path.is_file():
-        raise ModelError(f"{path} is missing; expected a model file (.keras) that zscape saved.")
+        raise ModelError(f"{path} is missing; {expected}")
+    if path.suffix != ".keras":
+        # By other endings Keras chooses other readers, which look at other parts of the file.
+        raise ModelError(f"{path} does not end in .keras; {expected}")
     try:
         with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
+            members = sorted(archive.namelist())
             if members != _MEMBERS:
-                odd = ", ".join(sorted(members ^ _MEMBERS)[:3])
+                odd = sorted({*members} ^ {*_MEMBERS}) or members
                 raise ModelError(
-                    f"{path} is not a model file of zscape (missing or unexpected: {odd}); "
-                    "it was not loaded."
+                    f"{path} is not a model file of zscape (missing, unexpected or double: "
+                    f"{_line(odd)}); it was not loaded."
+                )
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                raise ModelError(
+                    f"{path} is compressed, which Keras never does and which can hide any "
+                    "size; it was not loaded."
                 )
             if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:
                 raise ModelError(f"{path} has a configuration of over 10 MB; it was not loaded.")
-            return json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+            n_weight_bytes = archive.getinfo("model.weights.h5").compress_size
+            config = json.loads(archive.read("config.json"))
+    except _DAMAGE as error:
         raise ModelError(
-            f"{path} is damaged: {error}. Train the model again or take another copy."
+            f"{path} is damaged: {_line(error)}. Train the model again or take another copy."
         ) from error
-
-
-def _check_config(path: Path, config: Any) -> None:
-    registered = keras.saving.get_custom_objects()
-    for node in _class_nodes(config):
-        name, module = node.get("class_name"), node.get("module")
-        # Keras looks a class up by its registered name first, so that decides alone.
-        if node.get("registered_name") in registered:
-            continue
-        if name in _DATA_CLASSES and module is None:
-            continue
-        if node.get("registered_name") in (None, name) and (
-            module in _KERAS_MODULES or (module, name) in _KERAS_CLASSES
-        ):
-            continue
+    if not isinstance(config, dict) or config.get("registered_name") != "zscape>Autoencoder":
+        held = config.get("class_name") if isinstance(config, dict) else type(config).__name__
         raise ModelError(
-            f"{path} asks for {module}.{name}, which may run code; it was not loaded. "
-            "Use model files of zscape from a source you trust."
+            f"{path} holds {_line(repr(held), 60)}; expected an Autoencoder saved by zscape."
+        )
+    # Optimizer, loss and metrics are not built, as in `keras.saving.load_model`.
+    return {**config, "compile_config": None}, n_weight_bytes
+
+
+def _check_classes(path: Path, config: dict[str, Any]) -> None:
+    """Refuse a configuration that names any class but those known to be harmless."""
+    registered = keras.saving.get_custom_objects()
+    own = {
+        (known.__module__, known.__name__, name)
+        for name, known in registered.items()
+        if isinstance(known, type) and known.__module__.partition(".")[0] == "zscape"
+    }
+    foreign = registered.keys() - {name for _, _, name in own}
+    for node in _nodes(path, config):
+        if isinstance(node, dict) and "class_name" in node:
+            asked = (node.get("module"), node["class_name"], node.get("registered_name"))
+            if not _is_harmless(asked, own):
+                raise _refusal(path, f"{asked[0]}.{asked[1]}")
+        elif isinstance(node, str) and node in foreign:
+            # Keras takes a mere string for a registered function too, as an activation say.
+            raise _refusal(path, node)
+
+
+def _is_harmless(asked: tuple[Any, Any, Any], own: set[tuple[str, str, str]]) -> bool:
+    """Tell whether module, class name and registered name agree on a class on the list.
+
+    All three must: Keras looks at the registered name first, but not everywhere.
+    """
+    module, name, registered = asked
+    if not all(part is None or isinstance(part, str) for part in asked):
+        return False
+    return asked in own or (registered in (None, name) and (module, name) in _KERAS_CLASSES)
+
+
+def _refusal(path: Path, name: str) -> ModelError:
+    return ModelError(
+        f"{path} asks for {_line(repr(name), 60)}, which may run code; it was not loaded. "
+        "Use model files that zscape saved, from a source you trust."
+    )
+
+
+def _nodes(path: Path, config: Any) -> Iterator[Any]:
+    """Yield every value in a configuration, however deep; not the keys."""
+    pending = [(config, 0)]
+    while pending:
+        node, depth = pending.pop()
+        if depth > _MAX_DEPTH:
+            raise ModelError(f"{path} has a configuration nested too deep; it was not loaded.")
+        yield node
+        if isinstance(node, dict):
+            pending += [(value, depth + 1) for value in node.values()]
+        elif isinstance(node, list):
+            pending += [(value, depth + 1) for value in node]
+
+
+def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> None:
+    """Refuse what is no autoencoder, or has more weights than the file holds.
+
+    Without this a few digits in the configuration could ask for all memory of the machine.
+    """
+    found: list[Autoencoder | BaseException] = []
+
+    def build() -> None:
+        # In this scope Keras allocates no weights. It keeps a list of those to be made later,
+        # one for each thread, so this runs in a thread of its own and leaves nothing behind.
+        try:
+            with keras.StatelessScope(initialize_variables=False):
+                found.append(keras.saving.deserialize_keras_object(config, safe_mode=True))
+        except (*_DAMAGE, *_backend_errors()) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    thread.join()
+    (model,) = found
+    if isinstance(model, BaseException):
+        raise model
+    if not (
+        isinstance(model, Autoencoder)
+        and isinstance(model.encoder, keras.Model)
+        and isinstance(model.decoder, keras.Model)
+        and model.encoder.input_shape == model.decoder.output_shape
+        and len(model.encoder.input_shape) == 4
+        and len(model.decoder.input_shape) == 2
+    ):
+        raise ModelError(
+            f"{path} is not an autoencoder from images to codes and back; it was not loaded."
+        )
+    if sum(math.prod(weight.shape) for weight in model.variables) > n_weight_bytes:
+        raise ModelError(
+            f"{path} describes a larger network than it holds weights for; it was not loaded."
         )
 
 
-def _class_nodes(config: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(config, dict):
-        if "class_name" in config:
-            yield config
-        for value in config.values():
-            yield from _class_nodes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _class_nodes(value)
+def _backend_errors() -> tuple[type[Exception], ...]:
+    """Return what the backend raises that is none of Python's own exceptions."""
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    import tensorflow as tf
+
+    return (tf.errors.OpError,)
+
+
+def _line(value: object, limit: int = 200) -> str:
+    """Return text from a file as part of one line: no line breaks, no control characters."""
+    first = str(value).strip().partition("\n")[0]
+    return "".join(character for character in first if character.isprintable())[:limit].rstrip(".")

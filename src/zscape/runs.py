@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
-from zscape.errors import ConfigError, RunError
+from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import remove_leftovers, write_json
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
-_OWN_FILES = (
-    "config.json",
+_COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds", "images_per_second")
+_OWN_FILES = (  # beside config.json, which makes the folder a run
     "model.keras",
     "checkpoint/state.npz",
     "history.csv",
@@ -83,10 +84,14 @@ class RunConfig:
             KeyError, TypeError, ValueError: a part is missing or of another type.
         """
         data = values["data"]
-        height, width, channels = (int(size) for size in data["image_shape"])
+        height, width, channels = data["image_shape"]
+        if not all(isinstance(size, int) and size > 0 for size in (height, width, channels)):
+            raise ValueError("image_shape must be three whole numbers above 0")
+        if not isinstance(data["source"], str) or not isinstance(data["fingerprint"], str):
+            raise TypeError("source and fingerprint must be text")
         return cls(
-            source=str(data["source"]),
-            fingerprint=str(data["fingerprint"]),
+            source=data["source"],
+            fingerprint=data["fingerprint"],
             image_shape=(height, width, channels),
             network=NetworkConfig.from_dict(values["network"]),
             bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
@@ -112,11 +117,26 @@ class Run:
         """The best model by validation loss.
 
         Raises:
-            ModelError: there is no model yet, or its file is damaged or refused.
+            RunError: there is no model yet, or it is that of another run.
+            ModelError: its file is damaged or refused.
         """
         from zscape.model_file import load_model
 
-        return load_model(self.path / "model.keras")
+        path = self.path / "model.keras"
+        if not path.exists():
+            raise RunError(
+                f"{self.path} has no model yet, for no epoch of its training is finished; go on "
+                "with the command that started it and --resume."
+            )
+        model = load_model(path)
+        shape, latent_dim = self.config.image_shape, self.config.network.latent_dim
+        if (model.image_shape, model.latent_dim) != (shape, latent_dim):
+            raise RunError(
+                f"{path} is of another run: it has images {model.image_shape} and latent_dim "
+                f"{model.latent_dim}, and config.json says {shape} and {latent_dim}; copy the "
+                "run again."
+            )
+        return model
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -131,7 +151,13 @@ class Run:
         if self.known_dataset is not None:
             return self.known_dataset
         training = self.config.training
-        dataset = load_dataset(self.config.source, seed=training.seed, limit=training.limit)
+        try:
+            dataset = load_dataset(self.config.source, seed=training.seed, limit=training.limit)
+        except DataError as error:
+            raise DataError(
+                f"the images that {self.path} was trained on cannot be read: {error} Put them back, "
+                "or name other images."
+            ) from error
         if dataset.fingerprint != self.config.fingerprint:
             raise RunError(
                 f"{self.config.source} has changed since {self.path} was trained on it; "
@@ -147,14 +173,26 @@ class Run:
             RunError: the file is missing or damaged.
         """
         path = self.path / "history.csv"
+        remedy = "Go on with the training (--resume), which writes it, or copy the run again."
         try:
-            with path.open(newline="") as file:
-                return [
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [
                     {name: float(value) for name, value in row.items()}
                     for row in csv.DictReader(file)
                 ]
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from error
+        except FileNotFoundError as error:
+            raise RunError(f"{path} is missing: no epoch is finished. {remedy}") from error
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunError(f"{path} is damaged: {error}. {remedy}") from error
+        for row in rows:
+            if not set(_COLUMNS) <= set(row) or not all(map(math.isfinite, row.values())):
+                raise RunError(
+                    f"{path} is damaged: expected the columns {', '.join(_COLUMNS)} with finite "
+                    f"numbers. {remedy}"
+                )
+        if not rows:
+            raise RunError(f"{path} is damaged: it has no rows. {remedy}")
+        return rows
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -181,7 +219,8 @@ def load_run(path: str | Path) -> Run:
         raise RunError(
             f"{path} is not a run: it has no config.json; expected a folder that zscape train made."
         )
-    values = _read_json(path / "config.json", remedy="Copy the run again or train a new one.")
+    remedy = "Copy the run again or train a new one."
+    values = _read_json(path / "config.json", remedy=remedy)
     try:
         if values["schema"] != SCHEMA_VERSION:
             raise RunError(
@@ -189,8 +228,9 @@ def load_run(path: str | Path) -> Run:
                 f"{SCHEMA_VERSION}; use the version of zscape that wrote it."
             )
         return Run(path, RunConfig.from_dict(values))
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path / 'config.json'} is damaged or changed: {error!r}.") from error
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise RunError(f"{path / 'config.json'} is damaged: {what}. {remedy}") from error
 
 
 @contextmanager
@@ -269,8 +309,13 @@ def _write_config(path: Path, config: RunConfig) -> None:
 def _check_same(stored: RunConfig, asked: RunConfig) -> None:
     """Refuse to resume with settings that differ from those the run was started with."""
     before, now = stored.to_dict(), asked.to_dict()
-    for part in before:
+    for part in ("network", "bottleneck", "training", "data"):
         for name, value in before[part].items():
+            if name == "fingerprint" and now[part][name] != value:
+                raise RunError(
+                    f"the images in {asked.source} are not those the run was started with; give "
+                    "the images of then, or start a new run with another --out."
+                )
             if now[part][name] != value:
                 raise RunError(
                     f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
@@ -280,8 +325,8 @@ def _check_same(stored: RunConfig, asked: RunConfig) -> None:
 
 def _read_json(path: Path, *, remedy: str) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing. {remedy}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}. {remedy}") from error

@@ -1,5 +1,22 @@
 """The command line."""
 
-from zscape.cli.commands import main
+from __future__ import annotations
+
+import sys
+
+from zscape.cli.terminal import errors_as_lines
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; `zscape` and `python -m zscape` start here."""
+    with errors_as_lines():
+        # Imported here, so that Ctrl-C ends even the first moments without a traceback.
+        from zscape.cli.commands import app
+
+        # Without "standalone" Typer leaves errors to us, and returns the status of --help.
+        status = app(standalone_mode=False)
+        # Here and not at the very end, where nothing could be done about a reader who has left.
+        sys.stdout.flush()
+        sys.exit(status or 0)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zscape import __version__
+from zscape.cli.show import print_evaluation, print_run
 from zscape.cli.terminal import (
-    errors_as_lines,
     load_frameworks,
-    print_evaluation,
     print_json,
     progress_console,
     say,
@@ -29,10 +28,9 @@ from zscape.config import (
     TrainConfig,
     Upsampling,
 )
-from zscape.errors import ConfigError, DataError, RunError
+from zscape.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
     from zscape.runs import Run
@@ -59,15 +57,22 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there alre
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"zscape {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
-    if version:
-        print(f"zscape {__version__}")
-        raise typer.Exit
+    """Train autoencoders, look at their latent space and walk through it."""
 
 
 @app.command()
@@ -104,7 +109,9 @@ def train(
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
     ] = False,
@@ -112,12 +119,16 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an autoencoder; leave a run folder with model, figures and report."""
-    load_frameworks()
-    from zscape.workflow.training import default_folder
-    from zscape.workflow.training import train as train_run
-
     if resume and out is None:
         raise ConfigError("--resume needs --out with the folder of the run to go on with.")
+    if resume and force:
+        raise ConfigError(
+            "--resume goes on with a run and --force replaces it; give one of the two."
+        )
+    load_frameworks()
+    from zscape.workflow.training import Interrupted, default_folder
+    from zscape.workflow.training import train as train_run
+
     folder = out or default_folder(data, NetworkConfig(preset=preset, latent_dim=latent_dim))
     try:
         run = train_run(
@@ -142,8 +153,11 @@ def train(
             tensorboard=tensorboard,
             console=progress_console(),
         )
-    except KeyboardInterrupt:
+    except Interrupted:
         say(f"interrupted; go on with: {_resume_command(sys.argv[1:], folder)}")
+        raise
+    except KeyboardInterrupt:
+        say("interrupted before training began; nothing was written.")
         raise
     if as_json:
         print_json({"run": str(run.path), **run.metrics})
@@ -186,7 +200,11 @@ def reconstruct(
 
 @app.command()
 def encode(
-    run: RunArgument, data: DataArgument, out: OutFile, force: Force = False, as_json: AsJson = False
+    run: RunArgument,
+    data: DataArgument,
+    out: OutFile,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Encode images to a .npz file with the arrays codes and, if there are any, labels."""
     _check_out_file(out, (".npz",), force=force)
@@ -251,27 +269,17 @@ def grid(
 def info(run: RunArgument, as_json: AsJson = False) -> None:
     """Say what a run is: data, settings, training and final figures."""
     from zscape.runs import load_run
+    from zscape.workflow.metrics import stored_metrics
 
     opened = load_run(run)
     history = opened.history if (run / "history.csv").exists() else []
-    metrics = opened.metrics if (run / "metrics.json").exists() else None
+    metrics = stored_metrics(opened) if (run / "metrics.json").exists() else None
     if as_json:
         print_json(
             {"run": str(run), **opened.config.to_dict(), "history": history, "metrics": metrics}
         )
         return
-    for part, values in opened.config.to_dict().items():
-        print(part)
-        for name, value in values.items():
-            print(f"  {name:<16} {value}")
-    print("progress")
-    print(f"  {'finished epochs':<16} {len(history)} of {opened.config.training.epochs}")
-    if history:
-        best = min(history, key=lambda row: row["val_loss"])
-        print(f"  {'best epoch':<16} {int(best['epoch'])}, validation MSE {best['val_loss']:.5f}")
-    if metrics is not None:
-        print()
-        print_evaluation(metrics)
+    print_run(opened, history, metrics)
 
 
 @app.command()
@@ -292,12 +300,6 @@ def report(
     _report_written(out, {"n_runs": len(opened)}, as_json=as_json)
 
 
-def main() -> None:
-    """Run the command line; `zscape` and `python -m zscape` start here."""
-    with errors_as_lines():
-        app()
-
-
 def _open(path: Path) -> Run:
     from zscape.runs import load_run
 
@@ -309,11 +311,16 @@ def _open(path: Path) -> Run:
 def _check_out_file(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
     """Refuse a file that cannot or must not be written, before any work is done."""
     if path.suffix.lower() not in endings:
-        raise ConfigError(f"{path} does not end in {' or '.join(endings)}; name such a file.")
+        raise ConfigError(f"{path} does not end in {_either(endings)}; name such a file.")
     if path.is_dir():
         raise RunError(f"{path} is a folder; name a file.")
     if path.exists() and not force:
         raise RunError(f"{path} exists; name another file, or replace it with --force.")
+
+
+def _either(words: tuple[str, ...]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _check_out_folder(path: Path, *, force: bool) -> None:
@@ -336,12 +343,19 @@ def _report_written(out: Path, facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(out), **facts})
     else:
-        counts = ", ".join(f"{value:,} {name.removeprefix('n_')}" for name, value in facts.items())
+        counts = ", ".join(
+            f"{value:,} {name.removeprefix('n_').replace('_', ' ')}"
+            for name, value in facts.items()
+        )
         print(f"{counts}: {out}" if counts else f"{out}")
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:
+    """Return the command that goes on with `zscape train ARGUMENTS...`, interrupted in `folder`."""
     words = [word for word in arguments if word not in ("--force", "--resume")]
+    more = ["--resume"]
     if not any(word == "--out" or word.startswith("--out=") for word in words):
-        words += ["--out", str(folder)]
-    return shlex.join(["zscape", *words, "--resume"])
+        more += ["--out", str(folder)]
+    # After a bare -- everything is taken for an argument.
+    end = words.index("--") if "--" in words else len(words)
+    return shlex.join(["zscape", *words[:end], *more, *words[end:]])

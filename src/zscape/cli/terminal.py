@@ -5,13 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from zscape.errors import ZscapeError
+import typer
+
+from zscape.errors import ConfigError, ZscapeError
+from zscape.files import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,16 +26,24 @@ DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # What the system says when a path the user gave cannot be used.
 _PATH_ERRORS = {
-    errno.ENOSPC: "no space is left on the disk; free some, then go on with --resume or try again",
+    errno.ENOSPC: "no space is left on the disk; free some, then try again",
     errno.EDQUOT: "your disk quota is used up; free some space, then try again",
-    errno.EACCES: "permission denied; choose a place you may write to",
-    errno.EPERM: "not permitted; choose a place you may write to",
-    errno.EROFS: "the file system is read-only; choose another place",
-    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another path",
-    errno.EISDIR: "this is a folder; expected a file",
-    errno.ENAMETOOLONG: "this name is too long; choose a shorter one",
     errno.EFBIG: "the file would grow beyond the allowed size; raise the limit or try another disk",
+    errno.EIO: "the disk reports an error; try another one",
+    errno.EACCES: "permission denied; choose a place you may read and write",
+    errno.EPERM: "not permitted; choose a place you may read and write",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOENT: "this file or folder does not exist; check the path",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another path",
+    errno.EEXIST: "this is a file, not a folder; choose another path",
+    errno.EISDIR: "this is a folder; name a file",
+    errno.ENAMETOOLONG: "this name is too long; choose a shorter one",
+    errno.ELOOP: "this path leads through a circle of links; choose another path",
+    errno.EMFILE: "too many files are open; close other programs or raise the limit",
 }
+# The base of what Typer raises for unknown commands, missing arguments and the like. Typer does
+# not export it by name.
+_UsageError: Any = typer.BadParameter.__base__
 
 
 def say(message: str) -> None:
@@ -49,45 +63,20 @@ def progress_console() -> Console:
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def print_evaluation(figures: Mapping[str, Any]) -> None:
-    """Print the figures of a model beside those of PCA to stdout, warnings to stderr."""
-    from rich.console import Console
-    from rich.table import Table
-
-    model, pca = figures["model"], figures["pca"] or {}
-    names = {
-        "mse": ("MSE", "{:.5f}"),
-        "psnr": ("PSNR, dB", "{:.2f}"),
-        "ssim": ("SSIM", "{:.4f}"),
-        "knn_accuracy": ("k-NN accuracy", "{:.4f}"),
-    }
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"{figures['n_images']:,} images ({figures['data']})")
-    table.add_column("model", justify="right")
-    table.add_column("PCA", justify="right")
-    for key, (name, form) in names.items():
-        cells = (values.get(key) for values in (model, pca))
-        table.add_row(name, *("-" if cell is None else form.format(cell) for cell in cells))
-    ratio = f"{figures['compression_ratio']:.1f}x"
-    table.add_row("compression", ratio, ratio if pca else "-")
-    Console(highlight=False, markup=False, width=None).print(table)
-    for warning in figures["warnings"]:
-        say(f"warning: {warning}")
-    for note in figures["notes"]:
-        say(f"note: {note}")
-
-
 def load_frameworks() -> None:
     """Import Keras and its backend without the log lines they print before anyone can object.
 
     TensorFlow writes to the file descriptor of stderr while it is loaded, whatever its log
     level, so that descriptor is set aside for the moment. If the import fails, what was
     written is shown.
+
+    Raises:
+        ConfigError: the backend is not installed, or there is none of that name.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, _ctrl_c_ends_at_once():
         os.dup2(log.fileno(), 2)
         try:
             import keras
@@ -98,6 +87,11 @@ def load_frameworks() -> None:
                 # The second half of these lines comes with the first operation.
                 tf.zeros(())
                 tf.get_logger().setLevel("ERROR")
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"{error.name} is not installed; install TensorFlow with: "
+                'pip install "zscape[cpu]", or choose another backend with KERAS_BACKEND.'
+            ) from error
         except BaseException:
             log.seek(0)
             os.write(kept, log.read())
@@ -105,6 +99,22 @@ def load_frameworks() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def _ctrl_c_ends_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process without unwinding.
+
+    An import that is cut short leaves half-made modules, which print tracebacks of their own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # elsewhere Python does not allow it
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -117,21 +127,31 @@ def errors_as_lines() -> Iterator[None]:
     try:
         yield
     except ZscapeError as error:
-        say(f"zscape: {one_line(str(error))}")
-        sys.exit(BAD_INPUT)
+        _fail(str(error))
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(BAD_INPUT)
+        _fail(_usage(error))
     except BrokenPipeError:
         # The reader of stdout, `head` perhaps, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(DONE)
+    except SystemExit as stop:
+        # Typer and Rich have met the same reader, and made a failure of it.
+        if isinstance(stop.__context__, BrokenPipeError):
+            sys.exit(DONE)
+        raise
     except OSError as error:
-        if error.errno not in _PATH_ERRORS:
+        message = _path_error(error)
+        if message is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        say(f"zscape: {where}{_PATH_ERRORS[error.errno]}.")
-        sys.exit(BAD_INPUT)
-    except MemoryError:
-        say("zscape: not enough memory; try a smaller --batch-size, --limit or smaller images.")
-        sys.exit(BAD_INPUT)
+        _fail(message)
+    except _memory_errors():
+        _fail(
+            "not enough memory; try a smaller --batch-size, --latent-dim or --limit, or smaller "
+            "images."
+        )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -139,3 +159,40 @@ def errors_as_lines() -> Iterator[None]:
 def one_line(text: str) -> str:
     """Return a text of several lines as one."""
     return " ".join(text.split())
+
+
+def _fail(message: str) -> NoReturn:
+    say(f"zscape: {one_line(message)}")
+    sys.exit(BAD_INPUT)
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with the words of the command line, and where to look."""
+    command = error.ctx.command_path if error.ctx else "zscape"
+    message = error.format_message().replace("Value error, ", "").strip().rstrip(".")
+    return f"{message}; see: {command} --help"
+
+
+def _path_error(error: OSError) -> str | None:
+    """Return what the user can do about an error of the file system, or None."""
+    number = error.errno
+    if number is None:
+        # HDF5 puts the number into its text.
+        found = re.search(r"errno = (\d+)", str(error))
+        number = int(found[1]) if found else None
+    if number not in _PATH_ERRORS:
+        return None
+    if not error.filename:
+        return f"{_PATH_ERRORS[number]}."
+    # The user knows the file, not the name it has while it is being written.
+    path = re.sub(rf"{re.escape(TEMPORARY_PREFIX)}\d+-", "", str(error.filename))
+    return f"{path}: {_PATH_ERRORS[number]}."
+
+
+def _memory_errors() -> tuple[type[BaseException], ...]:
+    """Return what is raised for want of memory; evaluated only when something was raised."""
+    if "tensorflow" not in sys.modules:
+        return (MemoryError,)
+    import tensorflow as tf
+
+    return MemoryError, tf.errors.ResourceExhaustedError

@@ -10,10 +10,12 @@ import numpy as np
 from zscape.data.datasets import as_float
 
 
-class ReconstructionBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
 
     Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
+    Give `fit` the argument `shuffle=False` with it: otherwise Keras also shuffles the batches,
+    from a global random state that no seed of ours reaches.
 
     Args:
         images: (N, H, W, C), any type that `as_float` takes.

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ MAX_FILE_TEST = 10_000
 Split = Literal["train", "test", "all"]
 
 _CHUNK_VALUES = 2**24
+_EXPECTED_TYPES = "expected uint8, uint16, bool, or floats in [0, 1]"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Dataset:
 
     Attributes:
         name: what to give `load_dataset` for the same images: a name, an absolute path, or
-            `array`.
+            `array` where they came from memory.
         train: what the network sees.
         validation: held out of train; early stopping and checkpoints look at it.
         test: looked at once, for the final figures.
@@ -76,18 +77,23 @@ class Dataset:
 def as_float(images: np.ndarray) -> np.ndarray:
     """Return images of any accepted type as float32 in [0, 1], of the same shape.
 
-    Unsigned integers are divided by the largest value of their type.
+    Whole numbers are divided by the largest value of their type. Floats are taken as they are:
+    `load_images` checks their range.
+
+    Raises:
+        DataError: the type is not uint8, uint16, bool or a float.
     """
     if images.dtype == np.float32:
         return np.asarray(images)
-    if images.dtype.kind == "u":
-        return np.divide(images, np.float32(np.iinfo(images.dtype).max), dtype=np.float32)
+    if images.dtype.kind == "u" and images.dtype.itemsize <= 2:
+        largest = np.float32(np.iinfo(images.dtype).max)
+        return np.asarray(np.divide(images, largest, dtype=np.float32))
+    if images.dtype.kind not in "bf":
+        raise DataError(f"the images have values of type {images.dtype}; {_EXPECTED_TYPES}.")
     return images.astype(np.float32)
 
 
-def load_images(
-    source: str | Path | np.ndarray | Images, split: Split = "test"
-) -> Images:
+def load_images(source: str | Path | np.ndarray | Images, split: Split = "test") -> Images:
     """Load images to look at: a split of a named set, or every image of a file.
 
     Args:
@@ -98,16 +104,30 @@ def load_images(
     Raises:
         DataError: the source is unknown, cannot be read, or does not hold images.
     """
+    if split not in get_args(Split):
+        raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
     if isinstance(source, Images):
-        return source
+        return _checked(source.images, source.labels, source.source)
     if isinstance(source, np.ndarray):
         return _checked(source, None, "array")
     if str(source) in NAMES:
         return _load_mnist(split)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise DataError(f"{source} is a folder; expected {ACCEPTED}.")
-    if not path.exists() and path.suffix == "":
+    if not isinstance(source, str | Path):
+        raise DataError(
+            f"images are given as {type(source).__name__}; expected a name ({', '.join(NAMES)}), "
+            "a path, or a NumPy array."
+        )
+    try:
+        path = Path(source).expanduser()
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise DataError(
+            f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
+        ) from error
+    if is_folder:
+        raise DataError(f"{path} is a folder; expected {ACCEPTED}.")
+    if not exists and path.suffix == "":
         close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
         raise DataError(
@@ -134,6 +154,8 @@ def load_dataset(
     Raises:
         DataError: as for `load_images`, or there are too few images.
     """
+    if limit is not None:
+        _check_enough(limit, f"a limit of {limit}")
     if isinstance(source, str | Path) and str(source) in NAMES:
         rest, test = _load_mnist("train"), _load_mnist("test")
     else:
@@ -146,11 +168,11 @@ def load_dataset(
         rest = images.take(np.sort(order[n_test:]))
     if limit is not None:
         rest, test = rest.take(slice(limit)), test.take(slice(limit))
-        _check_enough(len(rest), f"a limit of {limit}")
     order = np.random.default_rng(seed).permutation(len(rest))
     n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
+    in_memory = isinstance(source, Images) and rest.source in NAMES  # perhaps a part of the set
     return Dataset(
-        name=rest.source,
+        name="array" if in_memory else rest.source,
         train=rest.take(np.sort(order[n_validation:])),
         validation=rest.take(np.sort(order[:n_validation])),
         test=test,
@@ -178,7 +200,7 @@ def _check_enough(n_images: int, what: str) -> None:
 
 def _checked(images: np.ndarray, labels: np.ndarray | None, source: str) -> Images:
     """Check arrays as the user gave them; return them as (N, H, W, C) with whole labels."""
-    images = _with_channels(np.asanyarray(images), source)
+    images = _with_channels(np.asarray(images), source)
     images = _with_known_type(images, source)
     if labels is not None:
         labels = _checked_labels(np.asarray(labels), len(images), source)
@@ -191,7 +213,7 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
     if images.ndim == 3 and shape[-1] in (1, 3, 4):
         raise DataError(
             f"{source} has shape {shape}, which looks like one image (H, W, C); {expected}: "
-            "add a first axis."
+            "add a first axis, or a last one if these are many."
         )
     if images.ndim == 2:
         raise DataError(
@@ -200,6 +222,11 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
         )
     if images.ndim not in (3, 4):
         raise DataError(f"{source} has shape {shape}; {expected}.")
+    if images.ndim == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 8:
+        raise DataError(
+            f"{source} has shape {shape}, which looks like (N, C, H, W); {expected}: "
+            "move the axis with numpy.moveaxis(images, 1, -1)."
+        )
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.size == 0:
@@ -210,7 +237,8 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
 def _with_known_type(images: np.ndarray, source: str) -> np.ndarray:
     kind, size = images.dtype.kind, images.dtype.itemsize
     if kind == "b" or (kind == "u" and size <= 2):
-        return images
+        # Files may be big-endian; Keras takes the byte order of the machine only.
+        return images.astype(images.dtype.newbyteorder("="), copy=False)
     if kind in "iu":
         low, high = int(images.min()), int(images.max())
         if low < 0 or high > 255:
@@ -221,8 +249,7 @@ def _with_known_type(images: np.ndarray, source: str) -> np.ndarray:
         return images.astype(np.uint8)
     if kind != "f":
         raise DataError(
-            f"{source} has values of type {images.dtype}; expected uint8, uint16, bool, or "
-            "floats in [0, 1]."
+            f"{source} has values of type {images.dtype}; {_EXPECTED_TYPES}: convert them."
         )
     _check_range(images, source)
     return images if images.dtype == np.float32 else images.astype(np.float32)
@@ -240,29 +267,41 @@ def _check_range(images: np.ndarray, source: str) -> None:
         low, high = min(low, float(part.min())), max(high, float(part.max()))
     if n_bad:
         raise DataError(
-            f"{source} has {n_bad:,} values that are NaN or infinite; replace them first."
+            f"{source} has {n_bad:,} NaN or infinite value{'s' if n_bad != 1 else ''}; expected "
+            "floats in [0, 1]: replace them first."
         )
     if low < 0 or high > 1:
-        hint = " divide by 255, or" if low >= 0 and high <= 255 else ""
         raise DataError(
-            f"{source} has values from {low:g} to {high:g}; expected floats in [0, 1]:{hint} "
-            "rescale them."
+            f"{source} has values from {low:.9g} to {high:.9g}; expected floats in [0, 1]: "
+            f"{_range_remedy(low, high)}."
         )
+
+
+def _range_remedy(low: float, high: float) -> str:
+    if low >= -0.01 and high <= 1.01:  # what rounding and resizing leave
+        return "clip them with numpy.clip(images, 0, 1)"
+    if low >= 0 and high <= 255:
+        return "divide them by 255"
+    if low >= -1 and high <= 1:
+        return "add 1 and divide by 2"
+    return "rescale them"
 
 
 def _checked_labels(labels: np.ndarray, n_images: int, source: str) -> np.ndarray:
     if labels.shape != (n_images,):
         raise DataError(
-            f"{source} has labels of shape {labels.shape} for {n_images} images; expected "
+            f"{source} has labels of shape {labels.shape} for {n_images:,} images; expected "
             f"({n_images},): one label for each image."
         )
     whole = labels.dtype.kind in "iub" or (
-        labels.dtype.kind == "f" and bool(np.isfinite(labels).all() and (labels % 1 == 0).all())
+        labels.dtype.kind == "f"
+        # Beyond 2**53 a float no longer tells one whole number from the next.
+        and bool((np.abs(labels) < 2**53).all() and (labels % 1 == 0).all())
     )
     if not whole:
         raise DataError(
-            f"{source} has labels of type {labels.dtype} that are not whole numbers; number "
-            "the classes 0, 1, 2, ..."
+            f"{source} has labels of type {labels.dtype} that are not whole numbers; expected "
+            "one whole number for each image: number the classes 0, 1, 2, ..."
         )
     return labels.astype(np.int64)
 

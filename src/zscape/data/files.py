@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
+import re
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +22,7 @@ from zscape.errors import DataError
 
 ACCEPTED = "a .npz file with an array images, a .npy file, or an idx or idx.gz file"
 
-_IDX_TYPES = {
+_IDX_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
     0x09: np.dtype(">i1"),
     0x0B: np.dtype(">i2"),
@@ -25,22 +31,25 @@ _IDX_TYPES = {
     0x0E: np.dtype(">f8"),
 }
 _GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGIC = b"PK"
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty archive
 _NPY_MAGIC = b"\x93NUMPY"
 # What damaged or hostile files make NumPy, gzip and zipfile raise.
 _READ_ERRORS = (
-    ValueError,
-    KeyError,
+    ArithmeticError,
+    AttributeError,
     EOFError,
-    OSError,
+    LookupError,
     MemoryError,
-    OverflowError,
+    OSError,
     RuntimeError,
-    NotImplementedError,
     SyntaxError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
     struct.error,
-    zlib.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -55,18 +64,31 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     Raises:
         DataError: the file is missing, empty, damaged, or of another kind.
     """
-    try:
+    with _as_data_errors(path):
         with path.open("rb") as file:
             start = file.read(8)
         if not start:
             raise DataError(f"{path} is empty; expected {ACCEPTED}.")
-        if start.startswith(_ZIP_MAGIC):
+        if start.startswith(_ZIP_MAGICS):
             return _read_npz(path)
         if start.startswith(_NPY_MAGIC):
+            # Mapped, a header that claims more than the file holds takes no memory.
             return np.load(path, allow_pickle=False, mmap_mode="r"), None
         if start.startswith(_GZIP_MAGIC) or _is_idx(start):
-            labels = _label_file(path)
-            return _read_idx(path), None if labels is None else _read_idx(labels)
+            images, label_file = _read_idx(path), _label_file(path)
+            return images, None if label_file is None else _read_label_file(label_file)
+    raise DataError(f"{path} is of an unknown kind; expected {ACCEPTED}.")
+
+
+@contextmanager
+def _as_data_errors(path: Path) -> Iterator[None]:
+    """Turn whatever reading `path` raises into a `DataError` of one line."""
+    try:
+        # NumPy multiplies the sizes in a header without looking, and says with a warning that
+        # a file is as old as Python 2.
+        with np.errstate(over="raise"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Reading `.npy` or `.npz` file", UserWarning)
+            yield
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -74,17 +96,29 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     except PermissionError as error:
         raise DataError(f"{path} may not be read; change its permissions.") from error
     except _READ_ERRORS as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise DataError(f"{path} is damaged or not to be read: {reason}.") from error
-    raise DataError(f"{path} is of an unknown kind; expected {ACCEPTED}.")
+        reason = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
+        if "object arrays" in reason.lower() or "python objects" in reason.lower():
+            raise DataError(
+                f"{path} holds pickled Python objects, which are never loaded; save plain arrays "
+                "of numbers."
+            ) from error
+        raise DataError(
+            f"{path} cannot be read ({reason}); it may be damaged: copy or save it again."
+        ) from error
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    with np.load(path, allow_pickle=False) as stored:
+    # Opened here, because NumPy leaves a damaged archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         if "images" not in stored.files:
-            found = ", ".join(stored.files[:8]) or "nothing"
+            found = ", ".join(map(repr, stored.files[:8])) or "nothing"
             raise DataError(f"{path} has no array named images, it has {found}; rename yours.")
         return stored["images"], stored["labels"] if "labels" in stored.files else None
+
+
+def _read_label_file(path: Path) -> np.ndarray:
+    with _as_data_errors(path):  # its own, because its path is the one to name
+        return _read_idx(path)
 
 
 def _is_idx(start: bytes) -> bool:
@@ -98,7 +132,8 @@ def _read_idx(path: Path) -> np.ndarray:
     with gzip.open(path) if compressed else path.open("rb") as file:
         magic = file.read(4)
         if not _is_idx(magic):
-            raise DataError(f"{path} is not an idx file: it begins with {magic.hex()}.")
+            inside = "a gzip file without an idx file in it" if compressed else "not an idx file"
+            raise DataError(f"{path} is {inside}; expected {ACCEPTED}.")
         n_axes = magic[3]
         shape = struct.unpack(f">{n_axes}I", _read_exactly(file, 4 * n_axes, path))
         dtype = _IDX_TYPES[magic[2]]
@@ -106,7 +141,10 @@ def _read_idx(path: Path) -> np.ndarray:
         n_bytes = math.prod(shape) * dtype.itemsize
         content = _read_exactly(file, n_bytes, path)
         if file.read(1):
-            raise DataError(f"{path} goes on after the {n_bytes:,} bytes its header announces.")
+            raise DataError(
+                f"{path} goes on after the {n_bytes:,} bytes of values that its header "
+                "announces; copy it again."
+            )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -125,7 +163,6 @@ def _read_exactly(file: Any, n_bytes: int, path: Path) -> bytearray:
 
 def _label_file(path: Path) -> Path | None:
     """Return the file of labels that the names of MNIST put beside a file of images."""
-    if "images-idx3" not in path.name:
-        return None
-    labels = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
-    return labels if labels.is_file() else None
+    name, n_changes = re.subn(r"images([-.])idx3", r"labels\1idx1", path.name)
+    labels = path.with_name(name)
+    return labels if n_changes and labels.is_file() else None

@@ -106,14 +106,21 @@ def evaluate_model(
     if images.labels is None:
         notes = (*notes, "The images have no labels, so there is no nearest-neighbour accuracy.")
     elif neighbours is not None and neighbours.labels is not None:
-        for figures, coder in ((own, model), (pca, baseline)):
-            if figures is not None and coder is not None:
-                figures["knn_accuracy"] = knn_accuracy(
-                    coder.encode(neighbours.images),
-                    neighbours.labels,
-                    coder.encode(inputs),
-                    images.labels,
-                )
+        if 2 * len(np.unique(neighbours.labels)) > len(neighbours):
+            notes = (
+                *notes,
+                "Most training images have a label of their own, so there is no "
+                "nearest-neighbour accuracy.",
+            )
+        else:
+            for figures, coder in ((own, model), (pca, baseline)):
+                if figures is not None and coder is not None:
+                    figures["knn_accuracy"] = knn_accuracy(
+                        coder.encode(neighbours.images),
+                        neighbours.labels,
+                        coder.encode(inputs),
+                        images.labels,
+                    )
     health = latent_health(codes)
     warnings = tuple(health.warnings())
     if pca is not None and own["mse"] > pca["mse"]:

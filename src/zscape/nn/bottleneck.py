@@ -36,4 +36,5 @@ class PlainBottleneck(keras.layers.Layer):
 def build_bottleneck(config: BottleneckConfig) -> keras.layers.Layer:
     """Build the bottleneck that `config` names."""
     classes = {"plain": PlainBottleneck}
-    return classes[config.name](name="bottleneck")
+    # Codes stay float32, whatever the global policy is: bfloat16 would keep three digits only.
+    return classes[config.name](name="bottleneck", dtype="float32")

@@ -14,13 +14,17 @@ from keras import layers
 
 from zscape.config import NetworkConfig
 from zscape.nn.encoder import REDUCTION, padded_size
-from zscape.nn.layers import UpsampleConv2D, seeded_initializers
+from zscape.nn.layers import DATA_FORMAT, UpsampleConv2D, seeded_initializers
 
 OUTPUT_LAYER = "conv4"
 
 
 def build_decoder(
-    image_shape: tuple[int, int, int], config: NetworkConfig, *, seed: int = 0, dtype: str = "float32"
+    image_shape: tuple[int, int, int],
+    config: NetworkConfig,
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Build the decoder of a preset.
 
@@ -36,12 +40,15 @@ def build_decoder(
     height, width, channels = image_shape
     initializers = seeded_initializers(seed, part=1)
 
-    def convolve(x: keras.KerasTensor, filters: int, name: str, **options: object) -> keras.KerasTensor:
+    def convolve(
+        x: keras.KerasTensor, filters: int, name: str, **options: object
+    ) -> keras.KerasTensor:
         kernel_initializer = next(initializers)
         return layers.Conv2D(
             filters,
             3,
             padding="same",
+            data_format=DATA_FORMAT,
             kernel_initializer=kernel_initializer,
             dtype=dtype,
             name=name,
@@ -50,7 +57,13 @@ def build_decoder(
 
     def double(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
         if config.upsampling == "bilinear":
-            x = layers.UpSampling2D(2, interpolation="bilinear", dtype=dtype, name=f"{name}_up")(x)
+            x = layers.UpSampling2D(
+                2,
+                interpolation="bilinear",
+                data_format=DATA_FORMAT,
+                dtype=dtype,
+                name=f"{name}_up",
+            )(x)
             return convolve(x, filters, name, activation="relu")
         if config.upsampling == "transposed":
             layer = layers.Conv2DTranspose(
@@ -58,6 +71,7 @@ def build_decoder(
                 3,
                 strides=2,
                 padding="same",
+                data_format=DATA_FORMAT,
                 activation="relu",
                 kernel_initializer=next(initializers),
                 dtype=dtype,
@@ -73,7 +87,7 @@ def build_decoder(
             )
         return layer(x)
 
-    codes = keras.Input((config.latent_dim,), name="codes")
+    codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
     inner = padded_size(height) // REDUCTION, padded_size(width) // REDUCTION
     x = layers.Dense(
         64 * inner[0] * inner[1],
@@ -88,7 +102,8 @@ def build_decoder(
     x = double(x, 32, "conv3")  # (N, H, W, 32)
     x = convolve(x, channels, OUTPUT_LAYER)
     if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
-        x = layers.Cropping2D(((0, bottom), (0, right)), dtype=dtype, name="crop")(x)
+        cropping = (0, bottom), (0, right)
+        x = layers.Cropping2D(cropping, data_format=DATA_FORMAT, dtype=dtype, name="crop")(x)
     # In bfloat16 a pixel would keep three digits only.
     images = layers.Activation("sigmoid", dtype="float32", name="images")(x)
     return keras.Model(codes, images, name="decoder")

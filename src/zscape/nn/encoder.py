@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.layers import seeded_initializers
+from zscape.nn.layers import DATA_FORMAT, seeded_initializers
 
 REDUCTION = 4  # how many times smaller the innermost feature map is, in each direction
 
@@ -23,7 +23,11 @@ def padded_size(size: int) -> int:
 
 
 def build_encoder(
-    image_shape: tuple[int, int, int], config: NetworkConfig, *, seed: int = 0, dtype: str = "float32"
+    image_shape: tuple[int, int, int],
+    config: NetworkConfig,
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Build the encoder of a preset.
 
@@ -46,24 +50,26 @@ def build_encoder(
             3,
             strides=2 if halve and strided else 1,
             padding="same",
+            data_format=DATA_FORMAT,
             activation="relu",
             kernel_initializer=next(initializers),
             dtype=dtype,
             name=f"conv{index}",
         )(x)
         if halve and not strided:
-            x = layers.MaxPooling2D(2, dtype=dtype, name=f"pool{index}")(x)
+            x = layers.MaxPooling2D(2, data_format=DATA_FORMAT, dtype=dtype, name=f"pool{index}")(x)
         return x
 
-    images = keras.Input(image_shape, name="images")
+    images = keras.Input(image_shape, dtype="float32", name="images")
     x = images  # (N, H, W, C)
     if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
-        x = layers.ZeroPadding2D(((0, bottom), (0, right)), dtype=dtype, name="pad")(x)
+        padding = (0, bottom), (0, right)
+        x = layers.ZeroPadding2D(padding, data_format=DATA_FORMAT, dtype=dtype, name="pad")(x)
     x = convolve(x, 1, halve=True)  # (N, H/2, W/2, 8)
     x = convolve(x, 2, halve=False)
     x = convolve(x, 3, halve=True)  # (N, H/4, W/4, 8)
     x = convolve(x, 4, halve=False)
-    x = layers.Flatten(dtype=dtype, name="flatten")(x)
+    x = layers.Flatten(data_format=DATA_FORMAT, dtype=dtype, name="flatten")(x)
     features = layers.Dense(
         config.latent_dim,
         activation=config.code_activation,

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+DATA_FORMAT = "channels_last"  # of every layer here, whatever Keras' own setting is
+
 
 @keras.saving.register_keras_serializable("zscape")
 class UpsampleConv2D(keras.layers.Layer):
@@ -76,10 +78,11 @@ class UpsampleConv2D(keras.layers.Layer):
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
         # alone and the sum of the other two, or the reverse. A transposed convolution wants
         # them back to front, and its channels as (out, in).
-        kernel = _sum_shared_taps(_sum_shared_taps(self.kernel, axis=0), axis=1)
+        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+        kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
         outputs = ops.conv_transpose(
-            inputs, kernel, strides=2, padding="same", data_format="channels_last"
+            inputs, kernel, strides=2, padding="same", data_format=DATA_FORMAT
         )
         return self.activation(ops.add(outputs, self.bias))
 

@@ -97,6 +97,8 @@ def fit_autoencoder(
             epochs=config.epochs,
             initial_epoch=state.epoch,
             callbacks=[*watchers, *callbacks],
+            # Keras would draw the order of the batches anew, from a global random state.
+            shuffle=False,
             verbose=0,
         )
     finally:

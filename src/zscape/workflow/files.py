@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,19 @@ from zscape.evaluation.metrics import mean_squared_error
 from zscape.files import write_atomically, write_bytes
 from zscape.runs import Run
 
-_PNG_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_PNG_CHANNELS = (1, 3, 4)  # gray, colour, colour with transparency
+# What damaged files make NumPy and zipfile raise.
+_READ_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    SyntaxError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def write_codes(run: Run, data: str | Path, out: Path) -> dict[str, int]:
@@ -57,8 +73,6 @@ def write_reconstructions(
         ConfigError: `n` is below 1.
         DataError: the images cannot be read or have another shape.
     """
-    from PIL import Image
-
     from zscape.viz.images import plot_reconstructions
     from zscape.viz.style import figure_png
 
@@ -69,17 +83,17 @@ def write_reconstructions(
     inputs = as_float(images.images)
     outputs = run.model.reconstruct(inputs)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "reconstructions.npz").exists():  # pictures of a longer list would stay behind
+        for path in folder.iterdir():
+            if re.fullmatch(r"\d{5,}\.png", path.name):
+                path.unlink()
     errors = np.square(outputs - inputs).mean(axis=(1, 2, 3))  # (N,)
     _write_npz(folder / "reconstructions.npz", {"images": outputs, "mse": errors})
     write_bytes(
         folder / "sheet.png", figure_png(plot_reconstructions(inputs, outputs, images.labels))
     )
-    mode = _PNG_MODES.get(outputs.shape[-1])
-    if mode is not None:
-        digits = max(5, len(str(len(outputs) - 1)))
-        for index, pixels in enumerate(np.round(outputs * 255).astype(np.uint8)):
-            picture = Image.fromarray(pixels[..., 0] if mode == "L" else pixels, mode)
-            picture.save(folder / f"{index:0{digits}d}.png")
+    if outputs.shape[-1] in _PNG_CHANNELS:
+        _write_pictures(folder, outputs)
     return {
         "folder": str(folder),
         "n_images": len(outputs),
@@ -87,22 +101,61 @@ def write_reconstructions(
     }
 
 
-def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write_pictures(folder: Path, images: np.ndarray) -> None:
+    """Write images (N, H, W, C) as `00000.png`, ...; a half-written picture does not stay."""
+    from PIL import Image
+
+    digits = max(5, len(str(len(images) - 1)))
+    for index, image in enumerate(images):
+        pixels = np.round(image * 255).astype(np.uint8)
+        content = io.BytesIO()
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "png")
+        path = folder / f"{index:0{digits}d}.png"
+        try:
+            path.write_bytes(content.getvalue())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+
+    def write(temporary: Path) -> None:
+        # An open file, because NumPy would add .npz to a name with another ending.
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    write_atomically(path, write)
 
 
 def _read_codes(path: Path) -> dict[str, np.ndarray]:
     expected = "expected a .npz file with an array codes (N, d), as zscape encode writes it"
+    arrays: dict[str, np.ndarray] = {}
+    if not path.exists():
+        raise DataError(f"{path} does not exist; {expected}.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; {expected}.")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # NumPy leaves a file that it opened itself open when it cannot read it.
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
             if not isinstance(stored, np.lib.npyio.NpzFile) or "codes" not in stored.files:
                 raise DataError(f"{path} has no array named codes; {expected}.")
-            arrays = {name: stored[name] for name in ("codes", "labels") if name in stored.files}
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; {expected}.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read: {error}; {expected}.") from error
-    if arrays["codes"].dtype.kind not in "iuf" or not np.isfinite(arrays["codes"]).all():
-        raise DataError(f"the codes in {path} are not all finite numbers; {expected}.")
+            for name in {"codes", "labels"} & set(stored.files):
+                arrays[name] = stored[name]
+    except _READ_ERRORS as error:
+        reason = str(error).partition("\n")[0].rstrip(".")[:160] or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}); {expected}.") from error
+    codes = arrays["codes"]
+    if codes.dtype.kind not in "iuf":
+        raise DataError(f"the codes in {path} are of type {codes.dtype}, not numbers; {expected}.")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
+        codes = arrays["codes"] = codes.astype(np.float32)
+    n_bad = int((~np.isfinite(codes)).sum())
+    if n_bad:
+        raise DataError(
+            f"the codes in {path} hold {n_bad:,} values that are NaN, infinite or too large; "
+            "replace them first."
+        )
     return arrays

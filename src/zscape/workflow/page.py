@@ -17,6 +17,7 @@ from zscape.evaluation.report import (
 )
 from zscape.files import write_text
 from zscape.runs import Run
+from zscape.workflow.metrics import stored_metrics
 
 # name, unit, which direction is better
 _METRICS: tuple[tuple[str, str, str, Any], ...] = (
@@ -45,7 +46,7 @@ def short_source(source: str) -> str:
 
 
 def _section(run: Run) -> Section:
-    metrics = run.metrics
+    metrics = stored_metrics(run)
     model, pca, latent = metrics["model"], metrics["pca"] or {}, metrics["latent"]
     latent_dim = run.config.network.latent_dim
     variables = f"{latent_dim} latent variable{'s' if latent_dim > 1 else ''}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zscape.data.datasets import Images, as_float, load_images
-from zscape.errors import ConfigError
+from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.evaluate import Evaluation
 from zscape.latent.paths import axis_values, data_range, latent_grid
 from zscape.latent.projection import project_codes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 N_MAP = 1000
 GRID_LOW, GRID_HIGH, GRID_STEP = -5.0, 5.0, 1.0
+MAX_GRID_VALUES = 2**28  # a gigabyte
 N_GRID_CODES = 5000  # enough to see where the codes lie
 
 
@@ -77,6 +79,8 @@ def grid(
 ) -> Figure:
     """Draw decoded codes on a lattice, and beside it a lattice placed where the codes lie.
 
+    The second one is left out when the images of the run are gone or have the same code.
+
     Args:
         run: a run with two latent dimensions.
         low: the first value of both coordinates.
@@ -96,14 +100,28 @@ def grid(
         )
     fixed = axis_values(low, high, step)
     panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
-    codes = run.model.encode(run.dataset.train.images[:N_GRID_CODES])
-    lows, highs = data_range(codes)
+    _check_size(run, len(fixed))
+    try:
+        images = run.dataset.train.images[:N_GRID_CODES]
+    except (DataError, RunError):
+        images = None  # they are gone; the fixed lattice needs the model only
+    lows, highs = data_range(run.model.encode(images)) if images is not None else (fixed, fixed)
     if (highs > lows).all():
         placed = [np.linspace(lows[i], highs[i], len(fixed)) for i in (0, 1)]
         panels.append((placed[0], placed[1], "where 99 % of the codes lie, in each direction"))
     return plot_latent_grids(
         [(_decode_grid(run, xs, ys), xs, ys, title) for xs, ys, title in panels]
     )
+
+
+def _check_size(run: Run, n: int) -> None:
+    """Refuse a lattice of `n` by `n` images that would not fit into memory."""
+    n_values = n * n * math.prod(run.config.image_shape)
+    if n_values > MAX_GRID_VALUES:
+        raise ConfigError(
+            f"{n} x {n} images of {run.config.image_shape} are too many for one figure; choose a "
+            "larger step or a smaller range."
+        )
 
 
 def _decode_grid(run: Run, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import Images, load_images
+from zscape.data.datasets import NAMES, Images, load_images
 from zscape.errors import DataError, RunError
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.files import write_atomically, write_bytes, write_json
@@ -34,6 +34,8 @@ def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> 
     else:
         images = load_images(data)
         name = short_source(images.source)
+        if name in NAMES:
+            name += ", test split"
     neighbours: Images | None = None
     notes: tuple[str, ...] = ()
     try:
@@ -91,7 +93,13 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
     """Return PCA fitted to the training images: from the run folder, or fitted and kept there."""
     path = run.path / "baseline.npz"
     if path.exists():
-        return PcaBaseline.load(path)
+        baseline = PcaBaseline.load(path)
+        if baseline.image_shape_ != run.config.image_shape:
+            raise RunError(
+                f"{path} is of another run: it is for images {baseline.image_shape_}, and those "
+                f"of this run are {run.config.image_shape}; delete it to have it made again."
+            )
+        return baseline
     if train is None:
         return None
     baseline = PcaBaseline(run.config.network.latent_dim).fit(train.images)

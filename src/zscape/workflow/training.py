@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C after the run folder was made; what was done until then is kept in it."""
+
+
 def train(
     data: str | Path | np.ndarray | Images = "mnist",
     *,
@@ -96,6 +100,7 @@ def train(
         RunError: the folder is in the way, in use, or damaged.
         TrainingError: the loss became NaN or infinite.
         OSError: a file cannot be written.
+        Interrupted: Ctrl-C; `resume=True` goes on with the run.
 
     Example:
         >>> run = train("mnist", latent_dim=2, out="runs/two")
@@ -136,15 +141,41 @@ def train(
     )
     folder = Path(out) if out is not None else default_folder(dataset.name, network)
     with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
-        watchers = [*callbacks, *_tensorboard(folder, wanted=tensorboard)]
-        model = build_autoencoder(
-            config.image_shape, network, config.bottleneck, seed=seed, precision=precision
-        )
-        fit_autoencoder(
-            model, dataset, training, folder, resume=resume, callbacks=watchers, console=console
-        )
-        write_results(run)
+        try:
+            _train_in(
+                run, resume=resume, callbacks=callbacks, tensorboard=tensorboard, console=console
+            )
+        except KeyboardInterrupt as stop:
+            raise Interrupted from stop
     return run
+
+
+def _train_in(
+    run: Run,
+    *,
+    resume: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
+    tensorboard: bool,
+    console: Console | None,
+) -> None:
+    config = run.config
+    model = build_autoencoder(
+        config.image_shape,
+        config.network,
+        config.bottleneck,
+        seed=config.training.seed,
+        precision=config.training.precision,
+    )
+    fit_autoencoder(
+        model,
+        run.dataset,
+        config.training,
+        run.path,
+        resume=resume,
+        callbacks=[*callbacks, *_tensorboard(run.path, wanted=tensorboard)],
+        console=console,
+    )
+    write_results(run)
 
 
 def default_folder(source: str, network: NetworkConfig) -> Path:

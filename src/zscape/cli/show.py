@@ -1,0 +1,67 @@
+"""Results as a person reads them, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zscape.cli.terminal import say
+
+if TYPE_CHECKING:
+    from zscape.runs import Run
+
+
+def print_run(
+    run: Run, history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any] | None
+) -> None:
+    """Print the settings of a run, how far it has come, and its final figures."""
+    config = run.config
+    for part, values in config.to_dict().items():
+        print(part)
+        for name, value in values.items():
+            _line(name, value)
+    print("progress")
+    _line("epochs", f"{len(history)} of at most {config.training.epochs}")
+    if history:
+        best = min(history, key=lambda row: row["val_loss"])
+        _line("best epoch", f"{int(best['epoch'])}, validation MSE {best['val_loss']:.5f}")
+        _line("seconds", f"{sum(row['seconds'] for row in history):,.0f}")
+    if metrics is not None:
+        print()
+        print_evaluation(metrics)
+
+
+def print_evaluation(figures: Mapping[str, Any]) -> None:
+    """Print the figures of a model beside those of PCA to stdout, warnings to stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    model, pca = figures["model"], figures["pca"] or {}
+    names = {
+        "mse": ("MSE", "{:.5f}"),
+        "psnr": ("PSNR, dB", "{:.2f}"),
+        "ssim": ("SSIM", "{:.4f}"),
+        "knn_accuracy": ("k-NN accuracy", "{:.4f}"),
+    }
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"{figures['n_images']:,} images ({figures['data']})")
+    table.add_column("model", justify="right")
+    table.add_column("PCA", justify="right")
+    for key, (name, form) in names.items():
+        cells = (values.get(key) for values in (model, pca))
+        table.add_row(name, *("-" if cell is None else form.format(cell) for cell in cells))
+    ratio = f"{figures['compression_ratio']:.1f}x"
+    table.add_row("compression", ratio, ratio if pca else "-")
+    Console(highlight=False, markup=False, width=None).print(table)
+    for warning in figures["warnings"]:
+        say(f"warning: {warning}")
+    for note in figures["notes"]:
+        say(f"note: {note}")
+
+
+def _line(name: str, value: object) -> None:
+    if value is None:
+        value = "none"
+    elif isinstance(value, list):
+        value = " x ".join(str(size) for size in value)
+    print(f"  {name.replace('_', ' '):<16} {value}")

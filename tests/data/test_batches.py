@@ -1,0 +1,119 @@
+"""Batches: what a Keras model is really given, in which order, after a resume too."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from zscape.data.batches import ReconstructionBatches
+
+N, SEED = 23, 7
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """23 images of 2 x 3 pixels; the first pixel of image i is i."""
+    images = np.random.default_rng(0).integers(0, 256, (N, 2, 3, 1), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(N)
+    return images
+
+
+class Recorder(keras.Model):  # type: ignore[misc]
+    """Writes down the batches of training and changes nothing in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs: list[np.ndarray] = []
+        self.targets: list[np.ndarray] = []
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        return inputs
+
+    def train_step(self, data: tuple[keras.KerasTensor, keras.KerasTensor]) -> dict[str, float]:
+        inputs, targets = data
+        self.inputs.append(keras.ops.convert_to_numpy(inputs))
+        self.targets.append(keras.ops.convert_to_numpy(targets))
+        return {"loss": 0.0}
+
+    @property
+    def order(self) -> list[int]:
+        """The images seen, by the number in their first pixel."""
+        return [round(255 * float(x)) for batch in self.inputs for x in batch[:, 0, 0, 0]]
+
+
+def seen_in_fit(batches: ReconstructionBatches, *, first: int, last: int) -> Recorder:
+    """Train over epochs `first` to `last`, the latter not included, and validate in between."""
+    model = Recorder()
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+    validation = ReconstructionBatches(np.zeros((5, 2, 3, 1), np.uint8), batch_size=2)
+    model.fit(
+        batches,
+        validation_data=validation,
+        shuffle=False,
+        initial_epoch=first,
+        epochs=last,
+        verbose=0,
+    )
+    return model
+
+
+def expected_order(first: int, last: int, seed: int = SEED) -> list[int]:
+    epochs = [np.random.default_rng([seed, epoch]).permutation(N) for epoch in range(first, last)]
+    return np.concatenate(epochs).tolist()
+
+
+def test_each_epoch_of_a_fit_has_its_own_seeded_order(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED)
+    assert seen_in_fit(batches, first=0, last=4).order == expected_order(0, 4)
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_resumed_fit_goes_on_in_the_same_order(images: np.ndarray, first: int) -> None:
+    whole = seen_in_fit(
+        ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED), first=0, last=5
+    )
+    resumed = seen_in_fit(
+        ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED, first_epoch=first),
+        first=first,
+        last=5,
+    )
+    assert resumed.order == whole.order[first * N :]
+
+
+def test_another_seed_gives_another_order(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED + 1)
+    seen = seen_in_fit(batches, first=0, last=1).order
+    assert seen == expected_order(0, 1, SEED + 1)
+    assert seen != expected_order(0, 1)
+
+
+def test_the_model_gets_float32_and_its_input_as_target(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED)
+    model = seen_in_fit(batches, first=0, last=1)
+    seen = np.concatenate(model.inputs)
+    assert [len(batch) for batch in model.inputs] == [5, 5, 5, 5, 3]
+    assert all(batch.dtype == np.float32 for batch in model.inputs + model.targets)
+    np.testing.assert_array_equal(seen, np.concatenate(model.targets))
+    np.testing.assert_allclose(seen, images[expected_order(0, 1)] / 255, atol=1e-7)
+
+
+def test_without_a_seed_the_order_is_that_of_the_images(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=23)
+    assert seen_in_fit(batches, first=0, last=2).order == [*range(N), *range(N)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
+@pytest.mark.parametrize("dtype", ["u1", ">u2", "?", ">f4", "f2", "f8"])
+def test_predict_sees_every_image_once_in_order(batch_size: int, dtype: str) -> None:
+    kind = np.dtype(dtype)
+    values = np.random.default_rng(1).random((N, 2, 3, 1))
+    scale = np.iinfo(kind).max if kind.kind == "u" else 1
+    stored = np.round(values * scale).astype(kind) if kind.kind in "ub" else values.astype(kind)
+    batches = ReconstructionBatches(stored, batch_size=batch_size)
+    outputs = keras.Sequential([keras.Input((2, 3, 1)), keras.layers.Identity()]).predict(
+        batches, verbose=0
+    )
+    assert batches.num_batches == -(-N // batch_size)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, stored.astype(np.float64) / scale, atol=1e-7)

@@ -1,0 +1,120 @@
+"""Training that is killed, interrupted and resumed, in real processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zscape.model_file import load_model
+from zscape.runs import load_run
+
+DYING_TRAIN = Path(__file__).with_name("dying_train.py")
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of one bright square each, 12x12, whose place is to be learned."""
+    path = tmp_path_factory.mktemp("data") / "squares.npz"
+    rng = np.random.default_rng(0)
+    squares = np.zeros((400, 12, 12), np.uint8)
+    for square, (row, column) in zip(squares, rng.integers(0, 8, (400, 2)), strict=True):
+        square[row : row + 4, column : column + 4] = 255
+    np.savez(path, images=squares)
+    return path
+
+
+def arguments(images: Path, out: Path, *more: str) -> list[str]:
+    return ["train", str(images), "--out", str(out), "--epochs", str(EPOCHS), *more]
+
+
+def train(kill_at: int, words: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(DYING_TRAIN), str(kill_at), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
+def losses(run: Path) -> list[tuple[str, str, str]]:
+    """The history without the columns that tell the time; text, so equal means to the last bit."""
+    with (run / "history.csv").open() as file:
+        return [(r["epoch"], r["loss"], r["val_loss"]) for r in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that the others must equal."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    done = train(0, arguments(images, out))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
+    images: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    probe = np.load(images)["images"][:5, ..., np.newaxis]
+    models_seen = 0
+    # In the settings, the first model, a checkpoint, and late, in one run.
+    for kill_at in (1, 4, 7, 14):
+        killed = train(kill_at, arguments(images, out, "--resume"))
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        if (out / "model.keras").exists():
+            models_seen += 1
+            assert np.isfinite(load_model(out / "model.keras").reconstruct(probe)).all()
+    assert models_seen >= 2  # kills came after a best model had been written, too
+    ended = train(0, arguments(images, out, "--resume"))
+    assert ended.returncode == 0, ended.stderr
+    assert losses(out) == losses(uninterrupted)
+    assert len(losses(out)) == EPOCHS
+    np.testing.assert_array_equal(
+        load_run(out).model.encode(probe), load_run(uninterrupted).model.encode(probe)
+    )
+    assert not list(out.rglob(".writing-*"))
+    whole, killed_metrics = (
+        json.loads((run / "metrics.json").read_text())["model"] for run in (uninterrupted, out)
+    )
+    assert killed_metrics == whole
+
+
+def test_resuming_a_finished_run_changes_nothing(images: Path, uninterrupted: Path) -> None:
+    before = losses(uninterrupted)
+    again = train(0, arguments(images, uninterrupted, "--resume"))
+    assert again.returncode == 0, again.stderr
+    assert losses(uninterrupted) == before
+
+
+def test_ctrl_c_keeps_the_state_and_prints_a_command_that_goes_on(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "stopped run"  # a space, so that the printed command must quote it
+    words = arguments(images, out)
+    words[words.index("--epochs") + 1] = "30"  # so that there is time to interrupt
+    command = [sys.executable, "-m", "zscape", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "history.csv").exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    found = re.search(r"go on with: (zscape .*)", stderr)
+    assert found, stderr
+    printed = shlex.split(found[1])
+    assert printed[:2] == ["zscape", "train"]
+    assert "--resume" in printed
+    n_before = len(losses(out))
+    resumed = train(0, printed[1:])
+    assert resumed.returncode == 0, resumed.stderr
+    assert len(losses(out)) == 30 > n_before
