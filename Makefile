@@ -24,9 +24,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions, and write one page about both
-	@$(VENV)/bin/zscape train mnist --latent-dim 10 --out runs/demo-10d --force
-	@$(VENV)/bin/zscape train mnist --latent-dim 2 --out runs/demo-2d --force
-	@$(VENV)/bin/zscape report runs/demo-10d runs/demo-2d -o runs/demo.html
+	@$(VENV)/bin/zscape train mnist --latent-dim 10 --epochs 6 --out runs/demo-10d --force
+	@$(VENV)/bin/zscape train mnist --latent-dim 2 --epochs 6 --out runs/demo-2d --force
+	@$(VENV)/bin/zscape report runs/demo-10d runs/demo-2d -o runs/demo.html --force
 	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
 
 test: check ## Run the checks, then all tests

@@ -5,7 +5,7 @@ them does. After `import zscape`, `keras.saving.load_model` opens a model file o
 
 Example:
     >>> import zscape
-    >>> run = zscape.train("mnist", network=zscape.NetworkConfig(latent_dim=2))
+    >>> run = zscape.train("mnist", latent_dim=2, out="runs/two")
     >>> codes = run.model.encode(zscape.load_images("mnist").images)
 """
 

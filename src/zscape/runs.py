@@ -155,8 +155,8 @@ class Run:
             dataset = load_dataset(self.config.source, seed=training.seed, limit=training.limit)
         except DataError as error:
             raise DataError(
-                f"the images that {self.path} was trained on cannot be read: {error} Put them back, "
-                "or name other images."
+                f"the images that {self.path} was trained on cannot be read: {error} "
+                "Put them back, or name other images."
             ) from error
         if dataset.fingerprint != self.config.fingerprint:
             raise RunError(
@@ -202,7 +202,10 @@ class Run:
             RunError: the file is missing or damaged; `zscape evaluate` writes it.
         """
         path = self.path / "metrics.json"
-        return _read_json(path, remedy=f"Write it with: zscape evaluate {self.path}")
+        values: dict[str, Any] = _read_json(
+            path, remedy=f"Write it with: zscape evaluate {self.path}"
+        )
+        return values
 
 
 def load_run(path: str | Path) -> Run:

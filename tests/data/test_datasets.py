@@ -271,7 +271,7 @@ def test_a_limit_above_the_number_of_images_changes_nothing() -> None:
 def test_every_type_becomes_native_float32(
     tmp_path: Path, stored: np.ndarray, expected: list[float]
 ) -> None:
-    images = np.tile(stored, (4, 6, 2)).astype(stored.dtype)  # astype, as tile turns the bytes
+    images = np.tile(stored, (4, 6, 3)).astype(stored.dtype)  # astype, as tile turns the bytes
     np.save(tmp_path / "a.npy", images)
     np.savez(tmp_path / "a.npz", images=images)
     for source in (tmp_path / "a.npy", tmp_path / "a.npz", images):
@@ -280,7 +280,7 @@ def test_every_type_becomes_native_float32(
         floats = as_float(loaded)
         assert floats.dtype == np.float32
         assert floats.dtype.isnative
-        wanted = np.tile(expected, (4, 6, 2))[..., np.newaxis]
+        wanted = np.tile(expected, (4, 6, 3))[..., np.newaxis]
         np.testing.assert_allclose(floats, wanted, atol=1e-7)
 
 

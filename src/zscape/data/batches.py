@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -14,8 +12,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
 
     Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
-    Give `fit` the argument `shuffle=False` with it: otherwise Keras also shuffles the batches,
-    from a global random state that no seed of ours reaches.
+    An object serves one `fit`, with the argument `shuffle=False`: otherwise Keras also shuffles
+    the batches, from a global random state that no seed of ours reaches.
 
     Args:
         images: (N, H, W, C), any type that `as_float` takes.
@@ -39,6 +37,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
         self._epoch = first_epoch
+        self._fit_has_begun = False
         self._order = self._epoch_order()
 
     def _epoch_order(self) -> np.ndarray:
@@ -58,7 +57,10 @@ class ReconstructionBatches(keras.utils.PyDataset):
         batch = as_float(self._images[self._order[start : start + self._batch_size]])
         return batch, batch
 
-    def on_epoch_end(self) -> Any:
+    def on_epoch_end(self) -> None:
         """Draw the order of the next epoch; Keras calls this."""
-        self._epoch += 1
-        self._order = self._epoch_order()
+        # The first call is no end of an epoch: `fit` resets its iterator before it begins.
+        if self._fit_has_begun:
+            self._epoch += 1
+            self._order = self._epoch_order()
+        self._fit_has_begun = True

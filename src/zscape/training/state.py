@@ -68,7 +68,8 @@ def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
     model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because NumPy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             values = [stored[f"variable_{index:04d}"] for index in range(len(variables))]
             if len(stored.files) != len(variables) + 1:
                 raise KeyError("the number of variables differs")

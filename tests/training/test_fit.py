@@ -1,0 +1,173 @@
+"""Training as its users see it: what is kept, when it stops, and what it says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from zscape.config import NetworkConfig, TrainConfig
+from zscape.data.datasets import Dataset, as_float, load_dataset
+from zscape.errors import RunError, TrainingError
+from zscape.model import Autoencoder, build_autoencoder
+from zscape.model_file import load_model
+from zscape.training.fit import fit_autoencoder, mean_image_error
+from zscape.training.schedule import build_optimizer
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    """Blurred spots on 8x8 pixels, mostly black."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:8, :8]
+    centres = rng.uniform(1, 6, (240, 2, 1, 1))
+    spots = np.exp(-((rows - centres[:, 0]) ** 2 + (columns - centres[:, 1]) ** 2) / 2)
+    return load_dataset(spots.astype(np.float32), seed=0)
+
+
+def new_model(seed: int = 0) -> Autoencoder:
+    return build_autoencoder((8, 8, 1), NetworkConfig(latent_dim=2), seed=seed)
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    with (folder / "history.csv").open() as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+class SpoilWeights(keras.callbacks.Callback):
+    """Sets every weight to one value at the end of an epoch's training."""
+
+    def __init__(self, epoch: int, value: float) -> None:
+        super().__init__()
+        self.epoch, self.value = epoch, value
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch + 1 == self.epoch:
+            for weight in self.model.trainable_weights:
+                weight.assign(np.full(weight.shape, self.value, np.float32))
+
+
+def test_the_kept_model_is_the_best_one_not_the_last(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(epochs=4, batch_size=32)
+    spoil = SpoilWeights(epoch=4, value=0.0)
+    state = fit_autoencoder(new_model(), dataset, config, tmp_path, callbacks=[spoil])
+    rows = history(tmp_path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert rows[3]["val_loss"] > rows[2]["val_loss"]
+    assert state.best_epoch == 3
+    images = as_float(dataset.validation.images)
+    kept = load_model(tmp_path / "model.keras").reconstruct(images)
+    assert np.square(kept - images).mean() == pytest.approx(rows[2]["val_loss"], rel=1e-4)
+    assert min(row["images_per_second"] for row in rows) > 0
+
+
+def test_training_stops_when_patience_is_used_up(dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(epochs=50, batch_size=32, patience=2, schedule="constant")
+    spoil = SpoilWeights(epoch=3, value=0.0)  # all gradients but the last bias' are zero then
+    state = fit_autoencoder(new_model(), dataset, config, tmp_path, callbacks=[spoil])
+    assert (state.best_epoch, state.epoch) == (2, 4)
+    assert len(history(tmp_path)) == 4
+
+
+def test_a_loss_that_is_no_number_ends_training_and_keeps_the_best_model(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    spoil = SpoilWeights(epoch=2, value=np.nan)
+    with pytest.raises(TrainingError, match="loss became nan in epoch 2.*--learning-rate"):
+        fit_autoencoder(
+            new_model(), dataset, TrainConfig(epochs=3), tmp_path, callbacks=[spoil]
+        )
+    kept = load_model(tmp_path / "model.keras").reconstruct(dataset.test.images)
+    assert np.isfinite(kept).all()
+
+
+def test_a_stuck_loss_is_said_once(dataset: Dataset, tmp_path: Path) -> None:
+    said = io.StringIO()
+    config = TrainConfig(epochs=4, learning_rate=1e-12)
+    console = Console(file=said, force_terminal=False, width=300)
+    fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    assert said.getvalue().count("the loss is stuck") == 1
+
+
+def test_a_healthy_training_says_a_line_an_epoch_and_no_warning(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    said = io.StringIO()
+    console = Console(file=said, force_terminal=False, width=300)
+    config = TrainConfig(epochs=6, batch_size=8)
+    state = fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    assert state.best_val_loss < mean_image_error(dataset)
+    lines = said.getvalue().splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("epoch 1/6  loss 0.")
+    assert all("images/s" in line for line in lines)
+
+
+def test_a_terminal_gets_a_bar_for_the_epoch_and_one_for_the_run(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=110)
+    config = TrainConfig(epochs=2, batch_size=8)
+    fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    assert "whole run" in drawn.getvalue()
+    assert "epoch 2/2" in drawn.getvalue()
+    assert "best validation 0." in drawn.getvalue()
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    losses = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        config = TrainConfig(epochs=2, seed=seed)
+        fit_autoencoder(new_model(seed), dataset, config, tmp_path / name)
+        losses.append([(row["loss"], row["val_loss"]) for row in history(tmp_path / name)])
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive at all"])
+def test_a_damaged_checkpoint_is_named(dataset: Dataset, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.npz").write_bytes(content)
+    with pytest.raises(RunError, match=r"state\.npz is damaged") as caught:
+        fit_autoencoder(new_model(), dataset, TrainConfig(epochs=1), tmp_path, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_checkpoint_of_another_network_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    fit_autoencoder(new_model(), dataset, TrainConfig(epochs=1), tmp_path)
+    other = build_autoencoder((8, 8, 1), NetworkConfig(latent_dim=3))
+    with pytest.raises(RunError, match="another network"):
+        fit_autoencoder(other, dataset, TrainConfig(epochs=2), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "rmsprop", "sgd"])
+def test_every_optimizer_follows_the_cosine_schedule(optimizer: Any) -> None:
+    config = TrainConfig(optimizer=optimizer, learning_rate=0.1, epochs=10)
+    made = build_optimizer(config, steps_per_epoch=100)
+    variable = keras.Variable(np.zeros(3, np.float32))
+    made.build([variable])
+    rates = []
+    for step in (0, 25, 50, 525, 1000):
+        made.iterations.assign(step)
+        rates.append(float(keras.ops.convert_to_numpy(made.learning_rate)))
+    # Warm-up to the peak after 5 % of the 1,000 steps, half-way near half, 1 % at the end.
+    assert rates == pytest.approx([0.0, 0.05, 0.1, 0.0505, 0.001], abs=1e-6)
+    assert type(made).__name__.lower() == optimizer
+
+
+def test_a_constant_schedule_keeps_the_rate() -> None:
+    config = TrainConfig(schedule="constant", learning_rate=0.25)
+    made = build_optimizer(config, steps_per_epoch=100)
+    made.build([keras.Variable(np.zeros(3, np.float32))])
+    made.iterations.assign(900)
+    assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25

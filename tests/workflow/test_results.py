@@ -1,0 +1,144 @@
+"""Training, evaluation and figures from Python, as the command line uses them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.conftest import blobs
+from zscape.config import NetworkConfig
+from zscape.errors import ConfigError, DataError, RunError
+from zscape.runs import load_run
+from zscape.workflow.metrics import stored_metrics
+from zscape.workflow.pictures import grid, latent_map
+from zscape.workflow.results import evaluate, refresh
+from zscape.workflow.training import Interrupted, default_folder, train
+
+
+def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
+    run = load_run(trained.three)
+    figures = evaluate(run)
+    assert figures.n_images == 6
+    assert figures.data == "spots.npz, test split"
+    assert figures.compression_ratio == pytest.approx(64 / 3)
+    assert figures.pca is not None
+    assert set(figures.model) == set(figures.pca)
+    inputs = run.dataset.test.images / np.float32(255)
+    outputs = run.model.reconstruct(inputs)
+    assert figures.model["mse"] == pytest.approx(np.square(inputs - outputs).mean(), rel=1e-5)
+    json.dumps(figures.to_dict(), allow_nan=False)
+
+
+def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:
+    run = load_run(trained.two)
+    flat = (run.dataset.train.images / np.float32(255)).reshape(48, -1)
+    with np.load(run.path / "baseline.npz") as stored:
+        np.testing.assert_allclose(stored["mean"], flat.mean(axis=0), atol=1e-6)
+
+
+def test_arrays_are_taken_too_and_without_labels_it_says_so(trained: Any) -> None:
+    images, _ = blobs(15)
+    figures = evaluate(load_run(trained.two), images)
+    assert figures.n_images == 15
+    assert figures.model["knn_accuracy"] is None
+    assert any("no labels" in note for note in figures.notes)
+
+
+def test_without_the_training_images_it_measures_what_it_can(copied: Path) -> None:
+    values = json.loads((copied / "config.json").read_text())
+    values["data"]["source"] = "/nowhere/spots.npz"
+    (copied / "config.json").write_text(json.dumps(values))
+    run = load_run(copied)
+    images, _ = blobs(15)
+    figures = evaluate(run, images)
+    assert figures.model["mse"] is not None
+    assert any("no neighbours" in note for note in figures.notes)
+    with pytest.raises(DataError, match="nowhere"):
+        refresh(run)
+
+
+def test_a_changed_data_file_is_noticed(trained: Any, tmp_path: Path) -> None:
+    images, labels = blobs(40)
+    data = tmp_path / "x.npz"
+    np.savez(data, images=images, labels=labels)
+    run = train(data, out=tmp_path / "run", latent_dim=2, epochs=1)
+    np.savez(data, images=images[::-1], labels=labels)
+    with pytest.raises(RunError, match="has changed"):
+        evaluate(load_run(run.path))
+
+
+def test_a_baseline_that_was_deleted_is_made_again(copied: Path) -> None:
+    before = evaluate(load_run(copied)).pca
+    (copied / "baseline.npz").unlink()
+    assert evaluate(load_run(copied)).pca == pytest.approx(before)
+    assert (copied / "baseline.npz").exists()
+
+
+def test_a_baseline_of_another_run_is_refused(copied: Path) -> None:
+    np.savez(copied / "baseline.npz", mean=np.zeros(9), components=np.eye(2, 9), shape=(3, 3, 1))
+    with pytest.raises(RunError, match="of another run"):
+        evaluate(load_run(copied))
+
+
+def test_refresh_rewrites_figures(copied: Path) -> None:
+    for path in (copied / "figures").iterdir():
+        path.unlink()
+    refresh(load_run(copied))
+    names = sorted(path.name for path in (copied / "figures").iterdir())
+    assert names == ["grid.png", "latent.png", "loss.png", "reconstructions.png"]
+    assert stored_metrics(load_run(copied))["training"]["n_train"] == 48
+
+
+def test_grid_shows_two_lattices_and_map_one_picture(trained: Any) -> None:
+    run = load_run(trained.two)
+    assert (
+        len([axes for axes in grid(run, low=-1, high=1, step=1).axes if axes.get_title("left")])
+        == 2
+    )
+    with pytest.raises(ConfigError, match="too many for one figure"):
+        grid(_with_large_images(run), low=-1, high=1, step=0.1)
+    assert "5 codes" in latent_map(run, n=5).axes[0].get_title("left")
+
+
+def _with_large_images(run: Any) -> Any:
+    import dataclasses
+
+    config = dataclasses.replace(run.config, image_shape=(1000, 1000, 3))
+    return dataclasses.replace(run, config=config)
+
+
+def test_ctrl_c_in_training_keeps_the_run(trained: Any, tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            raise KeyboardInterrupt
+
+    settings: dict[str, Any] = {"out": tmp_path / "run", "latent_dim": 2, "epochs": 2}
+    with pytest.raises(Interrupted):
+        train(trained.data, callbacks=[Stop()], **settings)
+    assert len(load_run(tmp_path / "run").history) == 1
+    run = train(trained.data, resume=True, **settings)
+    assert [row["epoch"] for row in run.history] == [1, 2]
+    assert run.metrics["training"]["epochs"] == 2
+
+
+def test_resume_and_force_exclude_each_other(trained: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="exclude each other"):
+        train(trained.data, out=tmp_path / "run", resume=True, force=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("mnist", "runs/mnist-classic-10d"),
+        ("/a/b c.npz", "runs/b c-classic-10d"),
+        ("train-images-idx3-ubyte.gz", "runs/train-images-idx3-ubyte-classic-10d"),
+        (".npz", "runs/images-classic-10d"),
+    ],
+)
+def test_the_folder_is_named_after_data_and_network(source: str, expected: str) -> None:
+    assert default_folder(source, NetworkConfig()) == Path(expected)
