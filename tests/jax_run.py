@@ -27,20 +27,26 @@ np.testing.assert_allclose(
     atol=1e-5,
 )
 
-images = rng.integers(0, 256, (20, 9, 6, 3), dtype=np.uint8)
-model = zscape.build_autoencoder((9, 6, 3), zscape.NetworkConfig(latent_dim=2), seed=1)
+# A model that TensorFlow trained and saved gives the same here.
+saved, folder = map(Path, sys.argv[1:])
+expected = np.load(saved / "expected.npz")
+model = keras.saving.load_model(saved / "model.keras", compile=False)
+assert type(model) is zscape.Autoencoder
+np.testing.assert_allclose(model.encode(expected["images"]), expected["codes"], atol=1e-5)
+np.testing.assert_allclose(model.decode(expected["codes"]), expected["decoded"], atol=1e-5)
+
+images = rng.integers(0, 256, (16, 5, 4, 3), dtype=np.uint8)
+model = zscape.build_autoencoder((5, 4, 3), zscape.NetworkConfig(latent_dim=2), seed=1)
 model.compile(optimizer="adam", loss="mse")
 batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
 before = model.evaluate(batches, verbose=0)
 model.fit(batches, epochs=1, verbose=0)
 assert model.evaluate(batches, verbose=0) < before
 
-path = Path(sys.argv[1]) / "model.keras"
-zscape.save_model(model, path)
+zscape.save_model(model, folder / "model.keras")
+loaded = zscape.load_model(folder / "model.keras")
 codes = model.encode(images)
-assert codes.shape == (20, 2)
-for loaded in (zscape.load_model(path), keras.saving.load_model(path)):
-    np.testing.assert_allclose(loaded.encode(images), codes, atol=1e-6)
-    np.testing.assert_allclose(loaded.decode(codes), model.decode(codes), atol=1e-6)
-    np.testing.assert_allclose(loaded.reconstruct(images), model.decode(codes), atol=1e-5)
+assert codes.shape == (16, 2)
+np.testing.assert_allclose(loaded.encode(images), codes, atol=1e-6)
+np.testing.assert_allclose(loaded.decode(codes), model.reconstruct(images), atol=1e-5)
 print("done")

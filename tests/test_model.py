@@ -19,10 +19,10 @@ N = 40
 # Loads a model that another process saved and writes what it gives for the same images.
 _LOAD = """
 {imports}
+import sys
 import numpy as np
 model = keras.saving.load_model(sys.argv[1])
 assert type(model) is zscape.Autoencoder
-assert keras.backend.backend() == sys.argv[4]
 stored = np.load(sys.argv[2])
 np.savez(sys.argv[3], codes=model.encode(stored["images"]), decoded=model.decode(stored["codes"]),
          reconstructed=model.reconstruct(stored["images"]))
@@ -80,17 +80,13 @@ def test_compile_fit_and_evaluate_work_as_on_any_keras_model(
     assert history["val_loss"][-1] == pytest.approx(error, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    "imports",
-    ["import zscape, keras", "import keras, zscape", "import zscape.nn.layers, keras, zscape",
-     "import zscape.data.batches, keras, zscape", "import zscape.model_file, keras, zscape"],
-)  # fmt: skip
+@pytest.mark.parametrize("imports", ["import zscape, keras", "import keras, zscape"])
 def test_a_fresh_process_loads_a_saved_model_after_import_zscape(
     imports: str, saved: Path, tmp_path: Path
 ) -> None:
     run_python(
         _LOAD.format(imports=imports),
-        *(saved / "model.keras", saved / "expected.npz", tmp_path / "out.npz", "tensorflow"),
+        *(saved / "model.keras", saved / "expected.npz", tmp_path / "out.npz"),
     )
 
     expected, received = np.load(saved / "expected.npz"), np.load(tmp_path / "out.npz")
@@ -98,23 +94,12 @@ def test_a_fresh_process_loads_a_saved_model_after_import_zscape(
         np.testing.assert_array_equal(received[name], expected[name])
 
 
-def test_a_model_saved_on_tensorflow_gives_the_same_on_jax(saved: Path, tmp_path: Path) -> None:
-    run_python(
-        _LOAD.format(imports="import zscape, keras"),
-        *(saved / "model.keras", saved / "expected.npz", tmp_path / "out.npz", "jax"),
-        KERAS_BACKEND="jax",
-        JAX_PLATFORMS="cpu",
-    )
-
-    expected, received = np.load(saved / "expected.npz"), np.load(tmp_path / "out.npz")
-    for name in ("codes", "decoded", "reconstructed"):
-        np.testing.assert_allclose(received[name], expected[name], atol=1e-5)
-
-
-def test_jax_builds_trains_saves_and_loads(tmp_path: Path) -> None:
+def test_jax_builds_trains_saves_and_loads_and_agrees_with_tensorflow(
+    saved: Path, tmp_path: Path
+) -> None:
     code = (Path(__file__).parent / "jax_run.py").read_text()
 
-    printed = run_python(code, tmp_path, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    printed = run_python(code, saved, tmp_path, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
     assert printed.split() == ["jax", "done"]
 
 

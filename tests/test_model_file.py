@@ -58,14 +58,13 @@ def _write(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP
     return path
 
 
-def _refusal(path: Path, message: str = "") -> str:
+def _refusal(path: Path, message: str) -> None:
     with pytest.raises(zscape.ModelError, match=message) as caught:
         zscape.load_model(path)
     text = str(caught.value)
     assert "\n" not in text
     assert "\x1b" not in text
     assert len(text) < 500 + len(str(path))
-    return text
 
 
 # --- saving ---
@@ -89,7 +88,7 @@ def test_the_optimizer_is_left_out_and_goes_on_in_the_model_at_hand(
     assert len(members["model.weights.h5"]) < 2 * n_bytes
     with h5py.File(io.BytesIO(members["model.weights.h5"])) as weights:
         assert "optimizer" not in weights
-    assert json.loads(members["config.json"])["compile_config"] is None
+    assert not json.loads(members["config.json"])["compile_config"]
     assert int(model.optimizer.iterations) > 0
 
 
@@ -247,10 +246,10 @@ def _first_dataset(weights: h5py.File) -> str:
 
 
 def test_weights_that_do_not_fit_the_network_are_refused(
-    members: dict[str, bytes], tmp_path: Path, canary: Path
+    members: dict[str, bytes], tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
-    secret.write_bytes(bytes(10_000))
+    secret.write_bytes(bytes(100_000))
 
     def reshape(weights: h5py.File) -> None:
         name = _first_dataset(weights)
@@ -264,7 +263,7 @@ def test_weights_that_do_not_fit_the_network_are_refused(
         name = _first_dataset(weights)
         shape = weights[name].shape
         del weights[name]
-        weights.create_dataset(name, shape, "f4", external=[(str(secret), 0, 10_000)])
+        weights.create_dataset(name, shape, "f4", external=[(str(secret), 0, 100_000)])
 
     for change in (reshape, remove, point_outside):
         _refusal(_write(tmp_path / "model.keras", _weights(change, members)), "cannot be loaded")
@@ -273,24 +272,31 @@ def test_weights_that_do_not_fit_the_network_are_refused(
         _refusal(_write(tmp_path / "model.keras", changed), "cannot be loaded|larger network")
 
 
-@pytest.mark.parametrize("units", [3, 0, -1, 10**6, 10**11, 10**30, 1.5, "2", None, [2]])
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [
+        (3, "cannot be loaded"),
+        *((units, "larger network") for units in (10**6, 10**11)),
+        *((units, "cannot be loaded") for units in (0, -1, 1.5, "2", None, [2])),
+        (10**30, "larger network|cannot be loaded"),
+    ],
+)
 def test_layer_sizes_that_do_not_match_the_weights_are_refused(
-    units: object, members: dict[str, bytes], tmp_path: Path
+    units: object, message: str, members: dict[str, bytes], tmp_path: Path
 ) -> None:
     config = json.loads(members["config.json"])
     code = config["config"]["encoder"]["config"]["layers"][-1]
     assert code["config"]["units"] == 2
     code["config"]["units"] = units
     changed = {**members, "config.json": json.dumps(config).encode()}
-    _refusal(_write(tmp_path / "model.keras", changed))
+    _refusal(_write(tmp_path / "model.keras", changed), message)
 
 
 def test_a_refused_giant_leaves_nothing_behind(members: dict[str, bytes], tmp_path: Path) -> None:
     config = json.loads(members["config.json"])
     config["config"]["encoder"]["config"]["layers"][-1]["config"]["units"] = 10**11
     changed = {**members, "config.json": json.dumps(config).encode()}
-    text = _refusal(_write(tmp_path / "model.keras", changed))
-    assert "larger network" in text or "not an autoencoder" in text or "cannot be" in text
+    _refusal(_write(tmp_path / "model.keras", changed), "larger network")
 
     # Keras would make weights it has put off as soon as it builds anything else.
     small = zscape.build_autoencoder(SHAPE, zscape.NetworkConfig(latent_dim=2))

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import threading
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,8 +98,11 @@ def load_model(path: str | Path) -> Autoencoder:
     _check_classes(path, config)
     try:
         _check_network(path, config, n_weight_bytes)
-        model: Autoencoder = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*_DAMAGE, *_backend_errors()) as error:
+        with warnings.catch_warnings():
+            # Where weights are missing Keras may keep random ones and only warn.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            model: Autoencoder = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*_DAMAGE, *_backend_errors(), UserWarning) as error:
         raise ModelError(
             f"{path} cannot be loaded: {_line(error)}. Train the model again or take another copy."
         ) from error

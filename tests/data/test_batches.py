@@ -21,7 +21,7 @@ def images() -> np.ndarray:
     return images
 
 
-class Recorder(keras.Model):  # type: ignore[misc]
+class Recorder(keras.Model):
     """Writes down the batches of training and changes nothing in them."""
 
     def __init__(self) -> None:

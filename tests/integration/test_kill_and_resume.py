@@ -100,7 +100,9 @@ def test_ctrl_c_keeps_the_state_and_prints_a_command_that_goes_on(
     words = arguments(images, out)
     words[words.index("--epochs") + 1] = "30"  # so that there is time to interrupt
     command = [sys.executable, "-m", "zscape", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         deadline = time.monotonic() + 120
         while not (out / "history.csv").exists() and process.poll() is None:
             assert time.monotonic() < deadline

@@ -79,10 +79,8 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_best_model(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     spoil = SpoilWeights(epoch=2, value=np.nan)
-    with pytest.raises(TrainingError, match="loss became nan in epoch 2.*--learning-rate"):
-        fit_autoencoder(
-            new_model(), dataset, TrainConfig(epochs=3), tmp_path, callbacks=[spoil]
-        )
+    with pytest.raises(TrainingError, match=r"loss became nan in epoch 2.*--learning-rate"):
+        fit_autoencoder(new_model(), dataset, TrainConfig(epochs=3), tmp_path, callbacks=[spoil])
     kept = load_model(tmp_path / "model.keras").reconstruct(dataset.test.images)
     assert np.isfinite(kept).all()
 

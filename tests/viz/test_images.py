@@ -92,6 +92,7 @@ def test_every_shape_is_drawn_and_nothing_leaves_the_figure(shape: tuple[int, in
     figure.draw_without_rendering()
     for artist in [*figure.texts, *figure.axes, *figure.axes[-1].get_yticklabels()]:
         box = artist.get_tightbbox()
+        assert box is not None
         assert box.x0 >= -1
         assert box.y0 >= -1
         assert box.x1 <= figure.bbox.width + 1
@@ -217,7 +218,7 @@ def test_the_users_settings_neither_change_the_figure_nor_are_changed() -> None:
 
     images = random_images(2, 8, 8, 1)
     expected = figure_png(plot(images, 1 - images), dpi=50)
-    mine = {"axes.facecolor": "black", "font.size": 30.0, "savefig.bbox": "tight"}
+    mine: Any = {"axes.facecolor": "black", "font.size": 30.0, "savefig.bbox": "tight"}
     with mpl.rc_context(mine):
         assert figure_png(plot(images, 1 - images), dpi=50) == expected
         assert {key: mpl.rcParams[key] for key in mine} == mine

@@ -31,7 +31,7 @@ def luminance(colors: np.ndarray) -> np.ndarray:
 def test_the_points_are_drawn_where_they_are() -> None:
     points = codes()
     figure = plot_latent(points, axis_names=("PC 1 (31.2 % of variance)", "PC 2"), title="Map")
-    axes = figure.axes[0]
+    axes: Any = figure.axes[0]
     np.testing.assert_allclose(axes.collections[0].get_offsets(), points)
     assert axes.get_xlabel() == "PC 1 (31.2 % of variance)"
     assert axes.get_ylabel() == "PC 2"
@@ -51,7 +51,7 @@ def test_the_colour_bar_names_every_class() -> None:
 
 def test_classes_are_told_apart_in_grayscale() -> None:
     labels = np.arange(200) % 10
-    scatter = plot_latent(codes(), labels).axes[0].collections[0]
+    scatter: Any = plot_latent(codes(), labels).axes[0].collections[0]
     scatter.update_scalarmappable()
     colors = scatter.get_facecolors()
     by_class = luminance(np.stack([colors[labels == k][0] for k in range(10)]))
@@ -113,7 +113,7 @@ def test_codes_of_one_dimension_become_histograms_one_a_class() -> None:
     points = codes()
     points[:, 1] = 0.0
     labels = np.repeat([3, 8], 100)
-    axes = plot_latent(points, labels, label_name="digit").axes[0]
+    axes: Any = plot_latent(points, labels, label_name="digit").axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["3", "8"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "digit")
     lower, upper = (patch.get_data() for patch in axes.patches)
@@ -125,7 +125,7 @@ def test_codes_of_one_dimension_become_histograms_one_a_class() -> None:
 def test_codes_of_one_dimension_without_labels_are_counted() -> None:
     points = codes()
     points[:, 1] = 0.0
-    axes = plot_latent(points).axes[0]
+    axes: Any = plot_latent(points).axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == len(points)
 
 

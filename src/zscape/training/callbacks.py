@@ -18,9 +18,10 @@ from zscape.model_file import save_model
 from zscape.training.state import TrainingState, save_checkpoint
 
 NAN_CHECK_STEPS = 20
+NOTHING_TO_LEARN = 1e-6  # MSE
 
 
-class RunKeeper(keras.callbacks.Callback):  # type: ignore[misc]
+class RunKeeper(keras.callbacks.Callback):
     """Keeps the best model and the last state on disk, and stops when nothing improves.
 
     Keras' own ModelCheckpoint, EarlyStopping and BackupAndRestore neither write atomically nor
@@ -98,7 +99,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
     write_text(path, text.getvalue())
 
 
-class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
+class EpochLines(keras.callbacks.Callback):
     """Says one plain line an epoch.
 
     Args:
@@ -125,7 +126,7 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-class StuckWatch(keras.callbacks.Callback):  # type: ignore[misc]
+class StuckWatch(keras.callbacks.Callback):
     """Says so, once, when training gets no further than the mean image.
 
     Args:
@@ -142,7 +143,9 @@ class StuckWatch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare the validation loss with the mean image's."""
         loss = float((logs or {})["val_loss"])
-        self._n_bad = self._n_bad + 1 if loss >= 0.99 * self._threshold else 0
+        # Where all images are equal, the mean image is perfect and nothing is left to learn.
+        stuck = loss >= 0.99 * self._threshold > NOTHING_TO_LEARN
+        self._n_bad = self._n_bad + 1 if stuck else 0
         if self._n_bad == 2:  # after a single epoch a small data set may just need more
             self._say(
                 f"warning: the loss is stuck: validation {loss:.5f} is no better than answering "

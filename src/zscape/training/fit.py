@@ -14,7 +14,7 @@ from zscape.data.batches import ReconstructionBatches
 from zscape.data.datasets import Dataset, as_float
 from zscape.model import Autoencoder
 from zscape.nn.decoder import start_at_mean
-from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch
+from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch, write_history
 from zscape.training.progress import ProgressBars
 from zscape.training.schedule import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
@@ -69,6 +69,8 @@ def fit_autoencoder(
     state = TrainingState()
     if resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, model)
+        # A kill right after the checkpoint was written left the history one row behind.
+        write_history(folder / "history.csv", state.history)
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
 

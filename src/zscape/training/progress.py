@@ -11,7 +11,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -21,7 +20,7 @@ from zscape.training.callbacks import RunKeeper
 REFRESH_SECONDS = 0.2
 
 
-class ProgressBars(keras.callbacks.Callback):  # type: ignore[misc]
+class ProgressBars(keras.callbacks.Callback):
     """Draws both bars with losses, images per second and the time left.
 
     Args:
@@ -51,27 +50,23 @@ class ProgressBars(keras.callbacks.Callback):  # type: ignore[misc]
             expand=True,
             auto_refresh=False,
         )
-        self._run: TaskID | None = None
-        self._epoch: TaskID | None = None
+        self._run = self._progress.add_task(
+            "whole run",
+            total=epochs * n_images,
+            completed=keeper.state.epoch * n_images,
+            unit="images",
+            note=self._best(),
+        )
+        self._epoch = self._progress.add_task("epoch", total=n_images, unit="images", note="")
         self._epoch_started = 0.0
         self._drawn = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Show the bars."""
-        done = self._keeper.state.epoch
-        self._run = self._progress.add_task(
-            "whole run",
-            total=self._epochs * self._n_images,
-            completed=done * self._n_images,
-            unit="images",
-            note=self._best(),
-        )
-        self._epoch = self._progress.add_task("epoch", total=self._n_images, unit="images", note="")
         self._progress.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the bar of the epoch again."""
-        assert self._epoch is not None
         self._epoch_started = time.perf_counter()
         self._progress.reset(self._epoch, description=f"epoch {epoch + 1}/{self._epochs}")
 
@@ -80,7 +75,6 @@ class ProgressBars(keras.callbacks.Callback):  # type: ignore[misc]
         now = time.perf_counter()
         if now - self._drawn < REFRESH_SECONDS:
             return
-        assert self._epoch is not None and self._run is not None
         self._drawn = now
         seen = min((batch + 1) * self._batch_size, self._n_images)
         rate = seen / (now - self._epoch_started)
@@ -88,18 +82,13 @@ class ProgressBars(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress.update(
             self._epoch, completed=seen, note=f"loss {loss:.5f}  {rate:,.0f} images/s"
         )
-        self._progress.update(
-            self._run, completed=self._keeper.state.epoch * self._n_images + seen
-        )
+        self._progress.update(self._run, completed=self._keeper.state.epoch * self._n_images + seen)
         self._progress.refresh()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show the best validation loss so far."""
-        assert self._epoch is not None and self._run is not None
         self._progress.update(self._epoch, completed=self._n_images)
-        self._progress.update(
-            self._run, completed=(epoch + 1) * self._n_images, note=self._best()
-        )
+        self._progress.update(self._run, completed=(epoch + 1) * self._n_images, note=self._best())
         self._progress.refresh()
 
     def close(self) -> None:
