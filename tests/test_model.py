@@ -132,16 +132,18 @@ def test_import_zscape_is_light_and_knows_its_names() -> None:
     for name in zscape.__all__:
         assert getattr(zscape, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        _ = zscape.trian  # type: ignore[attr-defined]
+        _ = zscape.trian
 
 
 def test_codes_and_images_have_the_promised_form(
     model: zscape.Autoencoder, images: np.ndarray
 ) -> None:
     codes = model.encode(images)
-    assert (codes.shape, codes.dtype) == ((N, 4), np.float32)
+    assert codes.shape == (N, 4)
+    assert codes.dtype == np.float32
     for decoded in (model.decode(codes), model.reconstruct(images)):
-        assert (decoded.shape, decoded.dtype) == ((N, *SHAPE), np.float32)
+        assert decoded.shape == (N, *SHAPE)
+        assert decoded.dtype == np.float32
         assert decoded.min() >= 0
         assert decoded.max() <= 1
     np.testing.assert_allclose(model.decode(codes), model.reconstruct(images), atol=1e-6)

@@ -162,7 +162,7 @@ def test_a_truncated_file_is_refused(share: float, good: Path, tmp_path: Path) -
 def test_flipped_bytes_are_refused_or_harmless(good: Path, tmp_path: Path) -> None:
     content = good.read_bytes()
     path = tmp_path / "model.keras"
-    n_refused = 0
+    refusals = []
     for place in np.random.default_rng(0).integers(0, len(content), 12):
         flipped = bytearray(content)
         flipped[place] ^= 0xFF
@@ -170,9 +170,9 @@ def test_flipped_bytes_are_refused_or_harmless(good: Path, tmp_path: Path) -> No
         try:
             zscape.load_model(path)
         except zscape.ModelError as error:
-            n_refused += 1
-            assert "\n" not in str(error)
-    assert n_refused >= 8  # the check sums of the archive see to that
+            refusals.append(str(error))
+    assert len(refusals) >= 8  # the check sums of the archive see to that
+    assert not any("\n" in refusal for refusal in refusals)
 
 
 @pytest.mark.parametrize(
@@ -221,9 +221,10 @@ def test_other_members_and_compressed_ones_are_refused(
         rest = {key: value for key, value in members.items() if key != name}
         _refusal(_write(path, rest), name)
     _refusal(_write(path, members, zipfile.ZIP_DEFLATED), "is compressed")
-    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "w") as archive:
-        for name, content in [*members.items(), ("config.json", b"{}")]:
-            archive.writestr(name, content)
+    _write(path, members)
+    with zipfile.ZipFile(path, "a") as archive:
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("config.json", b"{}")
     _refusal(path, "double: .*config.json")
 
 
@@ -249,7 +250,7 @@ def test_weights_that_do_not_fit_the_network_are_refused(
     members: dict[str, bytes], tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
-    secret.write_bytes(bytes(100_000))
+    secret.write_bytes(bytes(1_000_000))
 
     def reshape(weights: h5py.File) -> None:
         name = _first_dataset(weights)
@@ -263,7 +264,7 @@ def test_weights_that_do_not_fit_the_network_are_refused(
         name = _first_dataset(weights)
         shape = weights[name].shape
         del weights[name]
-        weights.create_dataset(name, shape, "f4", external=[(str(secret), 0, 100_000)])
+        weights.create_dataset(name, shape, "f4", external=[(str(secret), 0, 1_000_000)])
 
     for change in (reshape, remove, point_outside):
         _refusal(_write(tmp_path / "model.keras", _weights(change, members)), "cannot be loaded")
@@ -352,7 +353,7 @@ HOSTILE = {
 
 @pytest.fixture
 def _registered_by_others(canary: Path) -> Iterator[None]:
-    class Danger(keras.layers.Layer):  # type: ignore[misc]
+    class Danger(keras.layers.Layer):
         def __init__(self, **kwargs: Any) -> None:
             super().__init__()
             canary.touch()
@@ -455,6 +456,7 @@ def test_random_changes_give_a_model_or_one_line(members: dict[str, bytes], tmp_
             if isinstance(node[key], dict | list):
                 yield from places(node[key])
 
+    refusals = []
     for _ in range(60):
         config = json.loads(members["config.json"])
         found = list(places(config))
@@ -465,4 +467,6 @@ def test_random_changes_give_a_model_or_one_line(members: dict[str, bytes], tmp_
         try:
             assert isinstance(zscape.load_model(path), zscape.Autoencoder)
         except zscape.ModelError as error:
-            assert "\n" not in str(error)
+            refusals.append(str(error))
+    assert refusals
+    assert not any("\n" in refusal for refusal in refusals)

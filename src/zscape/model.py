@@ -20,7 +20,7 @@ PREDICT_BATCH_SIZE = 256
 
 
 @keras.saving.register_keras_serializable("zscape")
-class Autoencoder(keras.Model):  # type: ignore[misc]
+class Autoencoder(keras.Model):
     """An autoencoder in three parts, of which only the middle one changes between families.
 
         images (N,H,W,C) --encoder--> features --bottleneck--> codes z (N,d) --decoder--> images

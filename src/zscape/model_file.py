@@ -55,7 +55,7 @@ _KERAS_CLASSES = {
 }
 
 # What Keras, h5py and zipfile raise on values they cannot use.
-_DAMAGE = (
+_DAMAGE: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -66,6 +66,7 @@ _DAMAGE = (
     OSError,
     RuntimeError,  # also NotImplementedError and RecursionError
     TypeError,
+    UserWarning,  # one that was made an error
     ValueError,
     struct.error,
     zipfile.BadZipFile,
@@ -102,7 +103,7 @@ def load_model(path: str | Path) -> Autoencoder:
             # Where weights are missing Keras may keep random ones and only warn.
             warnings.filterwarnings("error", message="Skipping nested container")
             model: Autoencoder = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*_DAMAGE, *_backend_errors(), UserWarning) as error:
+    except _load_errors() as error:
         raise ModelError(
             f"{path} cannot be loaded: {_line(error)}. Train the model again or take another copy."
         ) from error
@@ -212,7 +213,7 @@ def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> N
         try:
             with keras.StatelessScope(initialize_variables=False):
                 found.append(keras.saving.deserialize_keras_object(config, safe_mode=True))
-        except (*_DAMAGE, *_backend_errors()) as error:
+        except _load_errors() as error:
             found.append(error)
 
     thread = threading.Thread(target=build)
@@ -238,13 +239,13 @@ def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> N
         )
 
 
-def _backend_errors() -> tuple[type[Exception], ...]:
-    """Return what the backend raises that is none of Python's own exceptions."""
+def _load_errors() -> tuple[type[Exception], ...]:
+    """Return what loading may raise, the backend's own exceptions included."""
     if keras.backend.backend() != "tensorflow":
-        return ()
+        return _DAMAGE
     import tensorflow as tf
 
-    return (tf.errors.OpError,)
+    return (*_DAMAGE, tf.errors.OpError)
 
 
 def _line(value: object, limit: int = 200) -> str:

@@ -51,6 +51,7 @@ def test_mnist_is_byte_for_byte_the_original(split: Any, images_md5: str, labels
     mnist = load_images("mnist", split)
     assert mnist.images.dtype == np.uint8
     assert mnist.labels is not None
+    assert mnist.labels.dtype == np.int64
     assert mnist.source == "mnist"
     n = len(mnist)
     images = struct.pack(">4B3I", 0, 0, 8, 3, n, 28, 28) + mnist.images.tobytes()

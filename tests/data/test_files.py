@@ -139,6 +139,19 @@ def test_idx_labels_are_found_beside_the_images(
     np.testing.assert_array_equal(np.asarray(read_arrays(tmp_path / image_name)[1]), labels)
 
 
+@pytest.mark.parametrize(("image_end", "label_end"), [("", ".gz"), (".gz", "")])
+def test_idx_labels_are_found_when_only_one_file_is_packed(
+    tmp_path: Path, image_end: str, label_end: str
+) -> None:
+    pack: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress}
+    images, labels = (tmp_path / f"{kind}-ubyte" for kind in ("images-idx3", "labels-idx1"))
+    images = images.with_name(images.name + image_end)
+    images.write_bytes(pack[image_end](idx_bytes(PIXELS)))
+    labels = labels.with_name(labels.name + label_end)
+    labels.write_bytes(pack[label_end](idx_bytes(np.arange(7, dtype=np.uint8))))
+    assert np.asarray(read_arrays(images)[1]).tolist() == list(range(7))
+
+
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b damaged", idx_bytes(np.arange(7.0))[:-1]])
 def test_a_damaged_file_of_labels_is_the_one_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "images-idx3-ubyte"
@@ -160,7 +173,19 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert "is a folder; expected a .npz" in message_of(tmp_path)
+    assert "is a folder, which this version does not support yet; expected a .npz" in message_of(
+        tmp_path
+    )
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "a.idx"
+    path.write_bytes(idx_bytes(PIXELS))
+    monkeypatch.setattr(Path, "open", refuse)  # an administrator may read whatever the mode
+    assert "may not be read; change its permissions" in message_of(path)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +308,19 @@ def test_a_header_that_claims_too_much_takes_no_memory(tmp_path: Path, content: 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40e6  # one part that is read at a time
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    "shape",
+    ["(1000000, 28, 28)", "(60000, 28000, 28000)", f"({2**63 - 1}, 28, 28)", f"({10**23}, 2, 2)"],
+)
+def test_an_npz_that_claims_more_than_it_holds(tmp_path: Path, shape: str, packing: int) -> None:
+    path = tmp_path / "a.npz"
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("images.npy", npy_with_header(header))
+    assert "cannot be read (" in message_of(path)
 
 
 @pytest.mark.parametrize(

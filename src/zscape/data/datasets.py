@@ -103,6 +103,10 @@ def load_images(source: str | Path | np.ndarray | Images, split: Split = "test")
 
     Raises:
         DataError: the source is unknown, cannot be read, or does not hold images.
+
+    References:
+        MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, under CC BY-SA 3.0. Cite LeCun et al.,
+        "Gradient-based learning applied to document recognition", Proc. IEEE 86(11), 1998.
     """
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
@@ -126,7 +130,9 @@ def load_images(source: str | Path | np.ndarray | Images, split: Split = "test")
             f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
         ) from error
     if is_folder:
-        raise DataError(f"{path} is a folder; expected {ACCEPTED}.")
+        raise DataError(
+            f"{path} is a folder, which this version does not support yet; expected {ACCEPTED}."
+        )
     if not exists and path.suffix == "":
         close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
@@ -187,7 +193,7 @@ def _load_mnist(split: Split) -> Images:
     with as_file(resource) as path, np.load(path, allow_pickle=False) as stored:
         images = np.concatenate([stored[f"{part}_images"] for part in parts])
         labels = np.concatenate([stored[f"{part}_labels"] for part in parts])
-    return Images(images[..., np.newaxis], labels, "mnist")
+    return Images(images[..., np.newaxis], labels.astype(np.int64), "mnist")
 
 
 def _check_enough(n_images: int, what: str) -> None:

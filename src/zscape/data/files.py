@@ -164,5 +164,8 @@ def _read_exactly(file: Any, n_bytes: int, path: Path) -> bytearray:
 def _label_file(path: Path) -> Path | None:
     """Return the file of labels that the names of MNIST put beside a file of images."""
     name, n_changes = re.subn(r"images([-.])idx3", r"labels\1idx1", path.name)
-    labels = path.with_name(name)
-    return labels if n_changes and labels.is_file() else None
+    if not n_changes:
+        return None
+    bare = name.removesuffix(".gz")  # only one of the two files may have been unpacked
+    candidates = (path.with_name(each) for each in (name, bare, f"{bare}.gz"))
+    return next((labels for labels in candidates if labels.is_file()), None)
