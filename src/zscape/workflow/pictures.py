@@ -65,12 +65,16 @@ def latent_map(
     images = run.dataset.test if data is None else load_images(data)
     images = images.take(np.arange(min(n, len(images))))
     projection = project_codes(run.model.encode(images.images))
+    latent_dim = run.config.network.latent_dim
     return plot_latent(
         projection.points,
         images.labels,
         axis_names=projection.axis_names,
         explained=projection.explained,
-        title=f"{len(images):,} codes of {run.config.network.latent_dim} latent variables",
+        title=(
+            f"{len(images):,} code{'s' if len(images) > 1 else ''} of {latent_dim} latent "
+            f"variable{'s' if latent_dim > 1 else ''}"
+        ),
     )
 
 
