@@ -47,7 +47,7 @@ class _Config:
             plain = float(value) if number else math.nan
         except OverflowError:  # a whole number beyond all floats
             plain = math.inf
-        if not 0 < plain < math.inf:
+        if not 0 < plain < 1e30:  # float32 ends at 3e38
             raise ConfigError(f"{name} is {value!r}; expected a positive number.")
         object.__setattr__(self, name, plain)
 

@@ -37,8 +37,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with temporary.open("r+b") as file:  # some systems sync only what may be written
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path)  # the reader has no use for the temporary name
         raise
     _sync_folder(path.parent)
 

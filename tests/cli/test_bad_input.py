@@ -121,7 +121,6 @@ def test_settings_that_cannot_be(
         (("info",), "RUN"),
         (("paint",), "'paint'"),
         (("report", "-o", "x.html"), "RUN"),
-        (("train", "mnist", "--resume"), "--resume needs --out"),
     ],
 )
 def test_command_lines_that_are_none(zscape: Zscape, words: tuple[str, ...], expected: str) -> None:

@@ -119,8 +119,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an autoencoder; leave a run folder with model, figures and report."""
-    if resume and out is None:
-        raise ConfigError("--resume needs --out with the folder of the run to go on with.")
     if resume and force:
         raise ConfigError(
             "--resume goes on with a run and --force replaces it; give one of the two."

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -81,7 +82,8 @@ def load_frameworks() -> None:
         try:
             import keras
 
-            if keras.backend.backend() == "tensorflow":
+            # On other backends, too, Keras loads TensorFlow where it is installed.
+            if keras.backend.backend() == "tensorflow" or find_spec("tensorflow"):
                 import tensorflow as tf
 
                 # The second half of these lines comes with the first operation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -159,9 +160,12 @@ class PcaBaseline:
                 baseline = cls(len(stored["components"]))
                 baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
                 height, width, channels = (int(size) for size in stored["shape"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                if baseline.components_.shape[1:] != baseline.mean_.shape:
+                    raise ValueError("the arrays do not fit together")
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            reason = str(error).partition(".")[0]
             raise DataError(
-                f"{path} is damaged: {error}; delete it to have it made again."
+                f"{path} is damaged ({reason}); delete it to have it made again."
             ) from error
         baseline.n_components_ = len(baseline.components_)
         baseline.image_shape_ = height, width, channels

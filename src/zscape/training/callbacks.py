@@ -80,9 +80,11 @@ class RunKeeper(keras.callbacks.Callback):
     def _check_finite(self, logs: dict[str, Any] | None) -> None:
         for name, value in (logs or {}).items():
             if not math.isfinite(float(value)):
+                kept = "; the best model so far is kept" if self.state.best_epoch else ""
                 raise TrainingError(
-                    f"the {name} became {float(value)} in epoch {self.state.epoch + 1}: try a "
-                    "lower --learning-rate or --precision float32; the best model so far is kept."
+                    f"the {name.replace('val_', 'validation ')} became {float(value)} in epoch "
+                    f"{self.state.epoch + 1}: try a lower --learning-rate or --precision "
+                    f"float32{kept}."
                 )
 
 
