@@ -1,15 +1,12 @@
-"""Training that is killed, interrupted and resumed, in real processes."""
+"""Training that is killed and resumed, in real processes."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
-import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -91,32 +88,3 @@ def test_resuming_a_finished_run_changes_nothing(images: Path, uninterrupted: Pa
     again = train(0, arguments(images, uninterrupted, "--resume"))
     assert again.returncode == 0, again.stderr
     assert losses(uninterrupted) == before
-
-
-def test_ctrl_c_keeps_the_state_and_prints_a_command_that_goes_on(
-    images: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "stopped run"  # a space, so that the printed command must quote it
-    words = arguments(images, out)
-    words[words.index("--epochs") + 1] = "30"  # so that there is time to interrupt
-    command = [sys.executable, "-m", "zscape", *words]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + 120
-        while not (out / "history.csv").exists() and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    found = re.search(r"go on with: (zscape .*)", stderr)
-    assert found, stderr
-    printed = shlex.split(found[1])
-    assert printed[:2] == ["zscape", "train"]
-    assert "--resume" in printed
-    n_before = len(losses(out))
-    resumed = train(0, printed[1:])
-    assert resumed.returncode == 0, resumed.stderr
-    assert len(losses(out)) == 30 > n_before
