@@ -55,7 +55,7 @@ def test_training_prints_its_own_lines_only(trained: Any, tmp_path: Path) -> Non
     assert json.loads(done.stdout)["n_images"] == 6
     lines = done.stderr.splitlines()
     assert lines[0].startswith("epoch 1/1  loss 0.")
-    own = ("epoch ", "warning: ", "note: ")
+    own = ("epoch ", "measuring ", "warning: ", "note: ")
     assert all(line.startswith(own) for line in lines), lines
     rest = [line for line in lines if not line.startswith("warning: ")]
     assert not [line for line in rest if CHATTER.search(line)]

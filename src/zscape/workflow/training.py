@@ -175,6 +175,8 @@ def _train_in(
         callbacks=[*callbacks, *_tensorboard(run.path, wanted=tensorboard)],
         console=console,
     )
+    if console is not None:
+        console.print(f"measuring on {len(run.dataset.test):,} test images, drawing figures")
     write_results(run)
 
 
