@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import remove_leftovers, write_json
+from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
 
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset
@@ -255,7 +256,9 @@ def open_for_training(
     """
     if path.exists() and not path.is_dir():
         raise RunError(f"{path} is a file; choose a folder with --out.")
-    present = {entry.name for entry in path.iterdir()} - {".lock"} if path.exists() else set()
+    # A lock, or a file that a kill left half-written, does not make a folder somebody's own.
+    names = [entry.name for entry in path.iterdir()] if path.exists() else []
+    present = [name for name in names if not name.startswith((".lock", TEMPORARY_PREFIX))]
     is_run = "config.json" in present
     if present and not is_run:
         raise RunError(f"{path} exists and is not a run; choose another folder with --out.")
@@ -273,6 +276,7 @@ def open_for_training(
         else:
             for name in _OWN_FILES:
                 (path / name).unlink(missing_ok=True)
+            shutil.rmtree(path / "tensorboard", ignore_errors=True)
             _write_config(path, config)
         yield Run(path, config, dataset)
 
