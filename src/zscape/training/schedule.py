@@ -8,7 +8,8 @@ from zscape.config import TrainConfig
 
 WARMUP_SHARE = 0.05
 FINAL_SHARE = 0.01
-# Gradients of one unlucky batch early on can silence every ReLU of the decoder for good.
+# A guard for unusual images: on MNIST the gradient never reaches this norm, and clipping changes
+# nothing (benchmarks/results/recipe.md). What prevents a collapse there is `start_at_mean`.
 CLIP_NORM = 1.0
 
 
