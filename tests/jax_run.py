@@ -8,24 +8,27 @@ import numpy as np
 
 import zscape
 from zscape.data.batches import ReconstructionBatches
-from zscape.nn.layers import UpsampleConv2D
+from zscape.nn.layers import NarrowConv2D, UpsampleConv2D
+from zscape.training.muon import ConvMuon
 
 print(keras.backend.backend())
 
 rng = np.random.default_rng(0)
 inputs = rng.random((2, 5, 4, 3), dtype=np.float32)
-plain = keras.Sequential(
-    [keras.layers.UpSampling2D(2), keras.layers.Conv2D(6, 3, padding="same", activation="tanh")]
-)
-plain.build(inputs.shape)
-fused = UpsampleConv2D(6, activation="tanh")
-fused.build(inputs.shape)
-fused.set_weights(plain.get_weights())
-np.testing.assert_allclose(
-    keras.ops.convert_to_numpy(fused(inputs)),
-    keras.ops.convert_to_numpy(plain(inputs)),
-    atol=1e-5,
-)
+upsampling = keras.layers.UpSampling2D(2)
+convolution = keras.layers.Conv2D(6, 3, padding="same", activation="tanh")
+for plain, ours in (
+    (keras.Sequential([upsampling, convolution]), UpsampleConv2D(6, activation="tanh")),
+    (keras.Sequential([convolution]), NarrowConv2D(6, activation="tanh")),
+):
+    plain.build(inputs.shape)
+    ours.build(inputs.shape)
+    ours.set_weights(plain.get_weights())
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(ours(inputs)),
+        keras.ops.convert_to_numpy(plain(inputs)),
+        atol=1e-5,
+    )
 
 # A model that TensorFlow trained and saved gives the same here.
 saved, folder = map(Path, sys.argv[1:])
@@ -37,7 +40,7 @@ np.testing.assert_allclose(model.decode(expected["codes"]), expected["decoded"],
 
 images = rng.integers(0, 256, (16, 5, 4, 3), dtype=np.uint8)
 model = zscape.build_autoencoder((5, 4, 3), zscape.NetworkConfig(latent_dim=2), seed=1)
-model.compile(optimizer="adam", loss="mse")
+model.compile(optimizer=ConvMuon(1e-2), loss="mse")
 batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
 before = model.evaluate(batches, verbose=0)
 model.fit(batches, epochs=1, verbose=0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,30 @@ def test_the_configuration_covers_every_constructor_argument(model: zscape.Autoe
     parts = ("encoder", "bottleneck", "decoder", "name", "trainable", "dtype")
     assert set(parts) <= set(model.get_config())
     assert [getattr(again, part).name for part in parts[:3]] == list(parts[:3])
+
+
+# Trains a little and prints what came of it.
+_TRAIN = """
+import json, sys
+import numpy as np, keras, zscape
+from zscape.data.batches import ReconstructionBatches
+from zscape.towers import n_towers
+images = np.random.default_rng(0).integers(0, 256, (25, 9, 6, 3), dtype=np.uint8)
+model = zscape.build_autoencoder((9, 6, 3), zscape.NetworkConfig(latent_dim=4), seed=1)
+model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse", jit_compile=False)
+batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
+losses = model.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"]
+print(json.dumps([n_towers(), losses, model.encode(images).tolist()]))
+"""
+
+
+def test_towers_change_nothing_but_the_speed() -> None:
+    # 25 images in batches of 8: the last batch is one image, less than there are towers.
+    one, several = (
+        json.loads(run_python(_TRAIN, TF_NUM_INTRAOP_THREADS=threads)) for threads in ("0", "1")
+    )
+
+    assert one[0] == 1
+    assert several[0] == min(len(os.sched_getaffinity(0)), 8)
+    np.testing.assert_allclose(several[1], one[1], rtol=1e-5)
+    np.testing.assert_allclose(several[2], one[2], atol=1e-5)

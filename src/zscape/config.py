@@ -11,11 +11,11 @@ from typing import Any, Literal, Self, get_args, get_type_hints
 
 from zscape.errors import ConfigError
 
-Preset = Literal["classic"]
+Preset = Literal["fast", "quality", "classic"]
 Downsampling = Literal["stride", "maxpool"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
 CodeActivation = Literal["linear", "relu"]
-Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+Optimizer = Literal["muon", "adam", "adamw", "nadam", "rmsprop", "sgd"]
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
 BottleneckName = Literal["plain"]
@@ -77,15 +77,17 @@ class NetworkConfig(_Config):
     """The shape of the encoder and of the decoder that mirrors it.
 
     Attributes:
-        preset: `classic`, the convolutional network of the well-known tutorial.
+        preset: `fast`, a small residual network; `quality`, a larger one; or `classic`, the
+            convolutional network of the well-known tutorial.
         latent_dim: length of a code, 1 or more.
-        downsampling: how the encoder halves the image: strided convolution or max pooling.
-        upsampling: how the decoder doubles it: nearest or bilinear interpolation before
-            a convolution, or a transposed convolution.
+        downsampling: how the encoder of `classic` halves the image: strided convolution or max
+            pooling.
+        upsampling: how the decoder of `classic` doubles it: nearest or bilinear interpolation
+            before a convolution, or a transposed convolution.
         code_activation: `linear`, or `relu` for codes that cannot be negative.
     """
 
-    preset: Preset = "classic"
+    preset: Preset = "fast"
     latent_dim: int = 10
     downsampling: Downsampling = "stride"
     upsampling: Upsampling = "nearest"
@@ -94,6 +96,12 @@ class NetworkConfig(_Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_count("latent_dim", low=1)
+        sampling = self.downsampling, self.upsampling
+        if self.preset != "classic" and sampling != ("stride", "nearest"):
+            raise ConfigError(
+                f"downsampling and upsampling are choices of the preset classic; "
+                f"the preset {self.preset} has none. Leave them out, or choose classic."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +118,7 @@ class TrainConfig(_Config):
     Attributes:
         epochs: passes over the training images at most.
         batch_size: images per optimizer step.
-        optimizer: a Keras optimizer by its lower-case name.
+        optimizer: `muon`, or a Keras optimizer by its lower-case name.
         learning_rate: the peak learning rate.
         schedule: `cosine` warms up over the first steps and decays to 1 % of the peak at the
             last epoch; `constant` keeps the peak throughout.
@@ -139,3 +147,31 @@ class TrainConfig(_Config):
         if self.limit is not None:
             self._check_count("limit", low=1)
         self._check_positive("learning_rate")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a preset is trained unless something else is asked for (`docs/study.md`).
+
+    Attributes:
+        images_seen: the number of epochs is such that the network sees about so many images.
+        optimizer: see `TrainConfig`, as for the others.
+        learning_rate: the peak learning rate.
+        precision: the arithmetic.
+    """
+
+    images_seen: int
+    optimizer: Optimizer
+    learning_rate: float
+    precision: Precision = "float32"
+
+    def n_epochs(self, n_images: int) -> int:
+        """Return the number of epochs for `n_images` training images, at most 100."""
+        return min(max(1, round(self.images_seen / n_images)), 100)
+
+
+RECIPES: dict[Preset, Recipe] = {
+    "fast": Recipe(250_000, "muon", 1e-2),
+    "quality": Recipe(1_000_000, "muon", 1e-2, "mixed_bfloat16"),
+    "classic": Recipe(540_000, "adam", 3e-3),
+}

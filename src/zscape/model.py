@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from zscape.config import BottleneckConfig, NetworkConfig
+from zscape.data.datasets import as_float
 from zscape.errors import DataError
 from zscape.nn.bottleneck import build_bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
+from zscape.towers import n_towers
 
-if TYPE_CHECKING:
-    from zscape.data.batches import ReconstructionBatches
-
-PREDICT_BATCH_SIZE = 256
+PREDICT_BATCH_SIZE = 128
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -67,6 +70,17 @@ class Autoencoder(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
+        n_parts = 1 if isinstance(images, keras.KerasTensor) else n_towers()
+        if n_parts == 1:
+            return self._reconstruct(images, training=training)
+        # Parts of one size; the last image fills up what is missing, and is cut off again.
+        n_images = ops.shape(images)[0]
+        n_padded = -(-n_images // n_parts) * n_parts
+        padded = ops.take(images, ops.minimum(ops.arange(n_padded), n_images - 1), axis=0)
+        parts = [self._reconstruct(p, training=training) for p in ops.split(padded, n_parts)]
+        return ops.concatenate(parts)[:n_images]
+
+    def _reconstruct(self, images: Any, training: bool | None = None) -> Any:
         features = self.encoder(images, training=training)
         codes = self.bottleneck(features, training=training)
         return self.decoder(codes, training=training)
@@ -121,9 +135,7 @@ class Autoencoder(keras.Model):
             DataError: the images do not have the shape the model was made for, or a type that
                 `as_float` does not take.
         """
-        images = self._checked_images(images)
-        features = self.encoder.predict(_batches(images), verbose=0)
-        return np.asarray(keras.ops.convert_to_numpy(self.bottleneck(features)))
+        return self._map(self._steps["encode"], self._checked_images(images), (self.latent_dim,))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes (N, d) to images (N, H, W, C), float32 in [0, 1].
@@ -139,7 +151,7 @@ class Autoencoder(keras.Model):
                 f"this model takes (N, {self.latent_dim})."
             ) from error
         self._check_shape("codes", codes, (self.latent_dim,))
-        return self.decoder.predict(codes, batch_size=PREDICT_BATCH_SIZE, verbose=0)
+        return self._map(self._steps["decode"], codes, self.image_shape)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
@@ -149,7 +161,52 @@ class Autoencoder(keras.Model):
                 `as_float` does not take.
         """
         images = self._checked_images(images)
-        return self.predict(_batches(images), verbose=0)
+        return self._map(self._steps["reconstruct"], images, self.image_shape)
+
+    @functools.cached_property
+    def _steps(self) -> dict[str, Callable[[Any], Any]]:
+        """What encodes, decodes and reconstructs one batch, compiled once for any length."""
+
+        def encode(images: Any) -> Any:
+            return self.bottleneck(self.encoder(images, training=False), training=False)
+
+        def decode(codes: Any) -> Any:
+            return self.decoder(codes, training=False)
+
+        if keras.backend.backend() != "tensorflow":
+            return {
+                "encode": lambda images: self.bottleneck(self.encoder.predict_on_batch(images)),
+                "decode": self.decoder.predict_on_batch,
+                "reconstruct": self.predict_on_batch,
+            }
+        import tensorflow as tf
+
+        images = tf.TensorSpec((None, *self.image_shape))
+        codes = tf.TensorSpec((None, self.latent_dim))
+        return {
+            name: tf.function(step, input_signature=[spec]).get_concrete_function()
+            for name, step, spec in (
+                ("encode", encode, images),
+                ("decode", decode, codes),
+                ("reconstruct", lambda x: decode(encode(x)), images),
+            )
+        }
+
+    @staticmethod
+    def _map(
+        step: Callable[[Any], Any], inputs: np.ndarray, output_shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """Send inputs (N, ...) through `step` in batches, as many at a time as there are towers."""
+        outputs = np.empty((len(inputs), *output_shape), np.float32)
+
+        def fill(start: int) -> None:
+            batch = slice(start, start + PREDICT_BATCH_SIZE)
+            results = step(ops.convert_to_tensor(as_float(inputs[batch])))
+            outputs[batch] = ops.convert_to_numpy(results)
+
+        with ThreadPoolExecutor(n_towers()) as pool:
+            list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
+        return outputs
 
     def _checked_images(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
@@ -170,13 +227,6 @@ class Autoencoder(keras.Model):
             )
         if len(array) == 0:
             raise DataError(f"there are no {what}; give at least one.")
-
-
-def _batches(images: np.ndarray) -> ReconstructionBatches:
-    # Not at the top: that module imports Keras, whose import brings in this module.
-    from zscape.data.batches import ReconstructionBatches
-
-    return ReconstructionBatches(images, batch_size=PREDICT_BATCH_SIZE)
 
 
 def build_autoencoder(

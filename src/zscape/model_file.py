@@ -46,6 +46,7 @@ _KERAS_CLASSES = {
             "InputLayer",
             "LayerNormalization",
             "MaxPooling2D",
+            "RMSNormalization",
             "ReLU",
             "Reshape",
             "UpSampling2D",

@@ -105,7 +105,7 @@ class Run:
     """A run folder and its settings. Model and images are loaded when first asked for.
 
     Example:
-        >>> run = load_run("runs/mnist-classic-10d")
+        >>> run = load_run("runs/mnist-fast-10d")
         >>> codes = run.model.encode(run.dataset.test.images)
     """
 

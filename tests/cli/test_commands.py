@@ -48,8 +48,8 @@ def test_train_names_the_folder_itself_and_force_replaces_only_runs(
     shutil.copy(trained.data, "some spots.npz")
     words = ("train", "some spots.npz", "--epochs", 1, "--latent-dim", 2, "--json")
     first = zscape(*words)
-    assert json.loads(first.out)["run"] == "runs/some spots-classic-2d"
-    run = tmp_path / "runs" / "some spots-classic-2d"
+    assert json.loads(first.out)["run"] == "runs/some spots-fast-2d"
+    run = tmp_path / "runs" / "some spots-fast-2d"
     assert (run / "figures" / "grid.png").stat().st_size > 1000
     kept = (run / "model.keras").read_bytes()
     assert "--resume" in zscape(*words).error

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.harness import check_component, numpy_of, random_images
 from zscape.config import BottleneckConfig
 from zscape.nn.bottleneck import build_bottleneck
-from zscape.nn.layers import UpsampleConv2D, seeded_initializers
+from zscape.nn.layers import NarrowConv2D, UpsampleConv2D, seeded_initializers
 
 
 def _plain_and_fused(
@@ -65,6 +65,33 @@ def test_upsample_conv_equals_upsampling_then_convolution(
 
     for one, other in zip(received, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=25)
+@given(
+    st.tuples(*(st.integers(1, top) for top in (3, 7, 7, 5))), st.integers(1, 4), st.integers(0, 99)
+)
+def test_narrow_conv_equals_the_convolution(
+    shape: tuple[int, int, int, int], filters: int, seed: int
+) -> None:
+    plain = keras.layers.Conv2D(filters, 3, padding="same", activation="tanh")
+    narrow = NarrowConv2D(filters, activation="tanh")
+    for layer in (plain, narrow):
+        layer.build((None, None, None, shape[-1]))
+        layer.set_weights(_random_weights(shape[-1], filters, seed))
+
+    expected = _value_and_gradients(plain, random_images(shape, seed))
+    received = _value_and_gradients(narrow, random_images(shape, seed))
+
+    for one, other in zip(received, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_narrow_conv_is_a_sound_layer(tmp_path: Path) -> None:
+    def make() -> NarrowConv2D:
+        return NarrowConv2D(3, kernel_initializer=keras.initializers.HeNormal(seed=4), name="last")
+
+    check_component(make, random_images((2, 5, 3, 4)), (2, 5, 3, 3), tmp_path)
 
 
 def test_upsample_conv_equals_the_plain_layers_in_bfloat16_as_far_as_that_goes() -> None:

@@ -17,6 +17,11 @@ from zscape.nn.encoder import build_encoder
 MNIST = (28, 28, 1)
 SHAPES = [(1, 1, 1), (5, 7, 3), MNIST, (33, 17, 4), (64, 48, 3)]
 SAMPLINGS = list(itertools.product(get_args(Downsampling), get_args(Upsampling)))
+NETWORKS = [
+    {"preset": "fast"},
+    {"preset": "quality"},
+    *({"preset": "classic", "downsampling": down, "upsampling": up} for down, up in SAMPLINGS),
+]
 
 
 @pytest.fixture
@@ -33,19 +38,28 @@ def _global_settings() -> Iterator[None]:
 def test_classic_has_exactly_the_parameters_of_the_tutorial(
     latent_dim: int, n_encoder: int, n_decoder: int, down: Any, up: Any
 ) -> None:
-    config = NetworkConfig(latent_dim=latent_dim, downsampling=down, upsampling=up)
+    config = NetworkConfig(
+        preset="classic", latent_dim=latent_dim, downsampling=down, upsampling=up
+    )
 
     assert build_encoder(MNIST, config).count_params() == n_encoder
     assert build_decoder(MNIST, config).count_params() == n_decoder
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize(("down", "up"), [("stride", "nearest"), ("maxpool", "bilinear")])
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"preset": "fast"},
+        {"preset": "classic"},
+        {"preset": "classic", "downsampling": "maxpool", "upsampling": "bilinear"},
+    ],
+)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_size_and_channels_come_back_in_the_unit_interval(
-    shape: tuple[int, int, int], down: Any, up: Any, dtype: str
+    shape: tuple[int, int, int], network: Any, dtype: str
 ) -> None:
-    config = NetworkConfig(latent_dim=3, downsampling=down, upsampling=up)
+    config = NetworkConfig(latent_dim=3, **network)
 
     codes = build_encoder(shape, config, dtype=dtype)(random_images((2, *shape)))
     images = numpy_of(build_decoder(shape, config, dtype=dtype)(10 * codes))
@@ -59,9 +73,9 @@ def test_any_size_and_channels_come_back_in_the_unit_interval(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize(("down", "up"), SAMPLINGS)
-def test_both_networks_are_sound_components(down: Any, up: Any, dtype: str, tmp_path: Path) -> None:
-    shape, config = (5, 7, 3), NetworkConfig(latent_dim=3, downsampling=down, upsampling=up)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_both_networks_are_sound_components(network: Any, dtype: str, tmp_path: Path) -> None:
+    shape, config = (5, 7, 3), NetworkConfig(latent_dim=3, **network)
 
     check_component(
         lambda: build_encoder(shape, config, seed=1, dtype=dtype),
@@ -81,11 +95,11 @@ def test_options_change_the_layers() -> None:
     def kinds(network: keras.Model) -> set[str]:
         return {type(layer).__name__ for layer in network.layers}
 
-    pooled = build_encoder(MNIST, NetworkConfig(downsampling="maxpool"))
+    pooled = build_encoder(MNIST, NetworkConfig(preset="classic", downsampling="maxpool"))
     assert "MaxPooling2D" in kinds(pooled)
-    assert "MaxPooling2D" not in kinds(build_encoder(MNIST, NetworkConfig()))
+    assert "MaxPooling2D" not in kinds(build_encoder(MNIST, NetworkConfig(preset="classic")))
     extra = {
-        name: kinds(build_decoder(MNIST, NetworkConfig(upsampling=name)))
+        name: kinds(build_decoder(MNIST, NetworkConfig(preset="classic", upsampling=name)))
         & {"UpsampleConv2D", "UpSampling2D", "Conv2DTranspose"}
         for name in get_args(Upsampling)
     }
@@ -123,7 +137,7 @@ def test_weights_depend_on_the_seed_alone(build: Any) -> None:
 
 @pytest.mark.usefixtures("_global_settings")
 def test_global_settings_of_keras_change_nothing() -> None:
-    shape, config = (5, 7, 3), NetworkConfig(latent_dim=2, downsampling="maxpool")
+    shape, config = (5, 7, 3), NetworkConfig(preset="classic", latent_dim=2, downsampling="maxpool")
     images = random_images((2, *shape))
     codes = numpy_of(build_encoder(shape, config)(images))
     decoded = numpy_of(build_decoder(shape, config)(codes))

@@ -133,10 +133,10 @@ def test_resume_and_force_exclude_each_other(trained: Any, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("mnist", "runs/mnist-classic-10d"),
-        ("/a/b c.npz", "runs/b c-classic-10d"),
-        ("train-images-idx3-ubyte.gz", "runs/train-images-idx3-ubyte-classic-10d"),
-        (".npz", "runs/images-classic-10d"),
+        ("mnist", "runs/mnist-fast-10d"),
+        ("/a/b c.npz", "runs/b c-fast-10d"),
+        ("train-images-idx3-ubyte.gz", "runs/train-images-idx3-ubyte-fast-10d"),
+        (".npz", "runs/images-fast-10d"),
     ],
 )
 def test_the_folder_is_named_after_data_and_network(source: str, expected: str) -> None:

@@ -81,23 +81,30 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: runs/DATA-PRESET-DIMd]")
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="Network.")] = NetworkConfig.preset,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="Network.  [default: fast; classic with its own options]"),
+    ] = None,
     latent_dim: Annotated[int, typer.Option(help="Length of a code.")] = NetworkConfig.latent_dim,
     downsampling: Annotated[
-        Downsampling, typer.Option(help="How the encoder halves an image.")
+        Downsampling, typer.Option(help="How the encoder of classic halves an image.")
     ] = NetworkConfig.downsampling,
     upsampling: Annotated[
-        Upsampling, typer.Option(help="How the decoder doubles an image.")
+        Upsampling, typer.Option(help="How the decoder of classic doubles an image.")
     ] = NetworkConfig.upsampling,
     code_activation: Annotated[
         CodeActivation, typer.Option(help="Activation of the code.")
     ] = NetworkConfig.code_activation,
-    epochs: Annotated[int, typer.Option(help="Epochs at most.")] = TrainConfig.epochs,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs at most.  [default: by preset and images]")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = TrainConfig.batch_size,
-    optimizer: Annotated[Optimizer, typer.Option(help="Optimizer.")] = TrainConfig.optimizer,
+    optimizer: Annotated[
+        Optimizer | None, typer.Option(help="Optimizer.  [default: by preset]")
+    ] = None,
     learning_rate: Annotated[
-        float, typer.Option(help="Peak learning rate.")
-    ] = TrainConfig.learning_rate,
+        float | None, typer.Option(help="Peak learning rate.  [default: by preset]")
+    ] = None,
     schedule: Annotated[
         Schedule, typer.Option(help="Learning rate over the run.")
     ] = TrainConfig.schedule,
@@ -105,7 +112,9 @@ def train(
         int, typer.Option(help="Stop after this many epochs without a better validation loss.")
     ] = TrainConfig.patience,
     seed: Annotated[int, typer.Option(help="Seed of weights, split and order.")] = TrainConfig.seed,
-    precision: Annotated[Precision, typer.Option(help="Arithmetic.")] = TrainConfig.precision,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Arithmetic.  [default: by preset]")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
     ] = None,
@@ -124,9 +133,10 @@ def train(
             "--resume goes on with a run and --force replaces it; give one of the two."
         )
     load_frameworks()
-    from zscape.workflow.training import Interrupted, default_folder
+    from zscape.workflow.training import Interrupted, default_folder, default_preset
     from zscape.workflow.training import train as train_run
 
+    preset = preset or default_preset(downsampling, upsampling)
     folder = out or default_folder(data, NetworkConfig(preset=preset, latent_dim=latent_dim))
     try:
         run = train_run(

@@ -1,22 +1,41 @@
-"""The decoder: codes to images, the encoder's mirror.
+"""The decoder: codes to images.
 
-    codes z (N,d) -> dense 64 h w -> reshape (N,h,w,64), with h = H/4 and w = W/4 rounded up
-    -> conv 64 -> double, conv 32 -> double, conv 32 -> conv C, sigmoid -> crop -> (N,H,W,C)
+    codes z (N,d) -> dense -> reshape (N,h,w,K), with h = H/4 and w = W/4 rounded up -> body
+    -> sigmoid -> crop -> images (N,H,W,C)
+
+The body of the preset `classic`, with K = 64:
+
+    conv 64 -> double, conv 32 -> double, conv 32 -> conv C
+
+The body of `fast` and `quality`:
+
+    residual blocks -> normalise -> transposed conv of 8x8 patches, overlapping by half, to C
 
 `zscape.nn.encoder` is its mirror.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.encoder import REDUCTION, padded_size
-from zscape.nn.layers import DATA_FORMAT, UpsampleConv2D, seeded_initializers
+from zscape.nn.encoder import DEPTH, REDUCTION, WIDTH, padded_size
+from zscape.nn.layers import (
+    DATA_FORMAT,
+    NarrowConv2D,
+    UpsampleConv2D,
+    normalise,
+    residual_block,
+    seeded_initializers,
+)
 
-OUTPUT_LAYER = "conv4"
+OUTPUT_LAYER = "output"
+CLASSIC_WIDTH = 64
+NARROW_CHANNELS = 4  # up to here `NarrowConv2D` is the faster form
 
 
 def build_decoder(
@@ -30,7 +49,7 @@ def build_decoder(
 
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
-        config: preset, latent dimension and upsampling.
+        config: preset, latent dimension, and upsampling of `classic`.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
@@ -38,21 +57,46 @@ def build_decoder(
         A Keras model from codes (N, latent_dim) to images (N, H, W, C) in [0, 1], float32.
     """
     height, width, channels = image_shape
+    classic = config.preset == "classic"
     initializers = seeded_initializers(seed, part=1)
+    codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
+    inner_height, inner_width = (padded_size(size) // REDUCTION for size in (height, width))
+    n_inner = CLASSIC_WIDTH if classic else WIDTH[config.preset]
+    x = layers.Dense(
+        n_inner * inner_height * inner_width,
+        activation="relu" if classic else None,  # a block normalises by itself
+        kernel_initializer=next(initializers),
+        dtype=dtype,
+        name="dense",
+    )(codes)
+    x = layers.Reshape((inner_height, inner_width, n_inner), dtype=dtype, name="reshape")(x)
+    body = _classic_body if classic else _residual_body
+    x = body(x, channels, config, initializers, dtype)
+    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
+        cropping = (0, bottom), (0, right)
+        x = layers.Cropping2D(cropping, data_format=DATA_FORMAT, dtype=dtype, name="crop")(x)
+    # In bfloat16 a pixel would keep three digits only.
+    images = layers.Activation("sigmoid", dtype="float32", name="images")(x)
+    return keras.Model(codes, images, name="decoder")
 
-    def convolve(
-        x: keras.KerasTensor, filters: int, name: str, **options: object
-    ) -> keras.KerasTensor:
-        kernel_initializer = next(initializers)
+
+def _classic_body(
+    x: keras.KerasTensor,
+    channels: int,
+    config: NetworkConfig,
+    initializers: Iterator[keras.initializers.Initializer],
+    dtype: str,
+) -> keras.KerasTensor:
+    def convolve(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
         return layers.Conv2D(
             filters,
             3,
             padding="same",
             data_format=DATA_FORMAT,
-            kernel_initializer=kernel_initializer,
+            activation="relu",
+            kernel_initializer=next(initializers),
             dtype=dtype,
             name=name,
-            **options,
         )(x)
 
     def double(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
@@ -64,7 +108,7 @@ def build_decoder(
                 dtype=dtype,
                 name=f"{name}_up",
             )(x)
-            return convolve(x, filters, name, activation="relu")
+            return convolve(x, filters, name)
         if config.upsampling == "transposed":
             layer = layers.Conv2DTranspose(
                 filters,
@@ -87,26 +131,39 @@ def build_decoder(
             )
         return layer(x)
 
-    codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
-    inner = padded_size(height) // REDUCTION, padded_size(width) // REDUCTION
-    x = layers.Dense(
-        64 * inner[0] * inner[1],
-        activation="relu",
-        kernel_initializer=next(initializers),
-        dtype=dtype,
-        name="dense",
-    )(codes)
-    x = layers.Reshape((*inner, 64), dtype=dtype, name="reshape")(x)
-    x = convolve(x, 64, "conv1", activation="relu")
+    x = convolve(x, 64, "conv1")
     x = double(x, 32, "conv2")  # (N, H/2, W/2, 32)
     x = double(x, 32, "conv3")  # (N, H, W, 32)
-    x = convolve(x, channels, OUTPUT_LAYER)
-    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
-        cropping = (0, bottom), (0, right)
-        x = layers.Cropping2D(cropping, data_format=DATA_FORMAT, dtype=dtype, name="crop")(x)
-    # In bfloat16 a pixel would keep three digits only.
-    images = layers.Activation("sigmoid", dtype="float32", name="images")(x)
-    return keras.Model(codes, images, name="decoder")
+    options = {
+        "kernel_initializer": next(initializers),
+        "dtype": dtype,
+        "name": OUTPUT_LAYER,
+    }
+    if channels <= NARROW_CHANNELS:
+        return NarrowConv2D(channels, **options)(x)
+    return layers.Conv2D(channels, 3, padding="same", data_format=DATA_FORMAT, **options)(x)
+
+
+def _residual_body(
+    x: keras.KerasTensor,
+    channels: int,
+    config: NetworkConfig,
+    initializers: Iterator[keras.initializers.Initializer],
+    dtype: str,
+) -> keras.KerasTensor:
+    for index in range(1, DEPTH[config.preset] + 1):
+        x = residual_block(x, initializers, dtype=dtype, name=f"block{index}")
+    # Patches that overlap by half leave no seams.
+    return layers.Conv2DTranspose(
+        channels,
+        2 * REDUCTION,
+        strides=REDUCTION,
+        padding="same",
+        data_format=DATA_FORMAT,
+        kernel_initializer=next(initializers),
+        dtype=dtype,
+        name=OUTPUT_LAYER,
+    )(normalise(x, dtype=dtype, name="last"))
 
 
 def start_at_mean(decoder: keras.Model, mean: np.ndarray) -> None:

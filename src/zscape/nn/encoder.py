@@ -1,20 +1,34 @@
 """The encoder: images to features.
 
-    images (N,H,W,C) -> pad to multiples of 4 -> conv 8, halve -> conv 8 -> conv 8, halve
-    -> conv 8 -> flatten -> dense -> features (N,d)
+    images (N,H,W,C) -> pad to multiples of 4 -> body -> flatten -> dense -> features (N,d)
+
+The body of the preset `classic`:
+
+    conv 8, halve -> conv 8 -> conv 8, halve -> conv 8
+
+The body of `fast` and `quality`, K channels wide:
+
+    4x4 patches to K channels -> residual blocks -> normalise
 
 `zscape.nn.decoder` is its mirror.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.layers import DATA_FORMAT, seeded_initializers
+from zscape.nn.layers import DATA_FORMAT, normalise, residual_block, seeded_initializers
 
 REDUCTION = 4  # how many times smaller the innermost feature map is, in each direction
+
+
+# Channels, and number of residual blocks, of the presets that have them (`docs/study.md`).
+WIDTH = {"fast": 64, "quality": 96}
+DEPTH = {"fast": 2, "quality": 3}
 
 
 def padded_size(size: int) -> int:
@@ -33,7 +47,7 @@ def build_encoder(
 
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
-        config: preset, latent dimension, downsampling and code activation.
+        config: preset, latent dimension, code activation, and downsampling of `classic`.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
@@ -42,9 +56,32 @@ def build_encoder(
     """
     height, width, _ = image_shape
     initializers = seeded_initializers(seed, part=0)
-    strided = config.downsampling == "stride"
+    images = keras.Input(image_shape, dtype="float32", name="images")
+    x = images  # (N, H, W, C)
+    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
+        padding = (0, bottom), (0, right)
+        x = layers.ZeroPadding2D(padding, data_format=DATA_FORMAT, dtype=dtype, name="pad")(x)
+    body = _classic_body if config.preset == "classic" else _residual_body
+    x = body(x, config, initializers, dtype)  # (N, H/4, W/4, K)
+    x = layers.Flatten(data_format=DATA_FORMAT, dtype=dtype, name="flatten")(x)
+    features = layers.Dense(
+        config.latent_dim,
+        activation=config.code_activation,
+        kernel_initializer=next(initializers),
+        dtype="float32",  # a code in bfloat16 would keep three digits only
+        name="code",
+    )(x)
+    return keras.Model(images, features, name="encoder")
 
-    def convolve(x: keras.KerasTensor, index: int, *, halve: bool) -> keras.KerasTensor:
+
+def _classic_body(
+    x: keras.KerasTensor,
+    config: NetworkConfig,
+    initializers: Iterator[keras.initializers.Initializer],
+    dtype: str,
+) -> keras.KerasTensor:
+    strided = config.downsampling == "stride"
+    for index, halve in enumerate((True, False, True, False), 1):
         x = layers.Conv2D(
             8,
             3,
@@ -58,23 +95,24 @@ def build_encoder(
         )(x)
         if halve and not strided:
             x = layers.MaxPooling2D(2, data_format=DATA_FORMAT, dtype=dtype, name=f"pool{index}")(x)
-        return x
+    return x
 
-    images = keras.Input(image_shape, dtype="float32", name="images")
-    x = images  # (N, H, W, C)
-    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
-        padding = (0, bottom), (0, right)
-        x = layers.ZeroPadding2D(padding, data_format=DATA_FORMAT, dtype=dtype, name="pad")(x)
-    x = convolve(x, 1, halve=True)  # (N, H/2, W/2, 8)
-    x = convolve(x, 2, halve=False)
-    x = convolve(x, 3, halve=True)  # (N, H/4, W/4, 8)
-    x = convolve(x, 4, halve=False)
-    x = layers.Flatten(data_format=DATA_FORMAT, dtype=dtype, name="flatten")(x)
-    features = layers.Dense(
-        config.latent_dim,
-        activation=config.code_activation,
+
+def _residual_body(
+    x: keras.KerasTensor,
+    config: NetworkConfig,
+    initializers: Iterator[keras.initializers.Initializer],
+    dtype: str,
+) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        WIDTH[config.preset],
+        REDUCTION,
+        strides=REDUCTION,
+        data_format=DATA_FORMAT,
         kernel_initializer=next(initializers),
-        dtype="float32",  # a code in bfloat16 would keep three digits only
-        name="code",
+        dtype=dtype,
+        name="patches",
     )(x)
-    return keras.Model(images, features, name="encoder")
+    for index in range(1, DEPTH[config.preset] + 1):
+        x = residual_block(x, initializers, dtype=dtype, name=f"block{index}")
+    return normalise(x, dtype=dtype, name="last")

@@ -12,8 +12,49 @@ from keras import KerasTensor, ops
 DATA_FORMAT = "channels_last"  # of every layer here, whatever Keras' own setting is
 
 
+class _Conv3x3(keras.layers.Layer):
+    """What the layers below share: the weights of `Conv2D(filters, 3)`, and the activation."""
+
+    def __init__(
+        self,
+        filters: int,
+        *,
+        activation: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the 3x3 kernel and the bias for the channels of the input."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(3, 3, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.filters,), initializer=self.bias_initializer
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every constructor argument, for `from_config`."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
+
+
 @keras.saving.register_keras_serializable("zscape")
-class UpsampleConv2D(keras.layers.Layer):
+class UpsampleConv2D(_Conv3x3):
     """Nearest upsampling by two, then a 3x3 convolution, as one operation.
 
     Repeating every pixel twice in both directions and convolving with a 3x3 kernel is a
@@ -46,33 +87,6 @@ class UpsampleConv2D(keras.layers.Layer):
         (1, 14, 14, 32)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        *,
-        activation: Any = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.input_spec = keras.layers.InputSpec(ndim=4)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the 3x3 kernel and the bias for the channels of the input."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(3, 3, input_shape[-1], self.filters),
-            initializer=self.kernel_initializer,
-        )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.filters,), initializer=self.bias_initializer
-        )
-
     def call(self, inputs: Any) -> Any:
         """Return the upsampled and convolved (N, 2 H, 2 W, filters)."""
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
@@ -96,21 +110,115 @@ class UpsampleConv2D(keras.layers.Layer):
             self.filters,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Return every constructor argument, for `from_config`."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-        }
+
+@keras.saving.register_keras_serializable("zscape")
+class NarrowConv2D(_Conv3x3):
+    """A 3x3 convolution to very few channels, as a product over channels and a sum over taps.
+
+    Processors multiply matrices of many columns; a convolution to one channel has one. Here the
+    nine taps are columns of one matrix, so that every pixel is first multiplied with all taps
+    at once, and a second convolution with a fixed kernel of zeros and ones puts each of the
+    nine maps in its place and adds them up. Twice as fast as the direct form at 32 channels to
+    one (`benchmarks/results/speed.md`), and the same result.
+
+    The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions.
+
+    Args:
+        filters: number of output channels; above about four the direct form is faster.
+        activation: a Keras activation, by name or as a function; None for linear.
+        kernel_initializer: a Keras initializer for the kernel (3, 3, C, filters).
+        bias_initializer: a Keras initializer for the bias (filters,).
+        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+
+    Input shape:
+        (N, H, W, C).
+
+    Output shape:
+        (N, H, W, filters).
+
+    Example:
+        >>> NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape
+        (1, 28, 28, 1)
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolved (N, H, W, filters)."""
+        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+        n_channels, n_maps = kernel.shape[2], 9 * self.filters
+        taps = ops.transpose(ops.reshape(kernel, (9, n_channels, self.filters)), (1, 0, 2))
+        taps = ops.reshape(taps, (1, 1, n_channels, n_maps))
+        maps = ops.conv(inputs, taps, padding="same", data_format=DATA_FORMAT)  # (N, H, W, 9 F)
+        # Tap t of map (t, f) is one for output f: row t of an identity, once for every f.
+        placing = np.einsum("ts,fg->tsfg", np.eye(9), np.eye(self.filters))
+        placing = placing.reshape(3, 3, n_maps, self.filters)
+        outputs = ops.conv(
+            maps, ops.cast(placing, maps.dtype), padding="same", data_format=DATA_FORMAT
+        )
+        return self.activation(ops.add(outputs, self.bias))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return (N, H, W, filters) for (N, H, W, C)."""
+        return (*input_shape[:3], self.filters)
 
 
 def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
     """Turn three taps a, b, c along `axis` into the four c, b+c, a+b, a."""
     first, middle, last = ops.unstack(kernel, 3, axis=axis)
     return ops.stack([last, middle + last, first + middle, first], axis=axis)
+
+
+def normalise(x: KerasTensor, *, dtype: str, name: str) -> KerasTensor:
+    """Divide each pixel's channels by their root mean square, then apply SiLU.
+
+    Args:
+        x: (N, H, W, K).
+        dtype: Keras dtype policy.
+        name: prefix of the names of the two layers.
+
+    References:
+        Zhang and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019;
+        Elfwing et al., Sigmoid-Weighted Linear Units, 2017 (SiLU).
+    """
+    x = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
+    return keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
+
+
+def residual_block(
+    x: KerasTensor,
+    initializers: Iterator[keras.initializers.Initializer],
+    *,
+    dtype: str,
+    name: str,
+) -> KerasTensor:
+    """Add to x what two 3x3 convolutions of it say: x + conv(silu(conv(normalise(x)))).
+
+    Args:
+        x: (N, H, W, K).
+        initializers: where the initial kernels come from.
+        dtype: Keras dtype policy.
+        name: prefix of the names of the layers.
+
+    Returns:
+        (N, H, W, K).
+
+    References:
+        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016 (normalise first).
+    """
+
+    def convolve(y: KerasTensor, index: int) -> KerasTensor:
+        return keras.layers.Conv2D(
+            x.shape[-1],
+            3,
+            padding="same",
+            data_format=DATA_FORMAT,
+            kernel_initializer=next(initializers),
+            dtype=dtype,
+            name=f"{name}_conv{index}",
+        )(y)
+
+    y = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
+    y = keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(convolve(y, 1))
+    return keras.layers.Add(dtype=dtype, name=f"{name}_add")([x, convolve(y, 2)])
 
 
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:

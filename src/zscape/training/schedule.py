@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from zscape.config import TrainConfig
+from zscape.training.muon import ConvMuon
 
 WARMUP_SHARE = 0.05
 FINAL_SHARE = 0.01
@@ -27,6 +30,7 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
         (clipping by the global norm).
     """
     classes = {
+        "muon": ConvMuon,
         "adam": keras.optimizers.Adam,
         "adamw": keras.optimizers.AdamW,
         "nadam": keras.optimizers.Nadam,
@@ -44,5 +48,9 @@ def build_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimize
             warmup_target=config.learning_rate if n_warmup else None,
             warmup_steps=n_warmup,
         )
-    options = {"momentum": 0.9} if config.optimizer == "sgd" else {}
+    options: dict[str, Any] = {}
+    if config.optimizer == "sgd":
+        options = {"momentum": 0.9}
+    elif config.optimizer == "muon":
+        options = {"weight_decay": None, "adam_weight_decay": None, "adam_beta_2": 0.99}
     return classes[config.optimizer](rate, global_clipnorm=CLIP_NORM, **options)

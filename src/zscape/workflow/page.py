@@ -107,6 +107,11 @@ def _figures(run: Run) -> list[ReportFigure]:
 def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
     config, training = run.config, metrics["training"]
     network = config.network
+    sampling = (
+        f"{network.downsampling} down, {network.upsampling} up, "
+        if network.preset == "classic"
+        else ""
+    )
     return {
         "data": short_source(config.source),
         "images": (
@@ -114,8 +119,8 @@ def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
             f"{training['n_test']:,} test"
         ),
         "network": (
-            f"{network.preset}, {training['n_parameters']:,} parameters, {network.downsampling} "
-            f"down, {network.upsampling} up, {network.code_activation} code"
+            f"{network.preset}, {training['n_parameters']:,} parameters, {sampling}"
+            f"{network.code_activation} code"
         ),
         "bottleneck": config.bottleneck.name,
         "training": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zscape.config import (
+    RECIPES,
     BottleneckConfig,
     CodeActivation,
     Downsampling,
@@ -41,19 +43,19 @@ def train(
     data: str | Path | np.ndarray | Images = "mnist",
     *,
     out: str | Path | None = None,
-    preset: Preset = NetworkConfig.preset,
+    preset: Preset | None = None,
     latent_dim: int = NetworkConfig.latent_dim,
     downsampling: Downsampling = NetworkConfig.downsampling,
     upsampling: Upsampling = NetworkConfig.upsampling,
     code_activation: CodeActivation = NetworkConfig.code_activation,
-    epochs: int = TrainConfig.epochs,
+    epochs: int | None = None,
     batch_size: int = TrainConfig.batch_size,
-    optimizer: Optimizer = TrainConfig.optimizer,
-    learning_rate: float = TrainConfig.learning_rate,
+    optimizer: Optimizer | None = None,
+    learning_rate: float | None = None,
     schedule: Schedule = TrainConfig.schedule,
     patience: int = TrainConfig.patience,
     seed: int = TrainConfig.seed,
-    precision: Precision = TrainConfig.precision,
+    precision: Precision | None = None,
     limit: int | None = None,
     resume: bool = False,
     force: bool = False,
@@ -71,14 +73,16 @@ def train(
         data: a named data set (`mnist`), a file (`.npz`, `.npy`, idx, `idx.gz`) or an array of
             images (N, H, W) or (N, H, W, C).
         out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None.
-        preset: the network.
+        preset: the network: `fast`, `quality` or `classic`. When None, `classic` if its
+            downsampling or upsampling is chosen, else `fast`.
         latent_dim: length of a code.
-        downsampling: `stride` or `maxpool`.
-        upsampling: `nearest`, `bilinear` or `transposed`.
+        downsampling: `stride` or `maxpool`; of `classic` only.
+        upsampling: `nearest`, `bilinear` or `transposed`; of `classic` only.
         code_activation: `linear` or `relu`.
-        epochs: passes over the training images at most.
+        epochs: passes over the training images at most. When None, like the next three, the
+            choice of the preset in `zscape.config.RECIPES`.
         batch_size: images per optimizer step.
-        optimizer: `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
+        optimizer: `muon`, `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
         learning_rate: the peak learning rate.
         schedule: `cosine` (warm-up, then decay to 1 % of the peak) or `constant`.
         patience: epochs without a better validation loss after which training stops.
@@ -109,28 +113,32 @@ def train(
     if resume and force:
         raise ConfigError("resume and force exclude each other; choose one.")
     network = NetworkConfig(
-        preset=preset,
+        preset=preset or default_preset(downsampling, upsampling),
         latent_dim=latent_dim,
         downsampling=downsampling,
         upsampling=upsampling,
         code_activation=code_activation,
     )
-    training = TrainConfig(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        patience=patience,
-        seed=seed,
-        precision=precision,
-        limit=limit,
-    )
+    recipe = RECIPES[network.preset]
     if tensorboard and not find_spec("tensorboard"):
         raise ConfigError(
             'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
         )
+    # Checked before the images are read, which can take long.
+    training = TrainConfig(
+        epochs=1 if epochs is None else epochs,
+        batch_size=batch_size,
+        optimizer=recipe.optimizer if optimizer is None else optimizer,
+        learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
+        schedule=schedule,
+        patience=patience,
+        seed=seed,
+        precision=recipe.precision if precision is None else precision,
+        limit=limit,
+    )
     dataset = load_dataset(data, seed=seed, limit=limit)
+    if epochs is None:
+        training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
     config = RunConfig(
         source=dataset.name,
         fingerprint=dataset.fingerprint,
@@ -178,6 +186,12 @@ def _train_in(
     if console is not None:
         console.print(f"measuring on {len(run.dataset.test):,} test images, drawing figures")
     write_results(run)
+
+
+def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset:
+    """Return the preset when none is named: `classic` where only that has what is asked for."""
+    default = NetworkConfig.downsampling, NetworkConfig.upsampling
+    return "fast" if (downsampling, upsampling) == default else "classic"
 
 
 def default_folder(source: str, network: NetworkConfig) -> Path:
