@@ -171,7 +171,7 @@ class Recipe:
 
 
 RECIPES: dict[Preset, Recipe] = {
-    "fast": Recipe(250_000, "muon", 1e-2),
-    "quality": Recipe(1_000_000, "muon", 1e-2, "mixed_bfloat16"),
+    "fast": Recipe(162_000, "muon", 1e-2),
+    "quality": Recipe(324_000, "muon", 1e-2),
     "classic": Recipe(540_000, "adam", 3e-3),
 }

@@ -1,15 +1,16 @@
 """The decoder: codes to images.
 
-    codes z (N,d) -> dense -> reshape (N,h,w,K), with h = H/4 and w = W/4 rounded up -> body
-    -> sigmoid -> crop -> images (N,H,W,C)
+    codes z (N,d) -> dense -> reshape (N,h,w,64), with h = H/4 and w = W/4 rounded up -> body
+    -> crop -> sigmoid -> images (N,H,W,C)
 
-The body of the preset `classic`, with K = 64:
+The body of the preset `classic`:
 
     conv 64 -> double, conv 32 -> double, conv 32 -> conv C
 
 The body of `fast` and `quality`:
 
-    residual blocks -> normalise -> transposed conv of 8x8 patches, overlapping by half, to C
+    residual blocks -> normalise -> double, conv 32 -> residual block -> normalise
+    -> transposed conv 6x6 to C, which doubles
 
 `zscape.nn.encoder` is its mirror.
 """
@@ -23,7 +24,7 @@ import numpy as np
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.encoder import DEPTH, REDUCTION, WIDTH, padded_size
+from zscape.nn.encoder import DEPTH, INNER_WIDTH, OUTER_WIDTH, REDUCTION, padded_size
 from zscape.nn.layers import (
     DATA_FORMAT,
     NarrowConv2D,
@@ -34,7 +35,6 @@ from zscape.nn.layers import (
 )
 
 OUTPUT_LAYER = "output"
-CLASSIC_WIDTH = 64
 NARROW_CHANNELS = 4  # up to here `NarrowConv2D` is the faster form
 
 
@@ -61,15 +61,14 @@ def build_decoder(
     initializers = seeded_initializers(seed, part=1)
     codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
     inner_height, inner_width = (padded_size(size) // REDUCTION for size in (height, width))
-    n_inner = CLASSIC_WIDTH if classic else WIDTH[config.preset]
     x = layers.Dense(
-        n_inner * inner_height * inner_width,
+        INNER_WIDTH * inner_height * inner_width,
         activation="relu" if classic else None,  # a block normalises by itself
         kernel_initializer=next(initializers),
         dtype=dtype,
         name="dense",
     )(codes)
-    x = layers.Reshape((inner_height, inner_width, n_inner), dtype=dtype, name="reshape")(x)
+    x = layers.Reshape((inner_height, inner_width, INNER_WIDTH), dtype=dtype, name="reshape")(x)
     body = _classic_body if classic else _residual_body
     x = body(x, channels, config, initializers, dtype)
     if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
@@ -131,7 +130,7 @@ def _classic_body(
             )
         return layer(x)
 
-    x = convolve(x, 64, "conv1")
+    x = convolve(x, INNER_WIDTH, "conv1")
     x = double(x, 32, "conv2")  # (N, H/2, W/2, 32)
     x = double(x, 32, "conv3")  # (N, H, W, 32)
     options = {
@@ -151,13 +150,18 @@ def _residual_body(
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
 ) -> keras.KerasTensor:
-    for index in range(1, DEPTH[config.preset] + 1):
-        x = residual_block(x, initializers, dtype=dtype, name=f"block{index}")
-    # Patches that overlap by half leave no seams.
+    depth = DEPTH[config.preset]
+    for index in range(depth):
+        x = residual_block(x, initializers, dtype=dtype, name=f"block{index + 1}")
+    x = UpsampleConv2D(
+        OUTER_WIDTH, kernel_initializer=next(initializers), dtype=dtype, name="conv1"
+    )(normalise(x, dtype=dtype, name="inner"))  # (N, H/2, W/2, 32)
+    x = residual_block(x, initializers, dtype=dtype, name=f"block{depth + 1}")
+    # Every pixel is a sum of 3x3 patches, so that no seam between patches can show.
     return layers.Conv2DTranspose(
         channels,
-        2 * REDUCTION,
-        strides=REDUCTION,
+        6,
+        strides=2,
         padding="same",
         data_format=DATA_FORMAT,
         kernel_initializer=next(initializers),

@@ -6,9 +6,9 @@ The body of the preset `classic`:
 
     conv 8, halve -> conv 8 -> conv 8, halve -> conv 8
 
-The body of `fast` and `quality`, K channels wide:
+The body of `fast` and `quality`:
 
-    4x4 patches to K channels -> residual blocks -> normalise
+    conv 32, halve -> residual block -> 2x2 patches to 64 -> residual blocks -> normalise
 
 `zscape.nn.decoder` is its mirror.
 """
@@ -26,9 +26,11 @@ from zscape.nn.layers import DATA_FORMAT, normalise, residual_block, seeded_init
 REDUCTION = 4  # how many times smaller the innermost feature map is, in each direction
 
 
-# Channels, and number of residual blocks, of the presets that have them (`docs/study.md`).
-WIDTH = {"fast": 64, "quality": 96}
-DEPTH = {"fast": 2, "quality": 3}
+# The presets with residual blocks: channels at half the size of the image and at a quarter of it,
+# and how many blocks there are at a quarter (`benchmarks/results/study.md`).
+OUTER_WIDTH = 32
+INNER_WIDTH = 64
+DEPTH = {"fast": 1, "quality": 3}
 
 
 def padded_size(size: int) -> int:
@@ -104,15 +106,21 @@ def _residual_body(
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        WIDTH[config.preset],
-        REDUCTION,
-        strides=REDUCTION,
-        data_format=DATA_FORMAT,
-        kernel_initializer=next(initializers),
-        dtype=dtype,
-        name="patches",
-    )(x)
-    for index in range(1, DEPTH[config.preset] + 1):
-        x = residual_block(x, initializers, dtype=dtype, name=f"block{index}")
+    def halve(x: keras.KerasTensor, filters: int, size: int, name: str) -> keras.KerasTensor:
+        return layers.Conv2D(
+            filters,
+            size,
+            strides=2,
+            padding="same",
+            data_format=DATA_FORMAT,
+            kernel_initializer=next(initializers),
+            dtype=dtype,
+            name=name,
+        )(x)
+
+    x = halve(x, OUTER_WIDTH, 3, "conv1")  # (N, H/2, W/2, 32)
+    x = residual_block(x, initializers, dtype=dtype, name="block1")
+    x = halve(x, INNER_WIDTH, 2, "conv2")  # (N, H/4, W/4, 64)
+    for index in range(DEPTH[config.preset]):
+        x = residual_block(x, initializers, dtype=dtype, name=f"block{index + 2}")
     return normalise(x, dtype=dtype, name="last")
