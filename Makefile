@@ -24,8 +24,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions, and write one page about both
-	@$(VENV)/bin/zscape train mnist --latent-dim 10 --epochs 6 --out runs/demo-10d --force
-	@$(VENV)/bin/zscape train mnist --latent-dim 2 --epochs 6 --out runs/demo-2d --force
+	@$(VENV)/bin/zscape train mnist --latent-dim 10 --out runs/demo-10d --force
+	@$(VENV)/bin/zscape train mnist --latent-dim 2 --out runs/demo-2d --force
 	@$(VENV)/bin/zscape report runs/demo-10d runs/demo-2d -o runs/demo.html --force
 	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
 
@@ -50,7 +50,10 @@ docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	@echo "Open this page in a browser: file://$(CURDIR)/site/index.html"
 
 bench: $(VENV)/.installed-demo ## Repeat the benchmarks
+	@$(PY) -m benchmarks.speed
+	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.recipe
+	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay
 	@rm -rf site dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
