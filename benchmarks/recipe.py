@@ -53,7 +53,9 @@ def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
     options = STARTS[recipe]
     config = TrainConfig(batch_size=options["batch_size"], seed=seed)
     dataset = load_dataset("mnist", seed=seed)
-    model = build_autoencoder((28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed)
+    model = build_autoencoder(
+        (28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed
+    )
     if options["mean_bias"]:
         start_at_mean(model.decoder, mean_pixel(dataset.train.images))
     optimizer = build_optimizer(config, -(-len(dataset.train) // config.batch_size))
@@ -79,7 +81,9 @@ def run_quality(latent_dim: int, seed: int) -> dict[str, float]:
     from zscape.training.fit import fit_autoencoder
 
     dataset = load_dataset("mnist", seed=seed)
-    model = build_autoencoder((28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed)
+    model = build_autoencoder(
+        (28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed
+    )
     with tempfile.TemporaryDirectory() as folder:
         state = fit_autoencoder(model, dataset, TrainConfig(seed=seed), Path(folder))
         best = load_model(Path(folder) / "model.keras")
@@ -175,7 +179,9 @@ def _summary(runs: list[dict[str, Any]], figure: str, baseline: float) -> str:
 
 def main() -> None:
     """Run what is missing, then write the table beside the results."""
-    parser = argparse.ArgumentParser(description="Is the recipe of classic safe, and how good is it?")
+    parser = argparse.ArgumentParser(
+        description="Is the recipe of classic safe, and how good is it?"
+    )
     parser.add_argument("--studies", nargs="+", default=["quality", "start"])
     parser.add_argument("--latent-dims", nargs="+", type=int, default=list(LATENT_DIMS))
     parser.add_argument("--results", type=Path, default=RESULTS)

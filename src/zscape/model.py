@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -135,7 +134,7 @@ class Autoencoder(keras.Model):
             DataError: the images do not have the shape the model was made for, or a type that
                 `as_float` does not take.
         """
-        return self._map(self._steps["encode"], self._checked_images(images), (self.latent_dim,))
+        return self._map(self._step("encode"), self._checked_images(images), (self.latent_dim,))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes (N, d) to images (N, H, W, C), float32 in [0, 1].
@@ -151,7 +150,7 @@ class Autoencoder(keras.Model):
                 f"this model takes (N, {self.latent_dim})."
             ) from error
         self._check_shape("codes", codes, (self.latent_dim,))
-        return self._map(self._steps["decode"], codes, self.image_shape)
+        return self._map(self._step("decode"), codes, self.image_shape)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
@@ -161,12 +160,18 @@ class Autoencoder(keras.Model):
                 `as_float` does not take.
         """
         images = self._checked_images(images)
-        return self._map(self._steps["reconstruct"], images, self.image_shape)
+        return self._map(self._step("reconstruct"), images, self.image_shape)
 
-    @functools.cached_property
-    def _steps(self) -> dict[str, Callable[[Any], Any]]:
-        """What encodes, decodes and reconstructs one batch, compiled once for any length."""
+    def _step(self, name: str) -> Callable[[Any], Any]:
+        """Return what encodes, decodes or reconstructs one batch, compiled once for any length."""
+        # Not a property: Keras reads all properties when it saves. Not `self.x = ...`: Keras
+        # would look for layers in it.
+        if "_steps" not in self.__dict__:
+            self.__dict__["_steps"] = self._compiled_steps()
+        step: Callable[[Any], Any] = self.__dict__["_steps"][name]
+        return step
 
+    def _compiled_steps(self) -> dict[str, Callable[[Any], Any]]:
         def encode(images: Any) -> Any:
             return self.bottleneck(self.encoder(images, training=False), training=False)
 

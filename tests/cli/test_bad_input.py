@@ -162,9 +162,8 @@ def test_resume_with_other_images_is_refused(
 
 
 def test_learning_rate_far_too_high(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
-    done = zscape(
-        "train", trained.data, "--out", tmp_path / "run", "--learning-rate", 1e6, "--epochs", 2
-    )
+    words = ("--preset", "classic", "--learning-rate", 1e6, "--epochs", 2)
+    done = zscape("train", trained.data, "--out", tmp_path / "run", *words)
     assert "lower --learning-rate" in done.error
 
 
