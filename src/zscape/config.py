@@ -171,7 +171,7 @@ class Recipe:
 
 
 RECIPES: dict[Preset, Recipe] = {
-    "fast": Recipe(162_000, "muon", 1e-2),
+    "fast": Recipe(110_000, "muon", 1e-2),
     "quality": Recipe(324_000, "muon", 1e-2),
     "classic": Recipe(540_000, "adam", 3e-3),
 }

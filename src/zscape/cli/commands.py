@@ -79,11 +79,11 @@ def _options(
 def train(
     data: DataArgument,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder.  [default: runs/DATA-PRESET-DIMd]")
+        Path | None, typer.Option(help="Run folder.", show_default="runs/DATA-PRESET-DIMd")
     ] = None,
     preset: Annotated[
         Preset | None,
-        typer.Option(help="Network.  [default: fast; classic with its own options]"),
+        typer.Option(help="Network.", show_default="fast; classic with options of its own"),
     ] = None,
     latent_dim: Annotated[int, typer.Option(help="Length of a code.")] = NetworkConfig.latent_dim,
     downsampling: Annotated[
@@ -96,14 +96,14 @@ def train(
         CodeActivation, typer.Option(help="Activation of the code.")
     ] = NetworkConfig.code_activation,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs at most.  [default: by preset and images]")
+        int | None, typer.Option(help="Epochs at most.", show_default="by preset and images")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = TrainConfig.batch_size,
     optimizer: Annotated[
-        Optimizer | None, typer.Option(help="Optimizer.  [default: by preset]")
+        Optimizer | None, typer.Option(help="Optimizer.", show_default="by preset")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate.  [default: by preset]")
+        float | None, typer.Option(help="Peak learning rate.", show_default="by preset")
     ] = None,
     schedule: Annotated[
         Schedule, typer.Option(help="Learning rate over the run.")
@@ -113,7 +113,7 @@ def train(
     ] = TrainConfig.patience,
     seed: Annotated[int, typer.Option(help="Seed of weights, split and order.")] = TrainConfig.seed,
     precision: Annotated[
-        Precision | None, typer.Option(help="Arithmetic.  [default: by preset]")
+        Precision | None, typer.Option(help="Arithmetic.", show_default="by preset")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
