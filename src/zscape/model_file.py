@@ -48,6 +48,7 @@ _KERAS_CLASSES = {
             "MaxPooling2D",
             "RMSNormalization",
             "ReLU",
+            "Rescaling",
             "Reshape",
             "UpSampling2D",
             "ZeroPadding2D",

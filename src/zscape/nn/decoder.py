@@ -24,7 +24,7 @@ import numpy as np
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.encoder import DEPTH, INNER_WIDTH, OUTER_WIDTH, REDUCTION, padded_size
+from zscape.nn.encoder import DEPTH, INNER_WIDTH, OUTER_WIDTH, REDUCTION, code_scale, padded_size
 from zscape.nn.layers import (
     DATA_FORMAT,
     NarrowConv2D,
@@ -61,13 +61,17 @@ def build_decoder(
     initializers = seeded_initializers(seed, part=1)
     codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
     inner_height, inner_width = (padded_size(size) // REDUCTION for size in (height, width))
+    x = codes
+    if not classic:
+        scale = code_scale(image_shape)
+        x = layers.Rescaling(scale, dtype="float32", name="code_scale")(x)
     x = layers.Dense(
         INNER_WIDTH * inner_height * inner_width,
         activation="relu" if classic else None,  # a block normalises by itself
         kernel_initializer=next(initializers),
         dtype=dtype,
         name="dense",
-    )(codes)
+    )(x)
     x = layers.Reshape((inner_height, inner_width, INNER_WIDTH), dtype=dtype, name="reshape")(x)
     body = _classic_body if classic else _residual_body
     x = body(x, channels, config, initializers, dtype)

@@ -15,6 +15,7 @@ The body of `fast` and `quality`:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import keras
@@ -36,6 +37,17 @@ DEPTH = {"fast": 1, "quality": 3}
 def padded_size(size: int) -> int:
     """Return `size` rounded up to a multiple of 4, as both networks work on it."""
     return -(-size // REDUCTION) * REDUCTION
+
+
+def code_scale(image_shape: tuple[int, int, int]) -> float:
+    """Return what the encoder of a residual preset divides a code by, and the decoder undoes.
+
+    A feature map of n normalised values gives codes of a size of sqrt(n) and more under Muon's
+    large steps. Divided by that they lie within a few units of 0, where people look for them.
+    """
+    height, width, _ = image_shape
+    n_features = INNER_WIDTH * padded_size(height) * padded_size(width) // REDUCTION**2
+    return math.sqrt(n_features)
 
 
 def build_encoder(
@@ -73,6 +85,9 @@ def build_encoder(
         dtype="float32",  # a code in bfloat16 would keep three digits only
         name="code",
     )(x)
+    if config.preset != "classic":
+        scale = 1 / code_scale(image_shape)
+        features = layers.Rescaling(scale, dtype="float32", name="code_scale")(features)
     return keras.Model(images, features, name="encoder")
 
 
