@@ -76,9 +76,7 @@ def measure_point(
         epochs, steps_per_epoch = (1, steps) if steps < in_epoch else (steps // in_epoch, None)
         batches = ReconstructionBatches(images, batch_size=BATCH_SIZE, shuffle_seed=0)
         started = time.perf_counter()
-        model.fit(
-            batches, epochs=epochs, steps_per_epoch=steps_per_epoch, shuffle=False, verbose=0
-        )
+        model.fit(batches, epochs=epochs, steps_per_epoch=steps_per_epoch, shuffle=False, verbose=0)
         return time.perf_counter() - started
 
     steps = FIRST_STEPS

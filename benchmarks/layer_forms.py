@@ -89,16 +89,23 @@ def _difference_taps(kernel: Any, axis: int) -> Any:
 
 def _differences(x: Any, axis: int) -> Any:
     """Return x[i] - x[i-1] along `axis`, zero outside the image: one more than x has."""
-    padding = [[0, 0]] * 4
-    padding[axis] = [1, 1]
-    x = tf.pad(x, padding)
-    count = x.shape[axis] - 1
-    return tf.gather(x, range(1, count + 1), axis=axis) - tf.gather(x, range(count), axis=axis)
+    if axis == 1:
+        x = tf.pad(x, [[0, 0], [1, 1], [0, 0], [0, 0]])
+        return x[:, 1:] - x[:, :-1]
+    x = tf.pad(x, [[0, 0], [0, 0], [1, 1], [0, 0]])
+    return x[:, :, 1:] - x[:, :, :-1]
 
 
 def _multiply(x: Any, kernels: list[Any]) -> list[Any]:
     """Multiply the channels of x with several matrices (C, F) in one product."""
-    return tf.split(tf.matmul(x, tf.concat(kernels, 1)), len(kernels), axis=3)
+    return tf.split(_product(x, tf.concat(kernels, 1)), len(kernels), axis=3)
+
+
+def _product(x: Any, matrix: Any) -> Any:
+    """Multiply the channels of x (N, H, W, C) with a matrix (C, F)."""
+    # One large product: TensorFlow would take many small ones for an x of four dimensions.
+    n_in, n_out = matrix.shape
+    return tf.reshape(tf.matmul(tf.reshape(x, (-1, n_in)), matrix), (*x.shape[:3], n_out))
 
 
 # --- 3x3 convolution to one channel, sigmoid ---
@@ -118,7 +125,7 @@ def shifted_sums(x: Any, kernel: Any, bias: Any) -> Any:
     """One map for each tap, put in place by shifting and adding; for one output channel."""
     _, height, width, n_channels = x.shape
     taps = tf.transpose(tf.reshape(kernel, (9, n_channels)))  # (C, 9)
-    maps = tf.pad(tf.matmul(x, taps), [[0, 0], [1, 1], [1, 1], [0, 0]])
+    maps = tf.pad(_product(x, taps), [[0, 0], [1, 1], [1, 1], [0, 0]])
     shifted = [
         maps[:, i : i + height, j : j + width, 3 * i + j] for i in range(3) for j in range(3)
     ]
@@ -172,10 +179,8 @@ class Measured:
             with tf.GradientTape() as tape:
                 tape.watch((x, kernel, bias))
                 outputs = form(x, kernel, bias)
-                # Not the plain sum: its gradient is the same for every pixel.
-                weights = tf.random.stateless_normal(outputs.shape, seed=(0, 1))
-                total = tf.reduce_sum(outputs * tf.stop_gradient(weights))
-            return [outputs, *tape.gradient(total, (x, kernel, bias))]
+            arriving = np.random.default_rng(1).normal(size=outputs.shape).astype(np.float32)
+            return [outputs, *tape.gradient(outputs, (x, kernel, bias), tf.constant(arriving))]
 
         self.run = values_and_gradients
 

@@ -286,7 +286,7 @@ def test_layer_sizes_that_do_not_match_the_weights_are_refused(
     units: object, message: str, members: dict[str, bytes], tmp_path: Path
 ) -> None:
     config = json.loads(members["config.json"])
-    code = config["config"]["encoder"]["config"]["layers"][-1]
+    code = config["config"]["encoder"]["config"]["layers"][-2]
     assert code["config"]["units"] == 2
     code["config"]["units"] = units
     changed = {**members, "config.json": json.dumps(config).encode()}
@@ -295,7 +295,7 @@ def test_layer_sizes_that_do_not_match_the_weights_are_refused(
 
 def test_a_refused_giant_leaves_nothing_behind(members: dict[str, bytes], tmp_path: Path) -> None:
     config = json.loads(members["config.json"])
-    config["config"]["encoder"]["config"]["layers"][-1]["config"]["units"] = 10**11
+    config["config"]["encoder"]["config"]["layers"][-2]["config"]["units"] = 10**11
     changed = {**members, "config.json": json.dumps(config).encode()}
     _refusal(_write(tmp_path / "model.keras", changed), "larger network")
 
@@ -372,7 +372,7 @@ def _places(config: Config) -> dict[str, Callable[[Any], None]]:
     """Return the places in a configuration where Keras builds objects."""
     parts = config["config"]
     layers = parts["decoder"]["config"]["layers"]
-    dense = layers[1]["config"]
+    dense = layers[2]["config"]
     return {
         "part": lambda value: parts.update(bottleneck=value),
         "network": lambda value: parts.update(encoder=value),
