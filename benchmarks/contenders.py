@@ -1,8 +1,8 @@
 """The contenders of the speed benchmark: one worker process each, told what to do line by line.
 
 `python -m benchmarks.contenders NAME IMAGES.npy BATCH_SIZE` builds the tutorial's network, then
-answers `train` and `predict` on stdin with one line of JSON: the amount of work, seconds. It runs
-where only the contender's own packages are installed. A worker that waits uses no processor time.
+answers `train` and `predict` on stdin with one line of JSON: images, seconds. It runs where only
+the contender's own packages are installed. A worker that waits uses no processor time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
-
-PRODUCT_SIZE = 4096
-MATRIX_PRODUCT = "matrix product"
 
 # Trains, and predicts, all images it was given once.
 Contender = tuple[Callable[[], object], Callable[[], object]]
@@ -220,15 +217,6 @@ def pythae(images: np.ndarray, batch_size: int) -> Contender:
     return lambda: trainer.train_step(1), predict
 
 
-def matrix_product() -> Callable[[], object]:
-    """What the machine can do at best: a large float32 matrix product, on all cores."""
-    import tensorflow as tf
-
-    matrix = tf.random.normal((PRODUCT_SIZE, PRODUCT_SIZE))
-    multiply = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
-    return lambda: float(multiply())  # a number is only there when the product is done
-
-
 CONTENDERS: dict[str, Callable[[np.ndarray, int], Contender]] = {
     "zscape": zscape,
     "zscape bfloat16": zscape_bfloat16,
@@ -246,19 +234,15 @@ def main() -> None:
     name, path, batch_size = sys.argv[1:]
     answers = sys.stdout
     with redirect_stdout(sys.stderr):
-        work: dict[str, Callable[[], object]]
-        if name == MATRIX_PRODUCT:
-            work, amount = {"multiply": matrix_product()}, 2e-9 * PRODUCT_SIZE**3
-        else:
-            images = np.load(path).astype(np.float32) / 255
-            train, predict = CONTENDERS[name](images, int(batch_size))
-            work, amount = {"train": train, "predict": predict}, len(images)
+        images = np.load(path).astype(np.float32) / 255
+        train, predict = CONTENDERS[name](images, int(batch_size))
         print(json.dumps({"ready": name}), file=answers, flush=True)
         for line in sys.stdin:
+            work = {"train": train, "predict": predict}[line.strip()]
             started = time.perf_counter()
-            work[line.strip()]()
+            work()
             seconds = time.perf_counter() - started
-            print(json.dumps({"amount": amount, "seconds": seconds}), file=answers, flush=True)
+            print(json.dumps({"images": len(images), "seconds": seconds}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed_tables import GOALS, ratio
+from benchmarks.speed import GOALS, ratio
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
