@@ -51,7 +51,9 @@ docs: $(VENV)/.installed-docs ## Build the documentation into site/
 
 bench: $(VENV)/.installed-demo ## Repeat the benchmarks
 	@$(PY) -m benchmarks.speed
+	@$(PY) -m benchmarks.time_to_quality
 	@$(PY) -m benchmarks.quality
+	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
 	@$(PY) -m benchmarks.pages
 

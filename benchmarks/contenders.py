@@ -1,8 +1,8 @@
 """The contenders of the speed benchmark: one worker process each, told what to do line by line.
 
 `python -m benchmarks.contenders NAME IMAGES.npy BATCH_SIZE` builds the tutorial's network, then
-answers `train` and `predict` on stdin with one line of JSON: images, seconds. It runs where only
-the contender's own packages are installed. A worker that waits uses no processor time.
+answers `train` and `predict` on stdin with one line of JSON: the amount of work, seconds. It runs
+where only the contender's own packages are installed. A worker that waits uses no processor time.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from typing import Any
 
 import numpy as np
 
+PRODUCT_SIZE = 4096
+MATRIX_PRODUCT = "matrix product"
+
 # Trains, and predicts, all images it was given once.
 Contender = tuple[Callable[[], object], Callable[[], object]]
 
 
-def keras_as_in_the_tutorial(images: np.ndarray, batch_size: int) -> Contender:
-    """Plain Keras on TensorFlow: layers as published, `fit` and `predict`."""
+def tutorial_network() -> Any:
+    """Build the tutorial's network of plain Keras layers, as published."""
     import keras
     from keras import layers
 
     def convolve(filters: int, strides: int = 1, activation: str = "relu") -> keras.Layer:
         return layers.Conv2D(filters, 3, strides, padding="same", activation=activation)
 
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
             *(convolve(8, strides) for strides in (2, 1, 2, 1)),
@@ -46,6 +49,11 @@ def keras_as_in_the_tutorial(images: np.ndarray, batch_size: int) -> Contender:
             convolve(1, activation="sigmoid"),
         ]
     )
+
+
+def keras_as_in_the_tutorial(images: np.ndarray, batch_size: int) -> Contender:
+    """Plain Keras on TensorFlow: the tutorial's network, `fit` and `predict`."""
+    model = tutorial_network()
     model.compile("adam", "mse")
     return (
         lambda: model.fit(images, images, batch_size=batch_size, verbose=0),
@@ -217,6 +225,15 @@ def pythae(images: np.ndarray, batch_size: int) -> Contender:
     return lambda: trainer.train_step(1), predict
 
 
+def matrix_product() -> Callable[[], object]:
+    """What the machine can do at best: a large float32 matrix product, on all cores."""
+    import tensorflow as tf
+
+    matrix = tf.random.normal((PRODUCT_SIZE, PRODUCT_SIZE))
+    multiply = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    return lambda: float(multiply())  # a number is only there when the product is done
+
+
 CONTENDERS: dict[str, Callable[[np.ndarray, int], Contender]] = {
     "zscape": zscape,
     "zscape bfloat16": zscape_bfloat16,
@@ -234,15 +251,19 @@ def main() -> None:
     name, path, batch_size = sys.argv[1:]
     answers = sys.stdout
     with redirect_stdout(sys.stderr):
-        images = np.load(path).astype(np.float32) / 255
-        train, predict = CONTENDERS[name](images, int(batch_size))
+        work: dict[str, Callable[[], object]]
+        if name == MATRIX_PRODUCT:
+            work, amount = {"multiply": matrix_product()}, 2e-9 * PRODUCT_SIZE**3
+        else:
+            images = np.load(path).astype(np.float32) / 255
+            train, predict = CONTENDERS[name](images, int(batch_size))
+            work, amount = {"train": train, "predict": predict}, len(images)
         print(json.dumps({"ready": name}), file=answers, flush=True)
         for line in sys.stdin:
-            work = {"train": train, "predict": predict}[line.strip()]
             started = time.perf_counter()
-            work()
+            work[line.strip()]()
             seconds = time.perf_counter() - started
-            print(json.dumps({"images": len(images), "seconds": seconds}), file=answers, flush=True)
+            print(json.dumps({"amount": amount, "seconds": seconds}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

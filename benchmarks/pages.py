@@ -1,21 +1,35 @@
-"""Write the tables that the documentation shows from saved results: `python -m benchmarks.pages`.
+"""Write what the documentation shows of saved results: `python -m benchmarks.pages`.
 
-`docs/benchmarks.md` gets the Markdown of every benchmark, and README.md, between two comments, a
-short table of the main figures.
+`docs/benchmarks.md` gets the Markdown of every benchmark, README.md, between two comments, a short
+table of the main figures, and `docs/images/` the pictures of the study.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import GOALS, ratio
+import numpy as np
+
+from benchmarks.speed_tables import GOALS, ratio
+from benchmarks.study import BASE, CLASSIC, SAMPLES
+from benchmarks.time_to_quality import GOAL, ratios
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("speed", "quality", "recipe")
+BENCHMARKS = ("speed", "speed-gpu", "time_to_quality", "quality", "study", "recipe")
+# The pictures of the study: the rows under the images themselves.
+LOSSES = (
+    BASE,
+    "loss: MSE and a hundredth of 1 - SSIM",
+    "loss: binary cross-entropy",
+    "loss: mean absolute error",
+)
+PICTURES = {"losses.png": ("fast", LOSSES), "debates.png": ("classic", tuple(CLASSIC))}
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
 
@@ -35,7 +49,40 @@ def docs_page() -> str:
 
 def readme_tables() -> str:
     """Return the quality and the speed table of README.md."""
-    return "\n\n".join([*_quality_table(), *_speed_table()])
+    return "\n\n".join([*_quality_table(), *_time_to_quality(), *_speed_table()])
+
+
+def draw_samples(runs: list[dict[str, Any]], names: tuple[str, ...], path: Path) -> None:
+    """Draw validation images over their reconstructions by several networks, a row each.
+
+    Args:
+        runs: those of one study that have samples.
+        names: the changes to show, from top to bottom.
+        path: the PNG file to write.
+    """
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    from zscape.data.datasets import as_float, load_dataset
+    from zscape.viz.style import look, save_figure
+
+    images = as_float(load_dataset("mnist", seed=0).validation.images[SAMPLES])[..., 0]
+    rows = {"images": np.concatenate(list(images), axis=1)}
+    for run in runs:
+        file = io.BytesIO(base64.b64decode(run["samples"]))
+        rows[run["change"]] = np.asarray(Image.open(file), dtype=np.float32) / 255
+    rows = {name: rows[name] for name in ("images", *names) if name in rows}
+    with look():
+        figure, axes = plt.subplots(
+            len(rows), 1, figsize=(8, 0.78 * len(rows)), layout="constrained", squeeze=False
+        )
+        for (name, row), ax in zip(rows.items(), axes[:, 0], strict=True):
+            ax.imshow(row, cmap="gray", vmin=0, vmax=1)
+            title = name.removeprefix("loss: ").replace(BASE, "MSE (as it is)")
+            ax.set_ylabel(title, rotation=0, ha="right", va="center")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+    save_figure(figure, path)
 
 
 def _saved(name: str) -> dict[str, Any] | None:
@@ -59,6 +106,18 @@ def _quality_table() -> list[str]:
     return ["\n".join(rows)]
 
 
+def _time_to_quality() -> list[str]:
+    results = _saved("time_to_quality")
+    if results is None or not (found := ratios(results["runs"])):
+        return []
+    spread = f" ({min(found):.0f} to {max(found):.0f})" if len(found) > 1 else ""
+    return [
+        "Time until the test MSE of the tutorial's recipe on plain Keras is reached: "
+        f"**{statistics.mean(found):.0f} times** shorter{spread}, seeds: {len(found)} "
+        f"(asked for: {GOAL})."
+    ]
+
+
 def _speed_table() -> list[str]:
     results = _saved("speed")
     if results is None:
@@ -78,7 +137,11 @@ def _speed_table() -> list[str]:
 
 
 def main() -> None:
-    """Write both."""
+    """Write all of it."""
+    study = _saved("study")
+    for name, (kind, names) in PICTURES.items() if study else ():
+        runs = [run for run in study["runs"] if run["study"] == kind and "samples" in run]
+        draw_samples(runs, names, ROOT / "docs" / "images" / name)
     (ROOT / "docs" / "benchmarks.md").write_text(docs_page())
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)

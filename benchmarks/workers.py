@@ -1,0 +1,98 @@
+"""Processes that the speed benchmark lets work in turn, and the peers' environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / ".venv-peers"
+
+
+def environment(device: str) -> dict[str, str]:
+    """Return the environment of a worker that shall see this device only."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if device == "cpu":
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    return variables
+
+
+class Worker:
+    """A contender in a process of its own."""
+
+    def __init__(self, name: str, python: str, images: Path, batch_size: int, device: str) -> None:
+        self._name = name
+        self._log = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.contenders", name, str(images), str(batch_size)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=environment(device),
+        )
+        self._answer()
+
+    def per_second(self, work: str) -> float:
+        """Let the contender work once; return images, or 1e9 operations, per second."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{work}\n")
+        self._process.stdin.flush()
+        answer = self._answer()
+        return round(answer["amount"] / answer["seconds"], 1)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._log.seek(0)
+            raise RuntimeError(f"{self._name} failed:\n{self._log.read()[-2000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def run_module(module: str, device: str, *arguments: str) -> Any:
+    """Run `python -m module` to its end; return the JSON on the last line it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(device),
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peers_python() -> str:
+    """Return the interpreter of the peers' environment, which is made if it is not there."""
+    python = PEERS / "bin" / "python"
+    stamp = PEERS / ".installed"
+    if not stamp.exists():
+        print(f"installing the peers into {PEERS.name} (a few minutes the first time)", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", str(ROOT / "benchmarks" / "peers.txt")], check=True)
+        stamp.touch()
+    return str(python)
+
+
+def versions(python: str, packages: list[str]) -> dict[str, str]:
+    """Return the versions of those packages that an environment has."""
+    code = (
+        "import json, sys; from importlib.metadata import distributions;"
+        "found = {d.metadata['Name'].lower(): d.version for d in distributions()};"
+        "print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))"
+    )
+    done = subprocess.run([python, "-c", code, *packages], capture_output=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
