@@ -138,8 +138,8 @@ def _speed_table() -> list[str]:
 
 def main() -> None:
     """Write all of it."""
-    study = _saved("study")
-    for name, (kind, names) in PICTURES.items() if study else ():
+    study = _saved("study") or {"runs": []}
+    for name, (kind, names) in PICTURES.items() if study["runs"] else ():
         runs = [run for run in study["runs"] if run["study"] == kind and "samples" in run]
         draw_samples(runs, names, ROOT / "docs" / "images" / name)
     (ROOT / "docs" / "benchmarks.md").write_text(docs_page())
