@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zscape.config import (
+    BOTTLENECK_OPTIONS,
     RECIPES,
     BottleneckConfig,
+    BottleneckName,
     CodeActivation,
     Downsampling,
     NetworkConfig,
@@ -54,7 +56,18 @@ trainings = st.builds(
 )
 
 
-@given(networks | trainings | st.just(BottleneckConfig()))
+@st.composite
+def bottlenecks(draw: st.DrawFn) -> BottleneckConfig:
+    name: BottleneckName = draw(choice(BottleneckName))
+    numbers = {int: st.integers(2, 10**6), float: st.floats(0.001, 1e6)}
+    values = {
+        option: draw(numbers[type(default)]) for option, default in BOTTLENECK_OPTIONS[name].items()
+    }
+    given = draw(st.sets(st.sampled_from(sorted(values)))) if values else set()
+    return BottleneckConfig(name=name, options={option: values[option] for option in given})
+
+
+@given(networks | trainings | bottlenecks())
 def test_comes_back_from_json_the_same(
     config: NetworkConfig | TrainConfig | BottleneckConfig,
 ) -> None:
@@ -170,3 +183,48 @@ def test_messages_are_one_line(make: Any, values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         make(**values)
     assert "\n" not in str(caught.value)
+
+
+@given(bottlenecks())
+def test_a_bottleneck_comes_back_from_its_text(config: BottleneckConfig) -> None:
+    again = BottleneckConfig.parse(str(config))
+    assert again.name == config.name
+    assert again.options == pytest.approx(dict(config.options), rel=1e-5)
+
+
+def test_options_that_are_left_out_have_their_defaults() -> None:
+    config = BottleneckConfig.parse(" gaussian: beta = 0.5 ")
+    assert config.options == {"beta": 0.5, "warmup": 0, "free_bits": 0.0}
+    assert BottleneckConfig.parse("plain") == BottleneckConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "name is ''; expected one of plain, gaussian"),
+        ("vae", "name is 'vae'; expected one of plain, gaussian"),
+        ("gaussian:", "'' is not key=number"),
+        ("gaussian:beta", "'beta' is not key=number"),
+        ("gaussian:beta=much", "'beta=much' is not key=number"),
+        ("gaussian:beta=nan", "'beta=nan' is not key=number"),
+        ("gaussian:beta=1,beta=2", "gives beta twice"),
+        ("gaussian:gamma=1", "no option 'gamma'; it has beta, warmup, free_bits"),
+        ("plain:beta=1", "the bottleneck plain has no option 'beta'; it has none"),
+        ("gaussian:beta=-1", "beta is -1.0; expected a number, 0 or more"),
+        ("gaussian:beta=inf", "beta is inf; expected a number, 0 or more"),
+        ("gaussian:warmup=0.5", "warmup is 0.5; expected a whole number"),
+        ("fsq:levels=1", "levels is 1; expected 2 or more"),
+        ("tc:beta=0", "expected a positive number"),
+    ],
+)
+def test_a_bottleneck_that_cannot_be_is_named(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        BottleneckConfig.parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [["beta"], 3, {"beta": True}, {"beta": "1"}, {1: 2}])
+def test_options_that_are_no_names_and_numbers_are_refused(options: Any) -> None:
+    with pytest.raises(ConfigError):
+        BottleneckConfig(name="gaussian", options=options)

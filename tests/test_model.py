@@ -275,6 +275,21 @@ print(json.dumps([n_towers(), losses, model.encode(images).tolist()]))
 """
 
 
+def test_codes_are_drawn_where_the_bottleneck_has_a_distribution() -> None:
+    images = random_images((6, 8, 8, 1))
+    network = zscape.NetworkConfig(latent_dim=2)
+    gaussian = zscape.BottleneckConfig(name="gaussian")
+    model = zscape.build_autoencoder((8, 8, 1), network, gaussian)
+    codes = model.encode(images)
+    drawn, again, other = (model.encode(images, sample=True, seed=seed) for seed in (0, 0, 1))
+    assert codes.shape == drawn.shape == (6, 2)
+    np.testing.assert_array_equal(drawn, again)
+    assert not np.array_equal(drawn, other)
+    assert not np.array_equal(drawn, codes)
+    plain = zscape.build_autoencoder((8, 8, 1), network)
+    np.testing.assert_array_equal(plain.encode(images, sample=True), plain.encode(images))
+
+
 def test_towers_change_nothing_but_the_speed() -> None:
     # 25 images in batches of 8: the last batch is one image, less than there are towers.
     one, several = (

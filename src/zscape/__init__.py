@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
+    from zscape.workflow.generation import generate, interpolate, traverse
     from zscape.workflow.page import write_report
     from zscape.workflow.pictures import grid, latent_map
     from zscape.workflow.results import evaluate
@@ -56,7 +57,9 @@ __all__ = [
     "__version__",
     "build_autoencoder",
     "evaluate",
+    "generate",
     "grid",
+    "interpolate",
     "latent_map",
     "load_dataset",
     "load_images",
@@ -64,6 +67,7 @@ __all__ = [
     "load_run",
     "save_model",
     "train",
+    "traverse",
     "write_report",
 ]
 
@@ -75,7 +79,9 @@ _HOMES = {
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",
     "evaluate": "zscape.workflow.results",
+    "generate": "zscape.workflow.generation",
     "grid": "zscape.workflow.pictures",
+    "interpolate": "zscape.workflow.generation",
     "latent_map": "zscape.workflow.pictures",
     "load_dataset": "zscape.data.datasets",
     "load_images": "zscape.data.datasets",
@@ -83,6 +89,7 @@ _HOMES = {
     "load_run": "zscape.runs",
     "save_model": "zscape.model_file",
     "train": "zscape.workflow.training",
+    "traverse": "zscape.workflow.generation",
     "write_report": "zscape.workflow.page",
 }
 

@@ -18,7 +18,22 @@ CodeActivation = Literal["linear", "relu"]
 Optimizer = Literal["muon", "adam", "adamw", "nadam", "rmsprop", "sgd"]
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
-BottleneckName = Literal["plain"]
+BottleneckName = Literal["plain", "gaussian", "tc", "mmd", "regularized", "fsq", "sphere"]
+PathName = Literal["linear", "spherical", "density"]
+DensityName = Literal["prior", "normal", "gmm", "kde", "flow"]
+
+# The options of every bottleneck and what they are when left out; `zscape.nn.bottleneck` says what
+# they mean. Whole numbers stay whole. None may be negative.
+BOTTLENECK_OPTIONS: dict[BottleneckName, dict[str, float]] = {
+    "plain": {},
+    "gaussian": {"beta": 1.0, "warmup": 0, "free_bits": 0.0},
+    "tc": {"beta": 6.0, "warmup": 0},
+    "mmd": {"weight": 100.0},
+    "regularized": {"code": 0.1, "decoder": 0.001},
+    "fsq": {"levels": 8},
+    "sphere": {"noise": 0.1},
+}
+MIN_LEVELS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +121,74 @@ class NetworkConfig(_Config):
 
 @dataclass(frozen=True, kw_only=True)
 class BottleneckConfig(_Config):
-    """The part between encoder and decoder that shapes the code in training."""
+    """The part between encoder and decoder that shapes the code in training.
+
+    Attributes:
+        name: one of `BOTTLENECK_OPTIONS`.
+        options: by name; those left out are as in `BOTTLENECK_OPTIONS`.
+    """
 
     name: BottleneckName = "plain"
+    options: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = BOTTLENECK_OPTIONS[self.name]
+        if not isinstance(self.options, Mapping):
+            raise ConfigError(f"options are {self.options!r}; expected names and numbers.")
+        for name in self.options:
+            if name not in known:
+                expected = f"it has {', '.join(known)}" if known else "it has none"
+                raise ConfigError(f"the bottleneck {self.name} has no option {name!r}; {expected}.")
+        checked = {
+            name: _option(name, self.options.get(name, default), whole=isinstance(default, int))
+            for name, default in known.items()
+        }
+        if checked.get("levels", MIN_LEVELS) < MIN_LEVELS:
+            raise ConfigError(f"levels is {checked['levels']}; expected {MIN_LEVELS} or more.")
+        if self.name == "tc" and not checked["beta"]:
+            raise ConfigError("beta of the bottleneck tc is 0; expected a positive number.")
+        object.__setattr__(self, "options", checked)
+
+    def __str__(self) -> str:
+        """Return `NAME:key=value,...`, as `parse` takes it."""
+        options = ",".join(f"{name}={value:g}" for name, value in self.options.items())
+        return f"{self.name}:{options}" if options else self.name
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `NAME` or `NAME:key=value,...`.
+
+        Raises:
+            ConfigError: the name or an option is unknown, or a value is no number in its range.
+        """
+        name, colon, rest = text.strip().partition(":")
+        options: dict[str, float] = {}
+        for part in rest.split(",") if colon else []:
+            key, equals, value = (piece.strip() for piece in part.partition("="))
+            try:
+                number = float(value)
+            except ValueError:
+                number = math.nan
+            if not key or not equals or math.isnan(number):
+                raise ConfigError(
+                    f"bottleneck {text!r}: {part!r} is not key=number; "
+                    "expected NAME:key=number,... as in gaussian:beta=2."
+                )
+            if key in options:
+                raise ConfigError(f"bottleneck {text!r} gives {key} twice; give it once.")
+            options[key] = number
+        return cls(name=name, options=options)  # type: ignore[arg-type]  # checked when made
+
+
+def _option(name: str, value: object, *, whole: bool) -> float:
+    """Return the value of an option of a bottleneck, checked."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    plain = float(value) if number else math.nan  # type: ignore[arg-type]
+    if not 0 <= plain < 1e9 or (whole and plain != int(plain)):
+        kind = "a whole number" if whole else "a number"
+        raise ConfigError(f"{name} is {value!r}; expected {kind}, 0 or more.")
+    return int(plain) if whole else plain
 
 
 @dataclass(frozen=True, kw_only=True)

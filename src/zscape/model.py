@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ from keras import ops
 from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.data.datasets import as_float
 from zscape.errors import DataError
-from zscape.nn.bottleneck import build_bottleneck
+from zscape.nn.bottleneck import Bottleneck, build_bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
 from zscape.towers import n_towers
@@ -31,7 +32,7 @@ class Autoencoder(keras.Model):
 
     Args:
         encoder: a Keras model from images (N, H, W, C) in [0, 1] to features.
-        bottleneck: a Keras layer from features to codes (N, d).
+        bottleneck: from features to codes (N, d).
         decoder: a Keras model from codes (N, d) to images (N, H, W, C) in [0, 1].
         **kwargs: what every Keras model takes, such as `name`.
 
@@ -46,7 +47,7 @@ class Autoencoder(keras.Model):
     def __init__(
         self,
         encoder: keras.Model,
-        bottleneck: keras.layers.Layer,
+        bottleneck: Bottleneck,
         decoder: keras.Model,
         **kwargs: Any,
     ) -> None:
@@ -55,6 +56,8 @@ class Autoencoder(keras.Model):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
+        # Means over an epoch, in the history under these names.
+        self._terms = {name: keras.metrics.Mean(name=name) for name in bottleneck.terms}
         # On TensorFlow and the CPU, XLA makes these networks slower, and compiles each of
         # them again for the smaller last batch.
         for part in (self, encoder, decoder):
@@ -65,24 +68,31 @@ class Autoencoder(keras.Model):
         """Build the bottleneck; encoder and decoder come built."""
         if not self.bottleneck.built:
             self.bottleneck.build(self.encoder.output_shape)
+            self.bottleneck.built = True
         self.built = True
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
-        n_parts = 1 if isinstance(images, keras.KerasTensor) else n_towers()
-        if n_parts == 1:
-            return self._reconstruct(images, training=training)
-        # Parts of one size; the last image fills up what is missing, and is cut off again.
-        n_images = ops.shape(images)[0]
-        n_padded = -(-n_images // n_parts) * n_parts
-        padded = ops.take(images, ops.minimum(ops.arange(n_padded), n_images - 1), axis=0)
-        parts = [self._reconstruct(p, training=training) for p in ops.split(padded, n_parts)]
-        return ops.concatenate(parts)[:n_images]
-
-    def _reconstruct(self, images: Any, training: bool | None = None) -> Any:
-        features = self.encoder(images, training=training)
+        features = _in_towers(self.encoder, images, training)
+        # Whole: some bottlenecks look at all codes of a batch together.
         codes = self.bottleneck(features, training=training)
-        return self.decoder(codes, training=training)
+        return _in_towers(self.decoder, codes, training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss: that of `compile`, and the terms of the bottleneck."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = loss + self.bottleneck.decoder_penalty(self.decoder.trainable_weights)
+        n_images = ops.cast(ops.shape(y_pred)[0], "float32")
+        for name, value in self.bottleneck.latest.items():
+            self._terms[name].update_state(value, sample_weight=n_images)
+        return loss
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the images."""
@@ -121,11 +131,15 @@ class Autoencoder(keras.Model):
         """Length of a code."""
         return int(self.decoder.input_shape[-1])
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Encode images; the same image always gives the same code.
+    def encode(self, images: np.ndarray, *, sample: bool = False, seed: int = 0) -> np.ndarray:
+        """Encode images; the same image always gives the same code, unless `sample`.
 
         Args:
             images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them.
+            sample: draw each code from the distribution that the bottleneck has for the image,
+                as in training, instead of taking its mean. Bottlenecks without chance have one
+                code for an image and give that.
+            seed: seeds the draws.
 
         Returns:
             Codes (N, d), float32.
@@ -134,7 +148,12 @@ class Autoencoder(keras.Model):
             DataError: the images do not have the shape the model was made for, or a type that
                 `as_float` does not take.
         """
-        return self._map(self._step("encode"), self._checked_images(images), (self.latent_dim,))
+        images = self._checked_images(images)
+        if not sample:
+            return self._map(self._step("encode"), images, (self.latent_dim,))
+        features = self._map(self._step("features"), images, self.encoder.output_shape[1:])
+        codes = self.bottleneck.sample(ops.convert_to_tensor(features), seed)
+        return np.asarray(ops.convert_to_numpy(codes))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes (N, d) to images (N, H, W, C), float32 in [0, 1].
@@ -173,16 +192,21 @@ class Autoencoder(keras.Model):
 
     def _compiled_steps(self) -> dict[str, Callable[[Any], Any]]:
         def encode(images: Any) -> Any:
-            return self.bottleneck(self.encoder(images, training=False), training=False)
+            return self.bottleneck.encode(self.encoder(images, training=False))
 
         def decode(codes: Any) -> Any:
             return self.decoder(codes, training=False)
 
         if keras.backend.backend() != "tensorflow":
             return {
-                "encode": lambda images: self.bottleneck(self.encoder.predict_on_batch(images)),
+                "features": self.encoder.predict_on_batch,
+                "encode": lambda images: self.bottleneck.encode(
+                    self.encoder.predict_on_batch(images)
+                ),
                 "decode": self.decoder.predict_on_batch,
-                "reconstruct": self.predict_on_batch,
+                "reconstruct": lambda images: self.decoder.predict_on_batch(
+                    self.bottleneck.encode(self.encoder.predict_on_batch(images))
+                ),
             }
         import tensorflow as tf
 
@@ -191,6 +215,7 @@ class Autoencoder(keras.Model):
         return {
             name: tf.function(step, input_signature=[spec]).get_concrete_function()
             for name, step, spec in (
+                ("features", lambda x: self.encoder(x, training=False), images),
                 ("encode", encode, images),
                 ("decode", decode, codes),
                 ("reconstruct", lambda x: decode(encode(x)), images),
@@ -234,6 +259,19 @@ class Autoencoder(keras.Model):
             raise DataError(f"there are no {what}; give at least one.")
 
 
+def _in_towers(part: keras.Model, inputs: Any, training: bool | None) -> Any:
+    """Send inputs (N, ...) through encoder or decoder, cut into one part for each tower."""
+    n_parts = 1 if isinstance(inputs, keras.KerasTensor) else n_towers()
+    if n_parts == 1:
+        return part(inputs, training=training)
+    # Parts of one size; the last input fills up what is missing, and is cut off again.
+    n_inputs = ops.shape(inputs)[0]
+    n_padded = -(-n_inputs // n_parts) * n_parts
+    padded = ops.take(inputs, ops.minimum(ops.arange(n_padded), n_inputs - 1), axis=0)
+    outputs = [part(tower, training=training) for tower in ops.split(padded, n_parts)]
+    return ops.concatenate(outputs)[:n_inputs]
+
+
 def build_autoencoder(
     image_shape: tuple[int, int, int],
     network: NetworkConfig,
@@ -251,9 +289,12 @@ def build_autoencoder(
         seed: seeds the initial weights.
         precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16.
     """
+    n_values = math.prod(image_shape)
+    between = build_bottleneck(bottleneck or BottleneckConfig(), n_values=n_values, seed=seed)
+    n_features = between.n_features_per_code * network.latent_dim
     return Autoencoder(
-        build_encoder(image_shape, network, seed=seed, dtype=precision),
-        build_bottleneck(bottleneck or BottleneckConfig()),
+        build_encoder(image_shape, network, n_features=n_features, seed=seed, dtype=precision),
+        between,
         build_decoder(image_shape, network, seed=seed, dtype=precision),
         name="autoencoder",
     )

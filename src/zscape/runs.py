@@ -276,7 +276,8 @@ def open_for_training(
         else:
             for name in _OWN_FILES:
                 (path / name).unlink(missing_ok=True)
-            shutil.rmtree(path / "tensorboard", ignore_errors=True)
+            for name in ("tensorboard", "density"):
+                shutil.rmtree(path / name, ignore_errors=True)
             _write_config(path, config)
         yield Run(path, config, dataset)
 

@@ -99,6 +99,9 @@ def test_npz_without_images(zscape: Zscape, tmp_path: Path) -> None:
         (("--seed", -1), "seed is -1"),
         (("--limit", 3), "at least 20"),
         (("--preset", "deep"), "'deep'"),
+        (("--bottleneck", "vae"), "expected one of plain, gaussian"),
+        (("--bottleneck", "gaussian:gamma=1"), "it has beta, warmup, free_bits"),
+        (("--bottleneck", "mmd", "--code-activation", "relu"), "relu"),
         (("--optimizer", "Adam"), "rmsprop"),
         (("--epochs", "many"), "--epochs"),
         (("--colour", "red"), "--colour"),
@@ -363,6 +366,51 @@ def test_codes_that_cannot_be_decoded(
         np.savez(path, codes=codes)
     assert expected in zscape("decode", trained.two, path, "-o", tmp_path / "images.npz").error
     assert not (tmp_path / "images.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-n", 0), "n is 0"),
+        (("--density", "gem"), "'gem'"),
+        (("--density", "prior"), "no prior to draw from"),
+        (("--label", 7), "label is 7; the images of this run have 0, 1, 2"),
+        (("--density", "prior", "--label", 1), "no prior to draw from"),
+        (("-o", "new.gif"), "does not end in .png, .pdf, .svg or .npz"),
+    ],
+)
+def test_images_that_cannot_be_generated(
+    zscape: Zscape, trained: Any, tmp_path: Path, words: tuple[object, ...], expected: str
+) -> None:
+    assert expected in zscape("generate", trained.two, "-o", tmp_path / "new.png", *words).error
+    assert not (tmp_path / "new.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("0", "1", "--steps", 1), "steps is 1; expected 2 to 200"),
+        (("0", "99999"), "no test image 99999; this run has"),
+        (("0", "nothing.png"), "nothing.png is no file"),
+        (("0", "1", "--path", "round"), "'round'"),
+        (("0",), "IMAGE"),
+        (("0", "1", "-o", "way.gif"), "does not end in .png"),
+    ],
+)
+def test_ways_that_cannot_be(
+    zscape: Zscape, trained: Any, tmp_path: Path, words: tuple[object, ...], expected: str
+) -> None:
+    out = () if "-o" in words else ("-o", tmp_path / "way.png")
+    assert expected in zscape("interpolate", trained.two, *words, *out).error
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n cut off"])
+def test_pictures_that_cannot_be_read(
+    zscape: Zscape, trained: Any, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "bad.png").write_bytes(content)
+    words = ("traverse", trained.two, tmp_path / "bad.png", "-o", tmp_path / "way.png")
+    assert "bad.png cannot be read as a picture" in zscape(*words).error
 
 
 @pytest.mark.parametrize("keep", [0, 0.5, 0.95])

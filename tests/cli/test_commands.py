@@ -155,6 +155,107 @@ def test_reconstruct_writes_pictures_and_a_sheet(
         np.testing.assert_array_equal(np.asarray(picture), expected)
 
 
+def test_generate_writes_a_folder_a_sheet_or_arrays(
+    zscape: Zscape, copied: Path, tmp_path: Path
+) -> None:
+    folder, arrays, picture = tmp_path / "new", tmp_path / "new.npz", tmp_path / "new.png"
+    assert zscape("generate", copied, "-n", 12, "-o", folder).status == 0
+    names = {path.name for path in folder.iterdir()}
+    assert names == {*(f"{i:05d}.png" for i in range(12)), "sheet.png", "generated.npz"}
+    done = zscape("generate", copied, "-n", 12, "-o", arrays, "--json")
+    assert json.loads(done.out) == {"file": str(arrays), "n_images": 12}
+    with np.load(arrays) as one, np.load(folder / "generated.npz") as other:
+        assert one["images"].shape == (12, 8, 8, 1)
+        assert one["codes"].shape == (12, 2)
+        np.testing.assert_array_equal(one["codes"], other["codes"])  # the same seed
+        first = one["codes"]
+    assert zscape("generate", copied, "-n", 12, "--seed", 1, "-o", arrays, "--force").status == 0
+    with np.load(arrays) as other:
+        assert not np.array_equal(other["codes"], first)
+    assert zscape("generate", copied, "-o", picture).status == 0
+    assert _width(picture) > 400
+    assert zscape("generate", copied, "-n", 3, "-o", folder, "--force").status == 0
+    assert len(list(folder.glob("0*.png"))) == 3
+
+
+def test_generate_draws_images_like_those_with_a_label(
+    zscape: Zscape, copied: Path, tmp_path: Path
+) -> None:
+    codes = {}
+    for label in (0, 2):
+        out = tmp_path / f"{label}.npz"
+        words = ("generate", copied, "-n", 50, "--density", "normal", "--label", label, "-o", out)
+        assert zscape(*words).status == 0
+        with np.load(out) as arrays:
+            codes[label] = arrays["codes"]
+    assert zscape("encode", copied, _spots(copied), "-o", tmp_path / "real.npz").status == 0
+    with np.load(tmp_path / "real.npz") as arrays:
+        centres = {
+            label: arrays["codes"][arrays["labels"] == label].mean(axis=0) for label in codes
+        }
+    for label, other in ((0, 2), (2, 0)):
+        middle = codes[label].mean(axis=0)
+        assert np.linalg.norm(middle - centres[label]) < np.linalg.norm(middle - centres[other])
+
+
+def test_generate_needs_the_training_images_once_for_each_model(
+    zscape: Zscape, copied: Path, tmp_path: Path
+) -> None:
+    words = ("generate", copied, "-o", tmp_path / "new.png", "--force")
+    assert zscape(*words).status == 0
+    config = copied / "config.json"
+    kept = config.read_text()
+    config.write_text(kept.replace("spots.npz", "gone.npz"))
+    assert zscape(*words).status == 0
+    assert "gone.npz" in zscape(*words, "--density", "kde").error
+    config.write_text(kept)
+    (kept_density,) = (copied / "density").iterdir()
+    other_model = copied.parent / "other"
+    assert zscape("train", _spots(copied), "--latent-dim", 2, "--epochs", 1, "--out", other_model)
+    shutil.copy(other_model / "model.keras", copied / "model.keras")
+    assert zscape(*words).status == 0
+    (density,) = (copied / "density").iterdir()
+    assert density.name != kept_density.name
+
+
+@pytest.mark.parametrize("path", ["linear", "spherical", "density"])
+def test_interpolate_decodes_the_way_between_two_images(
+    zscape: Zscape, trained: Any, tmp_path: Path, path: str
+) -> None:
+    assert zscape("reconstruct", trained.three, trained.data, "-o", tmp_path / "r").status == 0
+    picture = tmp_path / "r" / "00003.png"
+    arrays, figure = tmp_path / "way.npz", tmp_path / "way.png"
+    words = ("interpolate", trained.three, picture, 1, "--path", path, "--steps", 6)
+    done = zscape(*words, "-o", arrays, "--json")
+    assert json.loads(done.out) == {"file": str(arrays), "n_images": 6}
+    with np.load(arrays) as way:
+        assert way["images"].shape == (6, 8, 8, 1)
+        assert way["codes"].shape == (6, 3)
+    assert zscape(*words, "-o", figure).status == 0
+    assert _width(figure) > 600
+    assert "--force" in zscape(*words, "-o", figure).error
+
+
+def test_interpolate_and_traverse_name_their_files_themselves(
+    zscape: Zscape, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert zscape("interpolate", trained.two, 0, 1).out == "interpolation.png\n"
+    assert zscape("traverse", trained.two).out == "traversal.png\n"
+    assert zscape("traverse", trained.two, 3, "--steps", 5, "--force").out == "traversal.png\n"
+    assert _width("traversal.png") > 400
+
+
+def _width(path: str | Path) -> int:
+    with Image.open(path) as picture:
+        return picture.width
+
+
+def _spots(run: Path) -> str:
+    source: str = json.loads((run / "config.json").read_text())["data"]["source"]
+    return source
+
+
 @pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("b.pdf", b"%PDF")])
 def test_map_and_grid_draw_into_the_format_of_the_name(
     zscape: Zscape, trained: Any, tmp_path: Path, name: str, start: bytes

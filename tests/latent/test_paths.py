@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zscape.errors import ConfigError, DataError
-from zscape.latent import axis_values, data_range, latent_grid
+from zscape.latent import (
+    axis_values,
+    data_range,
+    density_path,
+    latent_grid,
+    linear_path,
+    spherical_path,
+    traversal,
+)
 
 
 def test_tutorial_axis_has_both_ends() -> None:
@@ -135,3 +145,101 @@ def test_bad_coverage(coverage: float) -> None:
 def test_range_of_bad_codes(codes: np.ndarray) -> None:
     with pytest.raises(DataError, match="codes"):
         data_range(codes)
+
+
+# --- ways from code to code ---
+
+
+@pytest.mark.parametrize("way", [linear_path, spherical_path])
+def test_a_way_begins_and_ends_where_it_should(way: Any) -> None:
+    start, end = np.array([1.0, 2.0, -1.0]), np.array([-3.0, 0.5, 2.0])
+    points = way(start, end, 7)
+    assert points.shape == (7, 3)
+    assert points.dtype == np.float32
+    np.testing.assert_allclose(points[[0, -1]], [start, end], atol=1e-6)
+
+
+def test_the_straight_way_has_even_steps() -> None:
+    points = linear_path(np.zeros(2), np.array([4.0, -8.0]), 5)
+    np.testing.assert_allclose(points, np.outer(np.arange(5), [1, -2]))
+
+
+def test_the_spherical_way_turns_evenly_and_keeps_the_length() -> None:
+    points = spherical_path(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 4)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 2, rtol=1e-6)
+    angles = np.degrees(np.arctan2(points[:, 1], points[:, 0]))
+    np.testing.assert_allclose(angles, [0, 30, 60, 90], atol=1e-4)
+    longer = spherical_path(np.array([2.0, 0.0]), np.array([0.0, 6.0]), 5)
+    np.testing.assert_allclose(np.linalg.norm(longer, axis=1), [2, 3, 4, 5, 6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("end", [[3.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
+def test_the_spherical_way_is_straight_where_nothing_turns(end: list[float]) -> None:
+    start = np.array([1.0, 0.0])
+    points = spherical_path(start, np.array(end), 5)
+    np.testing.assert_allclose(points, linear_path(start, np.array(end), 5), atol=1e-6)
+
+
+def test_the_dense_way_goes_around_a_hole() -> None:
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, np.pi, 2000)  # the upper half of a ring; straight on is a hole
+    codes = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.normal(5, 0.2, (2000, 1))
+    start, end = np.array([-5.0, 0.0]), np.array([5.0, 0.0])
+    points = density_path(start, end, codes, 9)
+    np.testing.assert_allclose(points[[0, -1]], [start, end], atol=1e-5)
+    assert (np.abs(np.linalg.norm(points, axis=1) - 5) < 0.8).all()
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    assert lengths.max() < 1.2 * lengths.min()
+
+
+def test_the_dense_way_between_islands_is_straight() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.normal(size=(50, 2)), rng.normal(100, 1, (50, 2))])
+    start, end = np.zeros(2), np.full(2, 100.0)
+    points = density_path(start, end, codes, 3)
+    np.testing.assert_allclose(points, linear_path(start, end, 3))
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1, 201])
+def test_a_way_has_two_points_at_least(steps: int) -> None:
+    codes = np.ones((9, 2))
+    for way in (
+        lambda: linear_path(codes[0], codes[1], steps),
+        lambda: spherical_path(codes[0], codes[1], steps),
+        lambda: density_path(codes[0], codes[1], codes, steps),
+        lambda: traversal(codes, codes[0], steps),
+    ):
+        with pytest.raises(ConfigError, match=f"steps is {steps}; expected 2 to 200"):
+            way()
+
+
+# --- traversals ---
+
+
+def test_a_traversal_moves_one_variable_at_a_time_over_the_range_of_the_codes() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.uniform(-1, 1, (5000, 3)) * [1, 10, 0.1]
+    base = np.array([5.0, 6.0, 7.0])
+    moved, names = traversal(codes, base, 5)
+    assert names == ["z1", "z2", "z3"]
+    assert moved.shape == (3, 5, 3)
+    for j, top in enumerate((1, 10, 0.1)):
+        np.testing.assert_allclose(moved[j, :, j], np.linspace(-top, top, 5), atol=0.05 * top)
+        others = [k for k in range(3) if k != j]
+        np.testing.assert_allclose(moved[j][:, others], np.tile(base[others], (5, 1)))
+
+
+def test_a_traversal_of_many_dimensions_follows_the_principal_directions() -> None:
+    rng = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(rng.normal(size=(12, 12)))
+    spreads = np.array([8.0, 4.0, *[0.1] * 10])
+    codes = rng.normal(size=(4000, 12)) * spreads @ basis.T
+    moved, names = traversal(codes, np.zeros(12), 3, max_directions=4)
+    assert len(names) == len(moved) == 4
+    shares = spreads**2
+    assert [name.split(", ")[0] for name in names] == [f"direction {j}" for j in range(1, 5)]
+    found = [int(name.split(", ")[1].rstrip("%")) for name in names]
+    assert found == pytest.approx(100 * shares[:4] / shares.sum(), abs=3)
+    way = moved[0, -1] - moved[0, 0]
+    assert abs(way @ basis[:, 0]) == pytest.approx(np.linalg.norm(way), rel=1e-3)
+    assert np.linalg.norm(way) == pytest.approx(2 * 2.326 * 8, rel=0.1)  # from 1 % to 99 %

@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness import check_component, numpy_of, random_images
-from zscape.config import BottleneckConfig
-from zscape.nn.bottleneck import build_bottleneck
 from zscape.nn.layers import NarrowConv2D, UpsampleConv2D, seeded_initializers
 
 
@@ -141,14 +139,6 @@ def test_upsample_conv_output_shape_keeps_unknown_sizes_unknown() -> None:
 def test_upsample_conv_refuses_what_is_no_batch_of_images() -> None:
     with pytest.raises(ValueError, match="ndim=4"):
         UpsampleConv2D(6)(random_images((5, 3, 4)))
-
-
-def test_plain_bottleneck_is_a_sound_layer_and_changes_nothing(tmp_path: Path) -> None:
-    features = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-
-    check_component(lambda: build_bottleneck(BottleneckConfig()), features, (3, 4), tmp_path)
-    bottleneck = build_bottleneck(BottleneckConfig())
-    np.testing.assert_array_equal(numpy_of(bottleneck(features)), features)
 
 
 def test_seeded_initializers_differ_by_layer_part_and_seed_and_repeat() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from zscape.config import NetworkConfig, TrainConfig
+from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
 from zscape.data.datasets import Dataset, as_float, load_dataset
 from zscape.errors import RunError, TrainingError
 from zscape.model import Autoencoder, build_autoencoder
@@ -130,6 +130,56 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
         losses.append([(row["loss"], row["val_loss"]) for row in history(tmp_path / name)])
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
+
+
+def small_model(text: str) -> Autoencoder:
+    network = NetworkConfig(preset="classic", latent_dim=2)
+    return build_autoencoder((8, 8, 1), network, BottleneckConfig.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("gaussian", ["kl_nats"]),
+        ("tc", ["information_nats", "total_correlation_nats", "dimensions_kl_nats"]),
+        ("mmd", ["mmd"]),
+        ("regularized", ["code_sq", "decoder_sq"]),
+        ("fsq", []),
+        ("sphere", []),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_history_has_the_terms_of_the_bottleneck(
+    dataset: Dataset, tmp_path: Path, text: str, terms: list[str]
+) -> None:
+    fit_autoencoder(small_model(text), dataset, TrainConfig(epochs=1), tmp_path)
+    (row,) = history(tmp_path)
+    measured = ["reconstruction_mse", *terms] if terms else []
+    expected = {"loss", "epoch", "learning_rate", "seconds", "images_per_second", *measured}
+    assert set(row) == expected | {f"val_{name}" for name in ("loss", *measured)}
+    if text in ("gaussian", "regularized"):  # the other terms are estimates, and can be below 0
+        assert row["loss"] > row["reconstruction_mse"]
+    kept = load_model(tmp_path / "model.keras")
+    codes = kept.encode(dataset.test.images)
+    assert codes.shape == (len(dataset.test), 2)
+    assert kept.decode(codes).shape == dataset.test.images.shape
+
+
+@pytest.mark.parametrize("text", ["gaussian:warmup=10", "mmd"])
+def test_what_is_random_in_training_goes_on_after_a_resume(
+    dataset: Dataset, tmp_path: Path, text: str
+) -> None:
+    rows = []
+    for name, stops in (("through", [3]), ("resumed", [1, 3])):
+        (tmp_path / name).mkdir()
+        for epochs in stops:
+            config = TrainConfig(epochs=epochs, batch_size=32, schedule="constant")
+            fit_autoencoder(small_model(text), dataset, config, tmp_path / name, resume=True)
+        times = ("seconds", "images_per_second")
+        rows.append(
+            [{k: v for k, v in row.items() if k not in times} for row in history(tmp_path / name)]
+        )
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive at all"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import blobs
-from zscape.config import NetworkConfig
+from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.runs import load_run
 from zscape.workflow.metrics import stored_metrics
@@ -140,4 +140,9 @@ def test_resume_and_force_exclude_each_other(trained: Any, tmp_path: Path) -> No
     ],
 )
 def test_the_folder_is_named_after_data_and_network(source: str, expected: str) -> None:
-    assert default_folder(source, NetworkConfig()) == Path(expected)
+    assert default_folder(source, NetworkConfig(), BottleneckConfig()) == Path(expected)
+
+
+def test_the_folder_is_named_after_the_bottleneck_too() -> None:
+    folder = default_folder("mnist", NetworkConfig(), BottleneckConfig.parse("gaussian:beta=2"))
+    assert folder == Path("runs/mnist-fast-gaussian-10d")

@@ -18,10 +18,14 @@ from zscape.cli.terminal import (
     say,
 )
 from zscape.config import (
+    BOTTLENECK_OPTIONS,
+    BottleneckConfig,
     CodeActivation,
+    DensityName,
     Downsampling,
     NetworkConfig,
     Optimizer,
+    PathName,
     Precision,
     Preset,
     Schedule,
@@ -51,6 +55,9 @@ DataArgument = Annotated[
 OptionalData = Annotated[
     str | None,
     typer.Argument(metavar="[DATA]", help="Other images; the run's own test split if left out."),
+]
+ImageArgument = Annotated[
+    str, typer.Argument(metavar="IMAGE", help="A picture file, or the number of a test image.")
 ]
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="The file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
@@ -86,6 +93,13 @@ def train(
         typer.Option(help="Network.", show_default="fast; classic with options of its own"),
     ] = None,
     latent_dim: Annotated[int, typer.Option(help="Length of a code.")] = NetworkConfig.latent_dim,
+    bottleneck: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[:key=value,...]",
+            help=f"What shapes the code: {', '.join(BOTTLENECK_OPTIONS)}.",
+        ),
+    ] = BottleneckConfig.name,
     downsampling: Annotated[
         Downsampling, typer.Option(help="How the encoder of classic halves an image.")
     ] = NetworkConfig.downsampling,
@@ -132,18 +146,21 @@ def train(
         raise ConfigError(
             "--resume goes on with a run and --force replaces it; give one of the two."
         )
+    between = BottleneckConfig.parse(bottleneck)
     load_frameworks()
     from zscape.workflow.training import Interrupted, default_folder, default_preset
     from zscape.workflow.training import train as train_run
 
     preset = preset or default_preset(downsampling, upsampling)
-    folder = out or default_folder(data, NetworkConfig(preset=preset, latent_dim=latent_dim))
+    network = NetworkConfig(preset=preset, latent_dim=latent_dim)
+    folder = out or default_folder(data, network, between)
     try:
         run = train_run(
             data,
             out=folder,
             preset=preset,
             latent_dim=latent_dim,
+            bottleneck=between,
             downsampling=downsampling,
             upsampling=upsampling,
             code_activation=code_activation,
@@ -236,6 +253,96 @@ def decode(
     from zscape.workflow.files import write_decoded
 
     _report_written(out, write_decoded(opened, codes, out), as_json=as_json)
+
+
+@app.command()
+def generate(
+    run: RunArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", help="A folder, or a file: a sheet (.png, .pdf, .svg) or arrays (.npz)."
+        ),
+    ],
+    n: Annotated[int, typer.Option("-n", help="How many images.")] = 64,
+    density: Annotated[
+        DensityName, typer.Option(help="What codes are drawn from; fitted when first used.")
+    ] = "gmm",
+    label: Annotated[
+        int | None, typer.Option(help="Only images like those with this label.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw new codes where those of real images lie, and decode them."""
+    if out.suffix:
+        _check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
+    else:
+        _check_out_folder(out, force=force)
+    opened = _open(run)
+    from zscape.workflow.generation import generate as draw
+    from zscape.workflow.generation import sheet, write_generated
+
+    images, codes = draw(opened, n, density=density, seed=seed, label=label)
+    if out.suffix.lower() in FIGURE_ENDINGS:
+        _save_figure(sheet(images), out, as_json=as_json)
+    else:
+        _report_written(out, write_generated(images, codes, out), as_json=as_json)
+
+
+@app.command()
+def interpolate(
+    run: RunArgument,
+    first: ImageArgument,
+    second: ImageArgument,
+    steps: Annotated[int, typer.Option(help="Images, both ends included.")] = 10,
+    path: Annotated[PathName, typer.Option(help="The way from code to code.")] = "linear",
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The file to write: a picture, or arrays (.npz).")
+    ] = Path("interpolation.png"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Decode the way from one image's code to another's."""
+    _check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
+    opened = _open(run)
+    from zscape.workflow.files import write_arrays
+    from zscape.workflow.generation import interpolate as decode_way
+    from zscape.workflow.generation import rows
+
+    images, codes = decode_way(opened, first, second, steps=steps, path=path)
+    if out.suffix.lower() == ".npz":
+        write_arrays(out, {"images": images, "codes": codes})
+        _report_written(out, {"n_images": len(images)}, as_json=as_json)
+    else:
+        _save_figure(rows(images[None], [path]), out, as_json=as_json)
+
+
+@app.command()
+def traverse(
+    run: RunArgument,
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[IMAGE]",
+            help="A picture file, or the number of a test image; the mean code if left out.",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Images along a direction.")] = 11,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The picture to write.")] = Path(
+        "traversal.png"
+    ),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move an image along each latent direction, across the range where data lie."""
+    _check_out_file(out, FIGURE_ENDINGS, force=force)
+    opened = _open(run)
+    from zscape.workflow.generation import rows
+    from zscape.workflow.generation import traverse as decode_directions
+
+    _save_figure(rows(*decode_directions(opened, image, steps=steps)), out, as_json=as_json)
 
 
 @app.command("map")

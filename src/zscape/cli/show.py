@@ -24,7 +24,7 @@ def print_run(
     _line("epochs", f"{len(history)} of at most {config.training.epochs}")
     if history:
         best = min(history, key=lambda row: row["val_loss"])
-        _line("best epoch", f"{int(best['epoch'])}, validation MSE {best['val_loss']:.5f}")
+        _line("best epoch", f"{int(best['epoch'])}, validation loss {best['val_loss']:.5f}")
         _line("seconds", f"{sum(row['seconds'] for row in history):,.0f}")
     if metrics is not None:
         print()

@@ -1,4 +1,4 @@
-"""Points in the latent space to decode: axes, lattices, and the range where codes lie.
+"""Points in the latent space to decode: axes, lattices, ways from code to code, traversals.
 
 Pure NumPy; no model is needed.
 """
@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from zscape.errors import ConfigError, DataError
 
 MAX_AXIS_VALUES = 200
+
+MAX_PATH_CODES = 10_000
+PATH_NEIGHBOURS = 15
+PATH_POWER = 3
+SMOOTHINGS = 10
 
 # A step counts as dividing the range when it misses the far end by less than this share of
 # a step. In binary 0.3 / 0.1 is 2.9999999999999996, and the user meant 3.
@@ -105,6 +110,139 @@ def data_range(
     tail = (1.0 - coverage) / 2.0
     low, high = np.quantile(checked, [tail, 1.0 - tail], axis=0)  # each (d,)
     return low, high
+
+
+def linear_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
+    """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included.
+
+    Raises:
+        ConfigError: `steps` is below 2.
+    """
+    shares = _shares(steps)
+    points = np.outer(1 - shares, start) + np.outer(shares, end)
+    return points.astype(np.float32)
+
+
+def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
+    """Return codes (steps, d) that turn evenly from `start` (d,) to `end`, both included.
+
+    The length of a code changes evenly too. In many dimensions the middle of a straight line is
+    shorter than nearly all codes of a normal distribution; here it is not. Codes that point the
+    same way, opposite ways or nowhere are joined by a straight line.
+
+    Raises:
+        ConfigError: `steps` is below 2.
+
+    References:
+        Shoemake, Animating Rotation with Quaternion Curves, SIGGRAPH 1985; White, Sampling
+        Generative Networks, 2016.
+    """
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    if min(lengths) == 0:
+        return linear_path(start, end, steps)
+    directions = start / lengths[0], end / lengths[1]
+    angle = math.acos(min(1.0, max(-1.0, float(directions[0] @ directions[1]))))
+    if math.sin(angle) < 1e-4:
+        return linear_path(start, end, steps)
+    shares = _shares(steps)
+    turned = np.outer(np.sin((1 - shares) * angle), directions[0])
+    turned += np.outer(np.sin(shares * angle), directions[1])
+    along = (1 - shares) * lengths[0] + shares * lengths[1]
+    points: NDArray[np.float64] = turned / math.sin(angle) * along[:, None]
+    return points.astype(np.float32)
+
+
+def density_path(
+    start: NDArray[Any], end: NDArray[Any], codes: NDArray[Any], steps: int
+) -> NDArray[np.float32]:
+    """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` are dense.
+
+    The way goes from neighbour to neighbour among the codes, and a leap costs the cube of its
+    length, so that many short ones through dense regions are cheaper than one over a hole. The
+    corners are then rounded off, and the points spread evenly along it.
+
+    Args:
+        start: the first code.
+        end: the last code.
+        codes: (N, d), of real images; at most 10,000 of them are used.
+        steps: how many points, both ends included.
+
+    Raises:
+        ConfigError: `steps` is below 2.
+        DataError: there are no codes, or some are not finite.
+
+    References:
+        Groisman, Jonckheere and Sapienza, Nonhomogeneous Euclidean First-Passage Percolation and
+        Distance Learning, 2018 (Fermat distance).
+    """
+    from scipy.sparse.csgraph import dijkstra
+    from sklearn.neighbors import kneighbors_graph
+
+    shares = _shares(steps)
+    codes = finite_codes(codes)
+    chosen = np.random.default_rng(0).permutation(len(codes))[:MAX_PATH_CODES]
+    points = np.concatenate([np.stack([start, end]), codes[chosen]])
+    n_neighbours = min(PATH_NEIGHBOURS, len(points) - 1)
+    graph = kneighbors_graph(points, n_neighbours, mode="distance")
+    graph.data = np.maximum(graph.data, 1e-12) ** PATH_POWER  # 0 would mean no way at all
+    _, before = dijkstra(graph, directed=False, indices=0, return_predecessors=True)
+    if before[1] < 0:  # an island: there is no way but over the water
+        return linear_path(start, end, steps)
+    way = [1]
+    while way[-1] != 0:
+        way.append(int(before[way[-1]]))
+    corners = points[way[::-1]]  # (n, d)
+    for _ in range(SMOOTHINGS):
+        corners[1:-1] = (corners[:-2] + 2 * corners[1:-1] + corners[2:]) / 4
+    lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+    positions = np.concatenate([[0.0], np.cumsum(lengths)])
+    at = shares * positions[-1]
+    even = np.stack([np.interp(at, positions, column) for column in corners.T], axis=1)
+    return even.astype(np.float32)
+
+
+def traversal(
+    codes: NDArray[Any], base: NDArray[Any], steps: int, *, max_directions: int = 10
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Move one code along each latent direction, across the range where codes lie.
+
+    The directions are the latent variables, or where those are more than `max_directions` the
+    first principal directions of the codes.
+
+    Args:
+        codes: (N, d), of real images; their central 98 % is the range.
+        base: (d,), what stays the same but for one direction at a time.
+        steps: points along a direction.
+        max_directions: how many at most.
+
+    Returns:
+        Codes (directions, steps, d), and a name for each direction.
+
+    Raises:
+        ConfigError: `steps` is below 2.
+        DataError: there are no codes, or some are not finite.
+    """
+    codes = finite_codes(codes)
+    n_dims = codes.shape[1]
+    if n_dims <= max_directions:
+        directions, names = np.eye(n_dims), [f"z{j + 1}" for j in range(n_dims)]
+    else:
+        _, sizes, rows = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
+        shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
+        directions = rows[:max_directions]
+        names = [f"direction {j + 1}, {share:.0%}" for j, share in enumerate(shares)]
+        names = names[:max_directions]
+    low, high = data_range(codes @ directions.T, coverage=0.98)  # each (directions,)
+    positions = low[:, None] + np.outer(high - low, _shares(steps))  # (directions, steps)
+    moves = positions - (directions @ base)[:, None]
+    moved = base + moves[..., None] * directions[:, None]  # (directions, steps, d)
+    return moved.astype(np.float32), names
+
+
+def _shares(steps: int) -> NDArray[np.float64]:
+    if not 2 <= steps <= MAX_AXIS_VALUES:
+        raise ConfigError(f"steps is {steps}; expected 2 to {MAX_AXIS_VALUES}.")
+    return np.linspace(0.0, 1.0, steps)
 
 
 def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:

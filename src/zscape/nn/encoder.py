@@ -54,6 +54,7 @@ def build_encoder(
     image_shape: tuple[int, int, int],
     config: NetworkConfig,
     *,
+    n_features: int | None = None,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -62,11 +63,12 @@ def build_encoder(
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
         config: preset, latent dimension, code activation, and downsampling of `classic`.
+        n_features: features for an image, as the bottleneck asks for; latent_dim when None.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
     Returns:
-        A Keras model from images (N, H, W, C) in [0, 1] to features (N, latent_dim), float32.
+        A Keras model from images (N, H, W, C) in [0, 1] to features (N, n_features), float32.
     """
     height, width, _ = image_shape
     initializers = seeded_initializers(seed, part=0)
@@ -79,7 +81,7 @@ def build_encoder(
     x = body(x, config, initializers, dtype)  # (N, H/4, W/4, K)
     x = layers.Flatten(data_format=DATA_FORMAT, dtype=dtype, name="flatten")(x)
     features = layers.Dense(
-        config.latent_dim,
+        n_features or config.latent_dim,
         activation=config.code_activation,
         kernel_initializer=next(initializers),
         dtype="float32",  # a code in bfloat16 would keep three digits only

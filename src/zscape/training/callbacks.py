@@ -120,10 +120,15 @@ class EpochLines(keras.callbacks.Callback):
         """Say how the epoch went."""
         state = self._keeper.state
         row = state.history[-1]
+        terms = [
+            f"  {name.removeprefix('val_').replace('_', ' ')} {row[name]:.5g}"
+            for name in row
+            if name.startswith("val_") and name != "val_loss"
+        ]
         best = "  best so far" if state.best_epoch == state.epoch else ""
         self._say(
             f"epoch {state.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
-            f"loss {row['loss']:.5f}  validation {row['val_loss']:.5f}  "
+            f"loss {row['loss']:.5f}  validation {row['val_loss']:.5f}{''.join(terms)}  "
             f"{row['images_per_second']:,.0f} images/s  {row['seconds']:.0f} s{best}"
         )
 
@@ -144,7 +149,8 @@ class StuckWatch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare the validation loss with the mean image's."""
-        loss = float((logs or {})["val_loss"])
+        logs = logs or {}
+        loss = float(logs.get("val_reconstruction_mse", logs["val_loss"]))
         # Where all images are equal, the mean image is perfect and nothing is left to learn.
         stuck = loss >= 0.99 * self._threshold > NOTHING_TO_LEARN
         self._n_bad = self._n_bad + 1 if stuck else 0

@@ -19,6 +19,7 @@ from zscape.training.progress import ProgressBars
 from zscape.training.schedule import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
 
+RECONSTRUCTION = "reconstruction_mse"
 VALIDATION_BATCH_SIZE = 500
 _CHUNK = 1024
 
@@ -35,8 +36,9 @@ def fit_autoencoder(
 ) -> TrainingState:
     """Train `model` on the training split, choosing the best epoch on the validation split.
 
-    The loss is the mean squared error over pixels and channels of images in [0, 1]. The best
-    model, the history and the last state are written to `folder` after each epoch.
+    The loss is the mean squared error over pixels and channels of images in [0, 1], and the terms
+    of the bottleneck, which the history has by name beside `reconstruction_mse`. The best model,
+    the history and the last state are written to `folder` after each epoch.
 
     Args:
         model: an autoencoder for the shape of the images; its weights are changed.
@@ -62,6 +64,8 @@ def fit_autoencoder(
     model.compile(
         optimizer=build_optimizer(config, steps),
         loss="mean_squared_error",
+        # Without other terms it is the loss itself.
+        metrics=[keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else [],
         jit_compile=model.jit_compile,
     )
     (folder / "checkpoint").mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ class TrainingState:
     Attributes:
         epoch: number of finished epochs.
         best_epoch: the epoch, counted from 1, with the best validation loss; 0 before the first.
-        best_val_loss: that loss, MSE over pixels in [0, 1]; infinite before the first.
+        best_val_loss: that loss; infinite before the first.
         wait: finished epochs since the best one.
         history: one row an epoch, as `history.csv` holds it.
     """

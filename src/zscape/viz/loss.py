@@ -24,6 +24,7 @@ def plot_loss(
     *,
     best_epoch: int | None = None,
     baseline: float | None = None,
+    unit: str = "MSE",
     title: str | None = None,
 ) -> Figure:
     """Draw the training and validation loss by epoch.
@@ -32,10 +33,11 @@ def plot_loss(
     are not finite leave a gap.
 
     Args:
-        history: columns of equal length; `epoch`, `loss` and `val_loss` are drawn (MSE, the mean
-            over pixels and channels of [0, 1] images).
+        history: columns of equal length; `epoch`, `loss` and `val_loss` are drawn.
         best_epoch: a value of `epoch`, marked with its validation loss.
         baseline: the MSE of PCA, drawn as a dashed line.
+        unit: what the loss is, at the vertical axis: `MSE`, the mean over pixels and channels of
+            [0, 1] images, unless there are other terms.
         title: a line above the figure.
 
     Raises:
@@ -51,7 +53,7 @@ def plot_loss(
     if title:
         axes.set_title(title, parse_math=False)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("MSE")
+    axes.set_ylabel(unit)
     steps = [1, 2, 5, 10]
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=steps, integer=True, min_n_ticks=1))
     axes.grid(axis="y", color="#eceef1", linewidth=0.8)

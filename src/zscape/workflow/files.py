@@ -43,7 +43,7 @@ def write_codes(run: Run, data: str | Path, out: Path) -> dict[str, int]:
     arrays = {"codes": run.model.encode(images.images)}
     if images.labels is not None:
         arrays["labels"] = images.labels
-    _write_npz(out, arrays)
+    write_arrays(out, arrays)
     return {"n_codes": len(images), "n_latent_variables": run.model.latent_dim}
 
 
@@ -57,7 +57,7 @@ def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
     decoded = {"images": run.model.decode(arrays["codes"])}
     if "labels" in arrays:
         decoded["labels"] = arrays["labels"]
-    _write_npz(out, decoded)
+    write_arrays(out, decoded)
     return {"n_images": len(decoded["images"])}
 
 
@@ -83,17 +83,13 @@ def write_reconstructions(
     inputs = as_float(images.images)
     outputs = run.model.reconstruct(inputs)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "reconstructions.npz").exists():  # pictures of a longer list would stay behind
-        for path in folder.iterdir():
-            if re.fullmatch(r"\d{5,}\.png", path.name):
-                path.unlink()
+    remove_pictures(folder, beside="reconstructions.npz")
     errors = np.square(outputs - inputs).mean(axis=(1, 2, 3))  # (N,)
-    _write_npz(folder / "reconstructions.npz", {"images": outputs, "mse": errors})
+    write_arrays(folder / "reconstructions.npz", {"images": outputs, "mse": errors})
     write_bytes(
         folder / "sheet.png", figure_png(plot_reconstructions(inputs, outputs, images.labels))
     )
-    if outputs.shape[-1] in _PNG_CHANNELS:
-        _write_pictures(folder, outputs)
+    write_pictures(folder, outputs)
     return {
         "folder": str(folder),
         "n_images": len(outputs),
@@ -101,10 +97,23 @@ def write_reconstructions(
     }
 
 
-def _write_pictures(folder: Path, images: np.ndarray) -> None:
-    """Write images (N, H, W, C) as `00000.png`, ...; a half-written picture does not stay."""
+def remove_pictures(folder: Path, *, beside: str) -> None:
+    """Remove the pictures of an earlier call, maybe more of them; it left the file `beside`."""
+    if (folder / beside).exists():
+        for path in folder.iterdir():
+            if re.fullmatch(r"\d{5,}\.png", path.name):
+                path.unlink()
+
+
+def write_pictures(folder: Path, images: np.ndarray) -> None:
+    """Write images (N, H, W, C) as `00000.png`, ...; a half-written picture does not stay.
+
+    Images of other than 1, 3 or 4 channels are no pictures, and are left out.
+    """
     from PIL import Image
 
+    if images.shape[-1] not in _PNG_CHANNELS:
+        return
     digits = max(5, len(str(len(images) - 1)))
     for index, image in enumerate(images):
         pixels = np.round(image * 255).astype(np.uint8)
@@ -118,7 +127,8 @@ def _write_pictures(folder: Path, images: np.ndarray) -> None:
             raise
 
 
-def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to a `.npz` file, atomically, with the folder it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(temporary: Path) -> None:

@@ -92,7 +92,7 @@ def _figures(run: Run) -> list[ReportFigure]:
         "reconstructions": "Test images, their reconstructions and the absolute error.",
         "latent": "Codes of test images, coloured by label.",
         "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
-        "loss": "Mean squared error by epoch; the best epoch on validation is the one kept.",
+        "loss": "The loss by epoch; the best epoch on validation is the one kept.",
     }
     figures = []
     for name, caption in captions.items():
@@ -122,7 +122,7 @@ def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
             f"{network.preset}, {training['n_parameters']:,} parameters, {sampling}"
             f"{network.code_activation} code"
         ),
-        "bottleneck": config.bottleneck.name,
+        "bottleneck": str(config.bottleneck),
         "training": (
             f"{config.training.optimizer} at {config.training.learning_rate:g}, "
             f"{config.training.schedule} schedule, batches of {config.training.batch_size}, "

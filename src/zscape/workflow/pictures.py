@@ -32,12 +32,13 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     history = run.history
     test = run.dataset.test.take(np.arange(min(10, len(run.dataset.test))))
     best = min(history, key=lambda row: row["val_loss"])
-    pca_mse = (evaluation.pca or {}).get("mse")
+    mse_only = "reconstruction_mse" not in history[0]
     drawn = {
         "loss": plot_loss(
             {name: [row[name] for row in history] for name in history[0]},
             best_epoch=int(best["epoch"]),
-            baseline=pca_mse,
+            baseline=(evaluation.pca or {}).get("mse") if mse_only else None,
+            unit="MSE" if mse_only else "loss: MSE and terms of the bottleneck",
         ),
         "reconstructions": plot_reconstructions(
             as_float(test.images), run.model.reconstruct(test.images), test.labels

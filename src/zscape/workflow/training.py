@@ -45,6 +45,7 @@ def train(
     out: str | Path | None = None,
     preset: Preset | None = None,
     latent_dim: int = NetworkConfig.latent_dim,
+    bottleneck: str | BottleneckConfig = BottleneckConfig.name,
     downsampling: Downsampling = NetworkConfig.downsampling,
     upsampling: Upsampling = NetworkConfig.upsampling,
     code_activation: CodeActivation = NetworkConfig.code_activation,
@@ -65,17 +66,21 @@ def train(
 ) -> Run:
     """Train an autoencoder and leave a run folder with model, figures and report.
 
-    The loss is the mean squared error over pixels and channels of images in [0, 1]. The best
+    The loss is the mean squared error over pixels and channels of images in [0, 1], and what the
+    bottleneck adds to it. The best
     epoch is chosen on a validation split held out of the training images; the test split is read
     once, at the end, for the final figures.
 
     Args:
         data: a named data set (`mnist`), a file (`.npz`, `.npy`, idx, `idx.gz`) or an array of
             images (N, H, W) or (N, H, W, C).
-        out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None.
+        out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None, with the name of a
+            bottleneck other than `plain` in between.
         preset: the network: `fast`, `quality` or `classic`. When None, `classic` if its
             downsampling or upsampling is chosen, else `fast`.
         latent_dim: length of a code.
+        bottleneck: `plain`, `gaussian`, `tc`, `mmd`, `regularized`, `fsq` or `sphere`, with
+            options as in `gaussian:beta=2,warmup=500`; see `zscape.nn.bottleneck`.
         downsampling: `stride` or `maxpool`; of `classic` only.
         upsampling: `nearest`, `bilinear` or `transposed`; of `classic` only.
         code_activation: `linear` or `relu`.
@@ -119,6 +124,13 @@ def train(
         upsampling=upsampling,
         code_activation=code_activation,
     )
+    if isinstance(bottleneck, str):
+        bottleneck = BottleneckConfig.parse(bottleneck)
+    if bottleneck.name != "plain" and code_activation != "linear":
+        raise ConfigError(
+            f"code_activation is {code_activation!r}, which is for the bottleneck plain; "
+            f"{bottleneck.name} makes its codes from linear features. Leave it out."
+        )
     recipe = RECIPES[network.preset]
     if tensorboard and not find_spec("tensorboard"):
         raise ConfigError(
@@ -144,10 +156,10 @@ def train(
         fingerprint=dataset.fingerprint,
         image_shape=dataset.train.image_shape,
         network=network,
-        bottleneck=BottleneckConfig(),
+        bottleneck=bottleneck,
         training=training,
     )
-    folder = Path(out) if out is not None else default_folder(dataset.name, network)
+    folder = Path(out) if out is not None else default_folder(dataset.name, network, bottleneck)
     with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
         try:
             _train_in(
@@ -194,10 +206,14 @@ def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset
     return "fast" if (downsampling, upsampling) == default else "classic"
 
 
-def default_folder(source: str, network: NetworkConfig) -> Path:
-    """Return `runs/<data>-<preset>-<latent_dim>d`, the run folder when none is named."""
+def default_folder(source: str, network: NetworkConfig, bottleneck: BottleneckConfig) -> Path:
+    """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
+
+    The name of a bottleneck other than `plain` stands before the latent dimension.
+    """
     stem = Path(source).name.split(".")[0] or "images"
-    return Path("runs") / f"{stem}-{network.preset}-{network.latent_dim}d"
+    between = "" if bottleneck.name == "plain" else f"{bottleneck.name}-"
+    return Path("runs") / f"{stem}-{network.preset}-{between}{network.latent_dim}d"
 
 
 def _tensorboard(folder: Path, *, wanted: bool) -> list[keras.callbacks.Callback]:

@@ -1,0 +1,146 @@
+"""A normalising flow: an invertible network between codes and the standard normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from zscape.errors import ConfigError
+from zscape.latent.density import Density, matching_codes, positive_count
+from zscape.latent.paths import finite_codes
+from zscape.nn.layers import seeded_initializers
+
+N_COUPLINGS = 8
+WIDTH = 64
+N_STEPS = 2000
+BATCH_SIZE = 512
+LEARNING_RATE = 2e-3
+MAX_LOG_SCALE = 2.0  # of one coupling: none may stretch codes without bounds
+
+
+class Flow(Density):
+    """Affine couplings: half of the dimensions stay and say how the other half is scaled and moved.
+
+    References:
+        Dinh, Sohl-Dickstein and Bengio, Density Estimation Using Real NVP, ICLR 2017.
+    """
+
+    name = "flow"
+
+    def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
+        """Learn from codes (N, d), d at least 2, by maximum likelihood.
+
+        Raises:
+            ConfigError: codes of one dimension have no halves.
+            DataError: there are no codes, or some are not finite.
+        """
+        codes = finite_codes(codes)
+        if codes.shape[1] < 2:
+            raise ConfigError(
+                "a flow needs codes of 2 dimensions or more; choose normal, gmm or kde."
+            )
+        self._shift, scale = codes.mean(axis=0), codes.std(axis=0)
+        self._scale = np.where(scale > 0, scale, 1.0)
+        round_codes = ((codes - self._shift) / self._scale).astype(np.float32)
+        self._network = _Couplings(codes.shape[1], seed)
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)
+        optimizer = keras.optimizers.Adam(rate, global_clipnorm=10.0)
+        self._network.compile(optimizer, _negative_log_likelihood, jit_compile=False)
+        rng = np.random.default_rng(seed)
+        nothing = np.zeros((BATCH_SIZE, 1), np.float32)  # Keras wants targets
+        for _ in range(N_STEPS):
+            batch = round_codes[rng.integers(len(codes), size=BATCH_SIZE)]
+            self._network.train_on_batch(batch, nothing)
+        return self
+
+    def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
+        """Draw codes (n, d)."""
+        draws = np.random.default_rng(seed).standard_normal((positive_count(n), len(self._shift)))
+        codes = ops.convert_to_numpy(self._network.invert(draws.astype(np.float32)))
+        return (codes * self._scale + self._shift).astype(np.float32)
+
+    def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the log density at codes (N, d), in nats."""
+        centred = matching_codes(codes, len(self._shift)) - self._shift
+        scaled = (centred / self._scale).astype(np.float32)
+        values = ops.convert_to_numpy(self._network(scaled))[:, 0]
+        return values.astype(np.float64) - np.log(self._scale).sum()
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the weights, and the scale of the codes."""
+        weights = self._network.get_weights()
+        named = {f"weight_{index:03d}": value for index, value in enumerate(weights)}
+        return {**named, "shift": self._shift, "scale": self._scale}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """Rebuild the density."""
+        density = cls()
+        density._shift, density._scale = arrays["shift"], arrays["scale"]
+        density._network = _Couplings(len(density._shift), seed=0)
+        names = sorted(name for name in arrays if name.startswith("weight_"))
+        density._network.set_weights([arrays[name] for name in names])
+        return density
+
+
+class _Couplings(keras.Model):
+    """From codes (N, d) to their log density (N, 1), and from normal draws back to codes."""
+
+    def __init__(self, n_dims: int, seed: int) -> None:
+        super().__init__(name="flow")
+        initializers = seeded_initializers(seed, part=2)
+        # The same halves after loading, whatever the seed was: they are no weights.
+        rng = np.random.default_rng(n_dims)
+        order = np.arange(n_dims)
+        self.stays: list[np.ndarray] = []
+        self.networks = []
+        for index in range(N_COUPLINGS):
+            if index % 2 == 0:
+                order = rng.permutation(n_dims)
+            half = order[: n_dims // 2] if index % 2 == 0 else order[n_dims // 2 :]
+            self.stays.append(np.isin(np.arange(n_dims), half).astype(np.float32))
+            hidden = [
+                keras.layers.Dense(WIDTH, "silu", kernel_initializer=next(initializers))
+                for _ in range(2)
+            ]
+            # Zeros: the flow starts as the identity.
+            last = keras.layers.Dense(2 * n_dims, kernel_initializer="zeros")
+            self.networks.append(keras.Sequential([keras.Input((n_dims,)), *hidden, last]))
+        self.build((None, n_dims))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Everything is built already."""
+        self.built = True
+
+    def call(self, codes: Any) -> Any:
+        """Return the log density (N, 1) in nats."""
+        log_volume: Any = 0.0
+        for stays, network in zip(self.stays, self.networks, strict=True):
+            log_scale, move = _affine(network, codes, stays)
+            codes = codes * ops.exp(log_scale) + move
+            log_volume = log_volume + ops.sum(log_scale, axis=-1, keepdims=True)
+        squares = ops.sum(ops.square(codes), axis=-1, keepdims=True)
+        return log_volume - 0.5 * (squares + codes.shape[-1] * math.log(2 * math.pi))
+
+    def invert(self, draws: Any) -> Any:
+        """Return the codes (N, d) that become `draws`."""
+        for stays, network in zip(self.stays[::-1], self.networks[::-1], strict=True):
+            log_scale, move = _affine(network, draws, stays)
+            draws = (draws - move) * ops.exp(-log_scale)
+        return draws
+
+
+def _affine(network: keras.Model, codes: Any, stays: np.ndarray) -> tuple[Any, Any]:
+    """Return log scale and shift, each (N, d), of the dimensions that change; 0 for the others."""
+    log_scale, move = ops.split(network(codes * stays), 2, axis=-1)
+    bounded = MAX_LOG_SCALE * ops.tanh(log_scale / MAX_LOG_SCALE)
+    return bounded * (1 - stays), move * (1 - stays)
+
+
+def _negative_log_likelihood(_: Any, log_density: Any) -> Any:
+    return -ops.mean(log_density)
