@@ -14,9 +14,10 @@ from keras import ops
 from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.data.datasets import as_float
 from zscape.errors import DataError
-from zscape.nn.bottleneck import Bottleneck, build_bottleneck
+from zscape.nn.bottleneck import Bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
+from zscape.nn.families import build_bottleneck
 from zscape.towers import n_towers
 
 PREDICT_BATCH_SIZE = 128

@@ -14,16 +14,10 @@ import scipy.stats
 import tensorflow as tf
 
 from tests.harness import check_component, numpy_of
-from zscape.config import BOTTLENECK_OPTIONS, BottleneckConfig
-from zscape.nn.bottleneck import (
-    CLASSES,
-    KERNEL_SCALES,
-    Bottleneck,
-    build_bottleneck,
-    kl_from_standard_normal,
-    kl_parts,
-    squared_mmd,
-)
+from zscape.config import BOTTLENECK_OPTIONS, BottleneckConfig, BottleneckName
+from zscape.nn.bottleneck import KERNEL_SCALES, Bottleneck, squared_mmd
+from zscape.nn.families import CLASSES, build_bottleneck
+from zscape.nn.variational import kl_from_standard_normal, kl_parts
 
 N_VALUES = 50
 NAMES = tuple(BOTTLENECK_OPTIONS)
@@ -78,11 +72,10 @@ def test_drawn_codes_depend_on_the_seed_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_have_the_defaults_of_the_configuration(name: str) -> None:
+def test_options_have_the_defaults_of_the_configuration(name: BottleneckName) -> None:
     config = CLASSES[name]().get_config()
-    assert {option: config[option] for option in BOTTLENECK_OPTIONS[name]} == (  # type: ignore[index]
-        BOTTLENECK_OPTIONS[name]  # type: ignore[index]
-    )
+    options = BOTTLENECK_OPTIONS[name]
+    assert {option: config[option] for option in options} == options
 
 
 def test_plain_changes_nothing() -> None:

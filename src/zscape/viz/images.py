@@ -1,4 +1,4 @@
-"""Figures made of images: reconstructions beside their inputs, decoded grids, and sheets."""
+"""Figures made of images: reconstructions beside their inputs, and decoded latent grids."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # All lengths below are pixels at the layout density, `style.DPI`.
-_CELL = 112  # the longer side of an image among reconstructions: 4 times 28
+CELL = 112  # the longer side of an image among reconstructions: 4 times 28
 _CELL_GAP = 8
 _ROW_GAP = 14
-_MARGIN = 18
+MARGIN = 18
 _ROW_NAMES = 168
-_TITLE = 46
-_MOSAIC = 660  # the longer side of a latent grid
-_MIN_TILE = 4
+TITLE = 46
+MOSAIC = 660  # the longer side of a latent grid
+MIN_TILE = 4
 # A strip thinner than this share of its length is stretched, or nothing of it would be seen.
 _THINNEST = 1 / 6
 
@@ -65,7 +65,7 @@ def plot_reconstructions(
     Raises:
         DataError: there is no image, or the shapes do not fit each other.
     """
-    images, reconstructions = _as_images(images, "images"), np.asarray(reconstructions)
+    images, reconstructions = checked_images(images, "images"), np.asarray(reconstructions)
     if reconstructions.shape != images.shape:
         raise DataError(
             f"reconstructions have shape {reconstructions.shape} and images {images.shape}; "
@@ -75,7 +75,7 @@ def plot_reconstructions(
         raise DataError(f"n is {n}; expected 1 or more images to draw.")
     if labels is not None and len(labels) != len(images):
         raise DataError(f"{len(labels)} labels for {len(images)} images; expected one each.")
-    images, reconstructions = images[:n], _as_images(reconstructions[:n], "reconstructions")
+    images, reconstructions = images[:n], checked_images(reconstructions[:n], "reconstructions")
     n_columns, height, width, channels = images.shape
 
     signed = reconstructions.astype(np.float64) - images
@@ -84,26 +84,26 @@ def plot_reconstructions(
     finite = errors[np.isfinite(errors)]
     error_top = max(float(finite.max()), 1e-3) if finite.size else 1.0
 
-    cell_height, cell_width = _cell_size(height, width, _CELL, _CELL)
+    cell_height, cell_width = cell_size(height, width, CELL, CELL)
     names = [] if labels is None else [str(label) for label in labels[:n]]
     # 76 pixels hold the text of an MSE.
     pitch = max(cell_width, 76, 12 * max(map(len, names), default=0)) + _CELL_GAP
-    top = _MARGIN + (_TITLE if title else 0) + (26 if names else 0)
+    top = MARGIN + (TITLE if title else 0) + (26 if names else 0)
     row_tops = [top + row * (cell_height + _ROW_GAP) for row in range(3)]
     bottom = row_tops[2] + cell_height
     note = "" if channels in (1, 3, 4) else f"Drawn: the mean of the {channels} channels."
     right = _ROW_NAMES + n_columns * pitch
-    width_needed = max(right + 78, _ROW_NAMES + 8 * len(note), _title_width(title))
+    width_needed = max(right + 78, _ROW_NAMES + 8 * len(note), title_width(title))
     figure = pixel_figure(width_needed, bottom + 46 + (28 if note else 0))
     if title:
-        pixel_text(figure, _MARGIN, _MARGIN + 6, title, size=11, weight="bold", va="top")
+        pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
 
     for text, row_top in zip(("input", "reconstruction", "error"), row_tops, strict=True):
         middle = row_top + cell_height / 2
         pixel_text(figure, _ROW_NAMES - 12, middle, text, size=8.5, va="center", ha="right")
     rows: tuple[tuple[NDArray[Any], dict[str, Any]], ...] = (
-        (_drawable(images), {}),
-        (_drawable(reconstructions), {}),
+        (drawable(images), {}),
+        (drawable(reconstructions), {}),
         (
             np.nan_to_num(errors, nan=error_top, posinf=error_top),
             {"cmap": "magma", "vmax": error_top},
@@ -117,7 +117,7 @@ def plot_reconstructions(
             pixel_text(figure, middle, top - 8, name, size=8.5, ha="center", va="baseline")
         for (pictures, options), row_top in zip(rows, row_tops, strict=True):
             axes = pixel_axes(figure, left, row_top, cell_width, cell_height)
-            artist = _draw(axes, pictures[column], **options)
+            artist = draw_picture(axes, pictures[column], **options)
         value = f"{mse[column]:#.3g}"
         pixel_text(figure, middle, bottom + 12, value, size=7, color=QUIET, ha="center", va="top")
     pixel_text(
@@ -165,87 +165,6 @@ def plot_latent_grid(
 
 
 @look()
-def plot_images(images: NDArray[Any], *, title: str | None = None) -> Figure:
-    """Draw images side by side, row by row, in a sheet that is about as wide as high.
-
-    Args:
-        images: (N, H, W, C) in [0, 1]. Channels are treated as `plot_reconstructions` does.
-        title: a line above the sheet.
-
-    Raises:
-        DataError: there is no image.
-    """
-    images = _as_images(images, "images")
-    n_images, height, width, _ = images.shape
-    n_columns = min(n_images, max(1, round(math.sqrt(n_images * height / width))))
-    n_rows = -(-n_images // n_columns)
-    cell_height, cell_width = _cell_size(
-        height,
-        width,
-        min(_CELL, max(_MOSAIC // n_rows, _MIN_TILE)),
-        min(_CELL, max(_MOSAIC // n_columns, _MIN_TILE)),
-    )
-    gap = 2 if min(cell_height, cell_width) >= 20 else 0
-    top = _MARGIN + (_TITLE if title else 0)
-    sheet_width = n_columns * (cell_width + gap) - gap
-    figure = pixel_figure(
-        max(sheet_width + 2 * _MARGIN, _title_width(title)),
-        top + n_rows * (cell_height + gap) - gap + _MARGIN,
-    )
-    if title:
-        pixel_text(figure, _MARGIN, _MARGIN + 6, title, size=11, weight="bold", va="top")
-    for index, picture in enumerate(_drawable(images)):
-        row, column = divmod(index, n_columns)
-        left, upper = _MARGIN + column * (cell_width + gap), top + row * (cell_height + gap)
-        axes = pixel_axes(figure, left, upper, cell_width, cell_height)
-        _draw(axes, picture)
-    return figure
-
-
-@look()
-def plot_image_rows(
-    images: NDArray[Any], names: Sequence[str], *, title: str | None = None
-) -> Figure:
-    """Draw rows of images with a name before each row, as of traversals and interpolations.
-
-    Args:
-        images: (rows, cols, H, W, C) in [0, 1]. Channels are treated as `plot_reconstructions`
-            does.
-        names: what to write before the rows, one each.
-        title: a line above all rows.
-
-    Raises:
-        DataError: there is no image, or not one name for a row.
-    """
-    images = _as_images(images, "images", n_axes=5)
-    n_rows, n_columns, height, width, _ = images.shape
-    if len(names) != n_rows:
-        raise DataError(f"{len(names)} names for {n_rows} rows; expected one each.")
-    cell_height, cell_width = _cell_size(
-        height, width, min(_CELL, max(2 * _MOSAIC // n_rows, _MIN_TILE)),
-        min(_CELL, max(2 * _MOSAIC // n_columns, _MIN_TILE)),
-    )  # fmt: skip
-    gap = 2 if min(cell_height, cell_width) >= 20 else 0
-    left = 2 * _MARGIN + 13 * max(map(len, names))
-    top = _MARGIN + (_TITLE if title else 0)
-    figure = pixel_figure(
-        max(left + n_columns * (cell_width + gap) + _MARGIN, _title_width(title)),
-        top + n_rows * (cell_height + gap) - gap + _MARGIN,
-    )
-    if title:
-        pixel_text(figure, _MARGIN, _MARGIN + 6, title, size=11, weight="bold", va="top")
-    pictures = _drawable(images)
-    for row, name in enumerate(names):
-        upper = top + row * (cell_height + gap)
-        middle = upper + cell_height / 2
-        pixel_text(figure, left - 12, middle, name, size=8.5, va="center", ha="right")
-        for column in range(n_columns):
-            x = left + column * (cell_width + gap)
-            _draw(pixel_axes(figure, x, upper, cell_width, cell_height), pictures[row, column])
-    return figure
-
-
-@look()
 def plot_latent_grids(
     panels: Sequence[GridPanel | tuple[NDArray[Any], Any, Any, str]],
     *,
@@ -268,21 +187,21 @@ def plot_latent_grids(
     sizes = [_mosaic_size(grid.images) for grid in grids]  # (height, width) of each mosaic
     tick_rooms = [28 + 14 * max(map(len, _coordinates(grid.ys))) for grid in grids]
 
-    top = _MARGIN + (_TITLE if title else 0) + (36 if any(g.title for g in grids) else 0)
+    top = MARGIN + (TITLE if title else 0) + (36 if any(g.title for g in grids) else 0)
     tallest = max(height for height, _ in sizes)
-    lefts, right = [], _MARGIN
+    lefts, right = [], MARGIN
     for grid, room, (_, width) in zip(grids, tick_rooms, sizes, strict=True):
         lefts.append(right + 22 + room)
-        right = lefts[-1] + max(width, 14 * len(grid.title)) + 2 * _MARGIN
-    figure = pixel_figure(max(right, _title_width(title)), top + tallest + 76)
+        right = lefts[-1] + max(width, 14 * len(grid.title)) + 2 * MARGIN
+    figure = pixel_figure(max(right, title_width(title)), top + tallest + 76)
     if title:
-        pixel_text(figure, _MARGIN, _MARGIN + 6, title, size=11, weight="bold", va="top")
+        pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
     for grid, left, (height, width) in zip(grids, lefts, sizes, strict=True):
         axes = pixel_axes(figure, left, top, width, height)
         rows, columns = grid.images.shape[:2]
         # Tile (row, column) covers the unit square around (column, row): y grows upward.
         extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
-        _draw(axes, _mosaic(grid.images, height, width), extent=extent)
+        draw_picture(axes, _mosaic(grid.images, height, width), extent=extent)
         x_room = 13 * max(map(len, _coordinates(grid.xs))) + 12
         x_ticks = _thinned(columns, width / columns, x_room)
         y_ticks = _thinned(rows, height / rows, 28)
@@ -296,7 +215,7 @@ def plot_latent_grids(
     return figure
 
 
-def _drawable(images: NDArray[Any]) -> NDArray[np.float32]:
+def drawable(images: NDArray[Any]) -> NDArray[np.float32]:
     """Return images as matplotlib draws them, in [0, 1].
 
     Args:
@@ -320,7 +239,7 @@ def _drawable(images: NDArray[Any]) -> NDArray[np.float32]:
     return gray
 
 
-def _as_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.float32]:
+def checked_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.float32]:
     """Check the number of axes and return float32 in [0, 1]."""
     from zscape.data.datasets import as_float
 
@@ -335,7 +254,7 @@ def _as_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.f
 
 
 def _checked_panel(panel: GridPanel) -> GridPanel:
-    images = _as_images(panel.images, "images", n_axes=5)
+    images = checked_images(panel.images, "images", n_axes=5)
     xs, ys = np.asarray(panel.xs, dtype=float), np.asarray(panel.ys, dtype=float)
     rows, columns = images.shape[:2]
     if xs.shape != (columns,) or ys.shape != (rows,):
@@ -346,7 +265,7 @@ def _checked_panel(panel: GridPanel) -> GridPanel:
     return GridPanel(images, xs, ys, panel.title)
 
 
-def _draw(axes: Axes, picture: NDArray[Any], **options: Any) -> Any:
+def draw_picture(axes: Axes, picture: NDArray[Any], **options: Any) -> Any:
     """Draw one picture that fills its axes: gray (H, W) or colour (H, W, 3), values in [0, 1]."""
     axes.set(xticks=[], yticks=[])
     # A faint frame: a white picture would vanish on the page.
@@ -355,12 +274,12 @@ def _draw(axes: Axes, picture: NDArray[Any], **options: Any) -> Any:
     return axes.imshow(picture, aspect="auto", origin="upper", **options)
 
 
-def _title_width(title: str | None) -> int:
+def title_width(title: str | None) -> int:
     """Return the pixels that a title above a figure needs."""
-    return 2 * _MARGIN + 16 * len(title or "")
+    return 2 * MARGIN + 16 * len(title or "")
 
 
-def _cell_size(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
+def cell_size(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
     """Return the drawn size of an image, in pixels: a whole multiple where it is much enlarged."""
     scale = min(max_height / height, max_width / width)
     if scale >= 2:  # below that, whole multiples would leave images much too small
@@ -375,8 +294,8 @@ def _cell_size(height: int, width: int, max_height: int, max_width: int) -> tupl
 def _mosaic_size(images: NDArray[Any]) -> tuple[int, int]:
     """Return the drawn height and width of a latent grid, in pixels."""
     rows, columns, height, width = images.shape[:4]
-    tile_height, tile_width = _cell_size(
-        height, width, max(_MOSAIC // rows, _MIN_TILE), max(_MOSAIC // columns, _MIN_TILE)
+    tile_height, tile_width = cell_size(
+        height, width, max(MOSAIC // rows, MIN_TILE), max(MOSAIC // columns, MIN_TILE)
     )
     return rows * tile_height, columns * tile_width
 
@@ -390,7 +309,7 @@ def _mosaic(images: NDArray[Any], height: int, width: int) -> NDArray[np.float32
     rows, columns, tile_height, tile_width = images.shape[:4]
     y_factor = math.ceil(tile_height * rows / (2 * height))
     x_factor = math.ceil(tile_width * columns / (2 * width))
-    tiles = _drawable(images[::-1])  # (rows, cols, H, W[, 3]), the largest second coordinate first
+    tiles = drawable(images[::-1])  # (rows, cols, H, W[, 3]), the largest second coordinate first
     tiles = _averaged(_averaged(tiles, y_factor, axis=2), x_factor, axis=3)
     joined = tiles.swapaxes(1, 2)  # (rows, H, cols, W[, 3])
     return joined.reshape(rows * joined.shape[1], columns * joined.shape[3], *joined.shape[4:])

@@ -190,14 +190,14 @@ def _one_image(run: Run, image: str | Path | int) -> np.ndarray:
 
 def rows(images: np.ndarray, names: list[str]) -> Figure:
     """Draw images (rows, cols, H, W, C) with a name before each row."""
-    from zscape.viz.images import plot_image_rows
+    from zscape.viz.sheets import plot_image_rows
 
     return plot_image_rows(images, names)
 
 
 def sheet(images: np.ndarray) -> Figure:
     """Draw generated images (N, H, W, C) side by side."""
-    from zscape.viz.images import plot_images
+    from zscape.viz.sheets import plot_images
 
     return plot_images(images)
 

@@ -1,0 +1,38 @@
+"""All bottlenecks, by the name that the configuration gives them."""
+
+from __future__ import annotations
+
+from zscape.config import BottleneckConfig, BottleneckName
+from zscape.nn.bottleneck import (
+    Bottleneck,
+    MmdBottleneck,
+    PlainBottleneck,
+    RegularizedBottleneck,
+    ScalarQuantizedBottleneck,
+    SphereBottleneck,
+)
+from zscape.nn.variational import GaussianBottleneck, TotalCorrelationBottleneck
+
+CLASSES: dict[BottleneckName, type[Bottleneck]] = {
+    "plain": PlainBottleneck,
+    "gaussian": GaussianBottleneck,
+    "tc": TotalCorrelationBottleneck,
+    "mmd": MmdBottleneck,
+    "regularized": RegularizedBottleneck,
+    "fsq": ScalarQuantizedBottleneck,
+    "sphere": SphereBottleneck,
+}
+
+
+def build_bottleneck(config: BottleneckConfig, *, n_values: int = 1, seed: int = 0) -> Bottleneck:
+    """Build the bottleneck that `config` names.
+
+    Args:
+        config: name and options.
+        n_values: H W C of an image.
+        seed: seeds what is random in training.
+    """
+    # Codes stay float32, whatever the global policy is: bfloat16 would keep three digits only.
+    return CLASSES[config.name](
+        n_values=n_values, seed=seed, name="bottleneck", dtype="float32", **config.options
+    )
