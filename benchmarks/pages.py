@@ -60,29 +60,21 @@ def draw_samples(runs: list[dict[str, Any]], names: tuple[str, ...], path: Path)
         names: the changes to show, from top to bottom.
         path: the PNG file to write.
     """
-    import matplotlib.pyplot as plt
     from PIL import Image
 
     from zscape.data.datasets import as_float, load_dataset
-    from zscape.viz.style import look, save_figure
+    from zscape.viz.sheets import plot_image_rows
+    from zscape.viz.style import save_figure
 
-    images = as_float(load_dataset("mnist", seed=0).validation.images[SAMPLES])[..., 0]
-    rows = {"images": np.concatenate(list(images), axis=1)}
+    images = as_float(load_dataset("mnist", seed=0).validation.images[SAMPLES])
+    rows = {"the images": images}
     for run in runs:
         file = io.BytesIO(base64.b64decode(run["samples"]))
-        rows[run["change"]] = np.asarray(Image.open(file), dtype=np.float32) / 255
-    rows = {name: rows[name] for name in ("images", *names) if name in rows}
-    with look():
-        figure, axes = plt.subplots(
-            len(rows), 1, figsize=(8, 0.78 * len(rows)), layout="constrained", squeeze=False
-        )
-        for (name, row), ax in zip(rows.items(), axes[:, 0], strict=True):
-            ax.imshow(row, cmap="gray", vmin=0, vmax=1)
-            title = name.removeprefix("loss: ").replace(BASE, "MSE (as it is)")
-            ax.set_ylabel(title, rotation=0, ha="right", va="center")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-    save_figure(figure, path)
+        strip = as_float(np.asarray(Image.open(file)))
+        rows[run["change"]] = np.stack(np.split(strip, len(images), axis=1))[..., None]
+    shown = [name for name in ("the images", *names) if name in rows]
+    titles = [name.removeprefix("loss: ").replace(BASE, "MSE (as it is)") for name in shown]
+    save_figure(plot_image_rows(np.stack([rows[name] for name in shown]), titles), path)
 
 
 def _saved(name: str) -> dict[str, Any] | None:
@@ -112,7 +104,7 @@ def _time_to_quality() -> list[str]:
         return []
     spread = f" ({min(found):.0f} to {max(found):.0f})" if len(found) > 1 else ""
     return [
-        "Time until the test MSE of the tutorial's recipe on plain Keras is reached: "
+        "Time until a test MSE is reached that the tutorial's recipe on plain Keras reaches, too: "
         f"**{statistics.mean(found):.0f} times** shorter{spread}, seeds: {len(found)} "
         f"(asked for: {GOAL})."
     ]
