@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.machine import describe_machine
+from benchmarks.resumable import run_missing
 from zscape.config import Preset
 from zscape.towers import use_towers
 
@@ -104,20 +102,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     use_towers()
-    path: Path = arguments.results
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
-    wanted = itertools.product(arguments.seeds, arguments.latent_dims, arguments.presets)
-    for seed, latent_dim, preset in wanted:
-        run = {"preset": preset, "latent_dim": latent_dim, "seed": seed}
-        if any(run.items() <= done.items() for done in results["runs"]):
-            continue
-        results["runs"].append({**run, **train_and_measure(preset, latent_dim, seed)})
-        results["machine"] = describe_machine()
-        results["date"] = datetime.now(UTC).date().isoformat()
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        path.with_suffix(".md").write_text(render(results))
-        print({k: v for k, v in results["runs"][-1].items() if k != "history"}, flush=True)
-    print(render(results))
+    wanted = (
+        {"preset": preset, "latent_dim": latent_dim, "seed": seed}
+        for seed, latent_dim, preset in itertools.product(
+            arguments.seeds, arguments.latent_dims, arguments.presets
+        )
+    )
+    run_missing(arguments.results, wanted, train_and_measure, render, quiet=("history",))
 
 
 if __name__ == "__main__":

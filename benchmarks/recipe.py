@@ -20,11 +20,10 @@ import json
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe_machine
+from benchmarks.resumable import load, run_missing
 
 RESULTS = Path(__file__).parent / "results" / "recipe.json"
 LATENT_DIMS = (10, 2)
@@ -118,11 +117,14 @@ def plan(studies: list[str], latent_dims: list[int]) -> list[dict[str, Any]]:
     return runs
 
 
-def measure(run: dict[str, Any]) -> dict[str, float]:
+def measure(study: str, latent_dim: int, seed: int, recipe: str | None = None) -> dict[str, float]:
     """Carry out one run of the plan."""
-    if run["study"] == "start":
-        return run_start(run["latent_dim"], run["seed"], run["recipe"])
-    return run_quality(run["latent_dim"], run["seed"])
+    started = time.perf_counter()
+    if study == "start":
+        found = run_start(latent_dim, seed, recipe or DEFAULT)
+    else:
+        found = run_quality(latent_dim, seed)
+    return {**found, "seconds": round(time.perf_counter() - started)}
 
 
 def render(results: dict[str, Any]) -> str:
@@ -187,22 +189,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     path: Path = arguments.results
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
+    results = load(path)
     if "pca_test_mse" not in results:
         results["pca_test_mse"] = {str(dim): pca_mse(dim) for dim in LATENT_DIMS}
-    wanted = plan(arguments.studies, arguments.latent_dims)
-    for number, run in enumerate(wanted, 1):
-        if any(run.items() <= done.items() for done in results["runs"]):
-            continue
-        started = time.perf_counter()
-        found = measure(run)
-        results["runs"].append({**run, **found, "seconds": round(time.perf_counter() - started)})
-        results["machine"] = describe_machine()
-        results["date"] = datetime.now(UTC).date().isoformat()
         path.write_text(json.dumps(results, indent=1) + "\n")
-        path.with_suffix(".md").write_text(render(results))
-        print(f"{number}/{len(wanted)}", results["runs"][-1], flush=True)
-    print(render(results))
+    run_missing(path, plan(arguments.studies, arguments.latent_dims), measure, render)
 
 
 if __name__ == "__main__":

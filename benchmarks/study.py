@@ -19,17 +19,15 @@ import argparse
 import base64
 import io
 import itertools
-import json
 import statistics
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.machine import describe_machine
+from benchmarks.resumable import run_missing
 from zscape.towers import use_towers
 
 if TYPE_CHECKING:
@@ -125,14 +123,14 @@ def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[
     return model, ReconstructionBatches(train, batch_size=config.batch_size, shuffle_seed=seed)
 
 
-def measure(study: str, name: str, seed: int) -> dict[str, Any]:
+def measure(study: str, change: str, seed: int) -> dict[str, Any]:
     """Train one network; return its figures on the validation split."""
     from zscape.data.datasets import as_float, load_dataset
     from zscape.evaluation.metrics import mean_squared_error, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed)
     build = {"fast": build_fast, "classic": build_classic}[study]
-    model, batches = build(STUDIES[study][name], dataset, seed)
+    model, batches = build(STUDIES[study][change], dataset, seed)
     started = time.perf_counter()
     model.fit(batches, epochs=EPOCHS[study], shuffle=False, verbose=0)
     seconds = time.perf_counter() - started
@@ -254,20 +252,12 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     use_towers()
-    path: Path = arguments.results
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
-    for seed, study in itertools.product(arguments.seeds, arguments.studies):
-        for name in STUDIES[study]:
-            run = {"study": study, "change": name, "seed": seed}
-            if any(run.items() <= done.items() for done in results["runs"]):
-                continue
-            results["runs"].append({**run, **measure(study, name, seed)})
-            results["machine"] = describe_machine()
-            results["date"] = datetime.now(UTC).date().isoformat()
-            path.write_text(json.dumps(results, indent=1) + "\n")
-            path.with_suffix(".md").write_text(render(results))
-            print({k: v for k, v in results["runs"][-1].items() if k != "samples"}, flush=True)
-    print(render(results))
+    wanted = (
+        {"study": study, "change": change, "seed": seed}
+        for seed, study in itertools.product(arguments.seeds, arguments.studies)
+        for change in STUDIES[study]
+    )
+    run_missing(arguments.results, wanted, measure, render, quiet=("samples",))
 
 
 if __name__ == "__main__":

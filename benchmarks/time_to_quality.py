@@ -19,13 +19,12 @@ import json
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import describe_machine
+from benchmarks.resumable import run_missing
 from benchmarks.workers import run_module
 
 RESULTS = Path(__file__).parent / "results" / "time_to_quality.json"
@@ -217,22 +216,17 @@ def main() -> None:
         curve = train_zscape(seed) if zscape else train_tutorial(seed, arguments.tutorial_epochs)
         print(json.dumps(curve))
         return
-    path: Path = arguments.results
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
-    for seed, contender in itertools.product(arguments.seeds, CONTENDERS):
-        run = {"contender": contender, "seed": seed}
-        if any(run.items() <= done.items() for done in results["runs"]):
-            continue
+
+    def measure(contender: str, seed: int) -> dict[str, Any]:
         options = ["--one", contender, "--seeds", str(seed)]
         options += ["--tutorial-epochs", str(arguments.tutorial_epochs)]
-        curve = run_module("benchmarks.time_to_quality", "cpu", *options)
-        results["runs"].append({**run, "curve": curve})
-        results["machine"] = describe_machine()
-        results["date"] = datetime.now(UTC).date().isoformat()
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        path.with_suffix(".md").write_text(render(results))
-        print(render(results), flush=True)
-    print(render(results))
+        return {"curve": run_module("benchmarks.time_to_quality", "cpu", *options)}
+
+    wanted = (
+        {"contender": contender, "seed": seed}
+        for seed, contender in itertools.product(arguments.seeds, CONTENDERS)
+    )
+    run_missing(arguments.results, wanted, measure, render, quiet=("curve",))
 
 
 if __name__ == "__main__":

@@ -60,8 +60,10 @@ def print_evaluation(figures: Mapping[str, Any]) -> None:
 
 
 def _line(name: str, value: object) -> None:
-    if value is None:
+    if value is None or value == {}:
         value = "none"
+    elif isinstance(value, dict):
+        value = ", ".join(f"{key} {number:g}" for key, number in value.items())
     elif isinstance(value, list):
         value = " x ".join(str(size) for size in value)
     print(f"  {name.replace('_', ' '):<16} {value}")
