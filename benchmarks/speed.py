@@ -153,7 +153,7 @@ def main() -> None:
             for name, version in versions(peers, PEERS_PACKAGES).items()
         }
         results["operations_per_image"] = run_module("benchmarks.arithmetic", device)
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = results.get("batch_sizes", {})
         for size in arguments.batch_sizes:
             found[str(size)] = measure_contenders(
                 size, arguments.rounds, arguments.images, device, peers

@@ -97,7 +97,7 @@ def _goals(found: dict[str, Any]) -> list[str]:
     lines = [
         "Goals:",
         "",
-        "| ratio of | asked for | of the medians | round by round: median | all rounds |",
+        "| ratio of | goal | of the medians | round by round: median | all rounds |",
         "|---|---:|---:|---:|---:|",
     ]
     for (work, ours, theirs), goal in GOALS.items():

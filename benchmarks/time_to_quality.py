@@ -197,7 +197,7 @@ def render(results: dict[str, Any]) -> str:
         lines += [
             "",
             f"**{statistics.mean(factors):.1f} times faster** in the mean, {min(factors):.1f} to "
-            f"{max(factors):.1f} (asked for: {GOAL}).",
+            f"{max(factors):.1f} (goal: {GOAL}).",
         ]
     return "\n".join(lines) + "\n"
 
