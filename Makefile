@@ -30,7 +30,7 @@ demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions
 	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
 
 test: check ## Run the checks, then all tests
-	@$(PY) -m pytest -n $(N_PROCESSES)
+	@$(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
 
 check: $(VENV)/.installed-dev ## Check style, types and the layers
 	@echo "Style"

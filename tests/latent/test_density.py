@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ GEM: Any = "gem"
 FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")
 
 
+# Fitting takes long: all in one process, which does it once.
+pytestmark = pytest.mark.xdist_group("density")
+
+
 @pytest.fixture(scope="module")
 def bow() -> np.ndarray:
     """3,000 codes on a bow, which one normal distribution describes badly; far from 0, and wide."""
@@ -28,8 +33,10 @@ def bow() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def densities(bow: np.ndarray) -> dict[str, Density]:
-    return {name: fit_density(name, bow) for name in FITTED}
+def densities(bow: np.ndarray) -> Iterator[dict[str, Density]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zscape.latent.flow.N_STEPS", 400)  # enough for a bow
+        yield {name: fit_density(name, bow) for name in FITTED}
 
 
 @pytest.mark.parametrize("name", FITTED)

@@ -144,7 +144,6 @@ def small_model(text: str) -> Autoencoder:
         ("tc", ["information_nats", "total_correlation_nats", "dimensions_kl_nats"]),
         ("mmd", ["mmd"]),
         ("regularized", ["code_sq", "decoder_sq"]),
-        ("fsq", []),
         ("sphere", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
