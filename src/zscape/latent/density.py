@@ -136,7 +136,7 @@ class Mixture(Density):
         codes = finite_codes(codes)
         n_components = max(1, min(self.n_components, len(codes) // CODES_PER_COMPONENT))
         # In units of the spread of the codes: the floor under variances means the same for all.
-        self._shift, self._scale = _moments(codes)
+        self._shift, self._scale = moments(codes)
         self._mixture = GaussianMixture(
             n_components, reg_covar=1e-5, max_iter=200, random_state=seed
         ).fit(_at_least_two((codes - self._shift) / self._scale))
@@ -345,7 +345,7 @@ def _mixture(
     return made
 
 
-def _moments(codes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(codes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation, each (d,); 1 for a dimension that never changes."""
     scale = codes.std(axis=0)
     return codes.mean(axis=0), np.where(scale > 0, scale, 1.0)
@@ -353,7 +353,7 @@ def _moments(codes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 def _spread(codes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a matrix L (d, d) with L L^T the covariance of codes, never singular."""
-    _, scale = _moments(codes)
+    _, scale = moments(codes)
     covariance = np.cov(codes, rowvar=False).reshape(len(scale), -1) if len(codes) > 1 else 0.0
     return np.linalg.cholesky(covariance + 1e-6 * np.diag(scale**2)).astype(np.float64)
 

@@ -11,7 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError
-from zscape.latent.density import Density, matching_codes, positive_count
+from zscape.latent.density import Density, matching_codes, moments, positive_count
 from zscape.latent.paths import finite_codes
 from zscape.nn.layers import seeded_initializers
 
@@ -44,8 +44,7 @@ class Flow(Density):
             raise ConfigError(
                 "a flow needs codes of 2 dimensions or more; choose normal, gmm or kde."
             )
-        self._shift, scale = codes.mean(axis=0), codes.std(axis=0)
-        self._scale = np.where(scale > 0, scale, 1.0)
+        self._shift, self._scale = moments(codes)
         round_codes = ((codes - self._shift) / self._scale).astype(np.float32)
         self._network = _Couplings(codes.shape[1], seed)
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)

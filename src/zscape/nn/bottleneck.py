@@ -41,7 +41,6 @@ class Bottleneck(keras.layers.Layer):
         super().__init__(**kwargs)
         self.n_values = n_values
         self.seed = seed
-        self.random = keras.random.SeedGenerator(seed)
         self.latest: dict[str, keras.Variable] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -128,6 +127,7 @@ class MmdBottleneck(Bottleneck):
     def __init__(self, weight: float = 100.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.weight = weight
+        self.random = keras.random.SeedGenerator(self.seed)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
         """Return the features (N, d)."""
@@ -237,6 +237,7 @@ class SphereBottleneck(Bottleneck):
     def __init__(self, noise: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.noise = noise
+        self.random = keras.random.SeedGenerator(self.seed)
 
     def encode(self, features: Any) -> Any:
         """Return the codes (N, d) on the sphere."""

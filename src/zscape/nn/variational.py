@@ -54,6 +54,7 @@ class GaussianBottleneck(Bottleneck):
         self.beta = beta
         self.warmup = warmup
         self.free_bits = free_bits
+        self.random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the counter of training steps, and a variable for each term."""
