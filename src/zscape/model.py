@@ -186,12 +186,12 @@ class Autoencoder(keras.Model):
         """Return what encodes, decodes or reconstructs one batch, compiled once for any length."""
         # Not a property: Keras reads all properties when it saves. Not `self.x = ...`: Keras
         # would look for layers in it.
-        if "_steps" not in self.__dict__:
-            self.__dict__["_steps"] = self._compiled_steps()
-        step: Callable[[Any], Any] = self.__dict__["_steps"][name]
-        return step
+        steps: dict[str, Callable[[Any], Any]] = self.__dict__.setdefault("_steps", {})
+        if name not in steps:
+            steps[name] = self._compiled_step(name)
+        return steps[name]
 
-    def _compiled_steps(self) -> dict[str, Callable[[Any], Any]]:
+    def _compiled_step(self, name: str) -> Callable[[Any], Any]:
         def encode(images: Any) -> Any:
             return self.bottleneck.encode(self.encoder(images, training=False))
 
@@ -199,7 +199,7 @@ class Autoencoder(keras.Model):
             return self.decoder(codes, training=False)
 
         if keras.backend.backend() != "tensorflow":
-            return {
+            steps: dict[str, Callable[[Any], Any]] = {
                 "features": self.encoder.predict_on_batch,
                 "encode": lambda images: self.bottleneck.encode(
                     self.encoder.predict_on_batch(images)
@@ -209,19 +209,18 @@ class Autoencoder(keras.Model):
                     self.bottleneck.encode(self.encoder.predict_on_batch(images))
                 ),
             }
+            return steps[name]
         import tensorflow as tf
 
         images = tf.TensorSpec((None, *self.image_shape))
         codes = tf.TensorSpec((None, self.latent_dim))
-        return {
-            name: tf.function(step, input_signature=[spec]).get_concrete_function()
-            for name, step, spec in (
-                ("features", lambda x: self.encoder(x, training=False), images),
-                ("encode", encode, images),
-                ("decode", decode, codes),
-                ("reconstruct", lambda x: decode(encode(x)), images),
-            )
-        }
+        step, spec = {
+            "features": (lambda x: self.encoder(x, training=False), images),
+            "encode": (encode, images),
+            "decode": (decode, codes),
+            "reconstruct": (lambda x: decode(encode(x)), images),
+        }[name]
+        return tf.function(step, input_signature=[spec]).get_concrete_function()
 
     @staticmethod
     def _map(

@@ -133,7 +133,7 @@ def interpolate(
     """Decode the way from one image's code to another's."""
     check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
     opened = open_run(run)
-    from zscape.workflow.files import write_arrays
+    from zscape.files import write_arrays
     from zscape.workflow.generation import interpolate as decode_way
     from zscape.workflow.generation import rows
 

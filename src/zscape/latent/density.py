@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zscape.config import DensityName
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import write_atomically
+from zscape.files import write_arrays
 from zscape.latent.paths import finite_codes
 
 if TYPE_CHECKING:
@@ -308,13 +308,7 @@ def save_density(density: Density, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **density.arrays())
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, write)
+    write_arrays(path, density.arrays())
 
 
 def load_density(name: DensityName, path: Path, *, prior: str | None = None) -> Density:

@@ -6,7 +6,6 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from zscape.data.datasets import as_float, load_images
 from zscape.errors import ConfigError, DataError
 from zscape.evaluation.metrics import mean_squared_error
-from zscape.files import write_atomically, write_bytes
+from zscape.files import write_arrays, write_bytes
 from zscape.runs import Run
 
 _PNG_CHANNELS = (1, 3, 4)  # gray, colour, colour with transparency
@@ -125,18 +124,6 @@ def write_pictures(folder: Path, images: np.ndarray) -> None:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to a `.npz` file, atomically, with the folder it is in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(temporary: Path) -> None:
-        # An open file, because NumPy would add .npz to a name with another ending.
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-
-    write_atomically(path, write)
 
 
 def _read_codes(path: Path) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from zscape.config import DensityName, PathName
 from zscape.data.datasets import as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
-from zscape.files import write_bytes
+from zscape.files import write_arrays, write_bytes
 from zscape.latent.density import (
     Density,
     density_class,
@@ -28,7 +28,7 @@ from zscape.latent.paths import (
     traversal,
 )
 from zscape.runs import Run
-from zscape.workflow.files import remove_pictures, write_arrays, write_pictures
+from zscape.workflow.files import remove_pictures, write_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
