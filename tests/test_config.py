@@ -59,7 +59,7 @@ trainings = st.builds(
 @st.composite
 def bottlenecks(draw: st.DrawFn) -> BottleneckConfig:
     name: BottleneckName = draw(choice(BottleneckName))
-    numbers = {int: st.integers(2, 10**6), float: st.floats(0.001, 1e6)}
+    numbers = {int: st.integers(2, 10**6), float: st.floats(0.001, 0.999)}
     values = {
         option: draw(numbers[type(default)]) for option, default in BOTTLENECK_OPTIONS[name].items()
     }
@@ -214,6 +214,8 @@ def test_options_that_are_left_out_have_their_defaults() -> None:
         ("gaussian:beta=inf", "beta is inf; expected a number, 0 or more"),
         ("gaussian:warmup=0.5", "warmup is 0.5; expected a whole number"),
         ("fsq:levels=1", "levels is 1; expected 2 or more"),
+        ("vq:codebook=1", "codebook is 1; expected 2 or more"),
+        ("vq:decay=1", "decay is 1; expected a number below 1"),
         ("tc:beta=0", "expected a positive number"),
     ],
 )

@@ -18,7 +18,7 @@ CodeActivation = Literal["linear", "relu"]
 Optimizer = Literal["muon", "adam", "adamw", "nadam", "rmsprop", "sgd"]
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
-BottleneckName = Literal["plain", "gaussian", "tc", "mmd", "regularized", "fsq", "sphere"]
+BottleneckName = Literal["plain", "gaussian", "tc", "mmd", "regularized", "vq", "fsq", "sphere"]
 PathName = Literal["linear", "spherical", "density"]
 DensityName = Literal["prior", "normal", "gmm", "kde", "flow"]
 
@@ -29,11 +29,11 @@ BOTTLENECK_OPTIONS: dict[BottleneckName, dict[str, float]] = {
     "gaussian": {"beta": 1.0, "warmup": 0, "free_bits": 0.0},
     "tc": {"beta": 6.0, "warmup": 0},
     "mmd": {"weight": 100.0},
-    "regularized": {"code": 0.1, "decoder": 0.001},
+    "regularized": {"code": 0.1, "decoder": 0.001, "spectral": 0.0},
+    "vq": {"codebook": 512, "commitment": 0.25, "decay": 0.99},
     "fsq": {"levels": 8},
     "sphere": {"noise": 0.1},
 }
-MIN_LEVELS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +144,11 @@ class BottleneckConfig(_Config):
             name: _option(name, self.options.get(name, default), whole=isinstance(default, int))
             for name, default in known.items()
         }
-        if checked.get("levels", MIN_LEVELS) < MIN_LEVELS:
-            raise ConfigError(f"levels is {checked['levels']}; expected {MIN_LEVELS} or more.")
+        for name in ("levels", "codebook"):
+            if checked.get(name, 2) < 2:
+                raise ConfigError(f"{name} is {checked[name]}; expected 2 or more.")
+        if checked.get("decay", 0.0) >= 1:
+            raise ConfigError(f"decay is {checked['decay']:g}; expected a number below 1.")
         if self.name == "tc" and not checked["beta"]:
             raise ConfigError("beta of the bottleneck tc is 0; expected a positive number.")
         object.__setattr__(self, "options", checked)

@@ -29,6 +29,8 @@ class Autoencoder(keras.Model):
 
         images (N,H,W,C) --encoder--> features --bottleneck--> codes z (N,d) --decoder--> images
 
+    Where the bottleneck is spatial (`vq`), codes are (N, h, w, d) instead.
+
     It is an ordinary Keras model: `compile`, `fit`, `save` and `keras.saving.load_model` work.
 
     Args:
@@ -129,8 +131,19 @@ class Autoencoder(keras.Model):
 
     @property
     def latent_dim(self) -> int:
-        """Length of a code."""
+        """Length of a code, or of the vector at each place of a spatial one."""
         return int(self.decoder.input_shape[-1])
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """(d,), or (h, w, d) where codes are spatial."""
+        shape: tuple[int, ...] = self.decoder.input_shape[1:]
+        return shape
+
+    @property
+    def n_code_values(self) -> int:
+        """How many numbers say what a code is: d, or the choices at h w places."""
+        return math.prod(self.code_shape[:-1]) if self.bottleneck.spatial else self.latent_dim
 
     def encode(self, images: np.ndarray, *, sample: bool = False, seed: int = 0) -> np.ndarray:
         """Encode images; the same image always gives the same code, unless `sample`.
@@ -143,7 +156,7 @@ class Autoencoder(keras.Model):
             seed: seeds the draws.
 
         Returns:
-            Codes (N, d), float32.
+            Codes (N, d), float32; (N, h, w, d) where codes are spatial.
 
         Raises:
             DataError: the images do not have the shape the model was made for, or a type that
@@ -151,13 +164,13 @@ class Autoencoder(keras.Model):
         """
         images = self._checked_images(images)
         if not sample:
-            return self._map(self._step("encode"), images, (self.latent_dim,))
+            return self._map(self._step("encode"), images, self.code_shape)
         features = self._map(self._step("features"), images, self.encoder.output_shape[1:])
         codes = self.bottleneck.sample(ops.convert_to_tensor(features), seed)
         return np.asarray(ops.convert_to_numpy(codes))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Decode codes (N, d) to images (N, H, W, C), float32 in [0, 1].
+        """Decode codes, as `encode` gives them, to images (N, H, W, C), float32 in [0, 1].
 
         Raises:
             DataError: the codes do not have the length the model was made for.
@@ -167,9 +180,9 @@ class Autoencoder(keras.Model):
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"the codes are not numbers in rows of one length; "
-                f"this model takes (N, {self.latent_dim})."
+                f"this model takes (N, {_listed(self.code_shape)})."
             ) from error
-        self._check_shape("codes", codes, (self.latent_dim,))
+        self._check_shape("codes", codes, self.code_shape)
         return self._map(self._step("decode"), codes, self.image_shape)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
@@ -213,7 +226,7 @@ class Autoencoder(keras.Model):
         import tensorflow as tf
 
         images = tf.TensorSpec((None, *self.image_shape))
-        codes = tf.TensorSpec((None, self.latent_dim))
+        codes = tf.TensorSpec((None, *self.code_shape))
         step, spec = {
             "features": (lambda x: self.encoder(x, training=False), images),
             "encode": (encode, images),
@@ -250,13 +263,17 @@ class Autoencoder(keras.Model):
 
     def _check_shape(self, what: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
         if np.ndim(array) == 0 or np.shape(array)[1:] != expected:
-            wanted = ", ".join(str(size) for size in expected)
             raise DataError(
-                f"the {what} have shape {np.shape(array)}; this model takes (N, {wanted}): "
+                f"the {what} have shape {np.shape(array)}; this model takes "
+                f"(N, {_listed(expected)}): "
                 f"give it {what} of that shape, or train a model on yours."
             )
         if len(array) == 0:
             raise DataError(f"there are no {what}; give at least one.")
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    return ", ".join(str(size) for size in shape)
 
 
 def _in_towers(part: keras.Model, inputs: Any, training: bool | None) -> Any:
@@ -292,9 +309,17 @@ def build_autoencoder(
     n_values = math.prod(image_shape)
     between = build_bottleneck(bottleneck or BottleneckConfig(), n_values=n_values, seed=seed)
     n_features = between.n_features_per_code * network.latent_dim
+    spatial = between.spatial
     return Autoencoder(
-        build_encoder(image_shape, network, n_features=n_features, seed=seed, dtype=precision),
+        build_encoder(
+            image_shape,
+            network,
+            n_features=n_features,
+            spatial=spatial,
+            seed=seed,
+            dtype=precision,
+        ),
         between,
-        build_decoder(image_shape, network, seed=seed, dtype=precision),
+        build_decoder(image_shape, network, spatial=spatial, seed=seed, dtype=precision),
         name="autoencoder",
     )

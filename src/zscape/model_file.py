@@ -230,7 +230,7 @@ def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> N
         and isinstance(model.decoder, keras.Model)
         and model.encoder.input_shape == model.decoder.output_shape
         and len(model.encoder.input_shape) == 4
-        and len(model.decoder.input_shape) == 2
+        and len(model.decoder.input_shape) == (4 if model.bottleneck.spatial else 2)
     ):
         raise ModelError(
             f"{path} is not an autoencoder from images to codes and back; it was not loaded."

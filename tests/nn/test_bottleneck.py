@@ -34,7 +34,8 @@ def built(text: str, n_dims: int = 3) -> Bottleneck:
 
 
 def features_for(bottleneck: Bottleneck, n: int = 64, n_dims: int = 3) -> np.ndarray:
-    return normal((n, n_dims * bottleneck.n_features_per_code))
+    places = (2, 3) if bottleneck.spatial else ()
+    return normal((n, *places, n_dims * bottleneck.n_features_per_code))
 
 
 def loss_of(bottleneck: Bottleneck, features: np.ndarray, *, training: bool = False) -> float:
@@ -49,7 +50,8 @@ def loss_of(bottleneck: Bottleneck, features: np.ndarray, *, training: bool = Fa
 @pytest.mark.parametrize("name", NAMES)
 def test_every_bottleneck_is_a_sound_layer(name: str, tmp_path: Path) -> None:
     features = features_for(built(name))
-    check_component(lambda: built(name), features, (64, 3), tmp_path)
+    places = features.shape[1:-1]
+    check_component(lambda: built(name), features, (64, *places, 3), tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -206,33 +208,16 @@ def test_regularized_charges_codes_and_kernels_of_the_decoder() -> None:
     penalty = float(bottleneck.decoder_penalty(weights))
     assert penalty == pytest.approx(0.5 * kernels * 2 / N_VALUES, rel=1e-5)
     assert float(bottleneck.latest["decoder_sq"].value) == pytest.approx(kernels, rel=1e-5)
+    assert bottleneck.terms == ("code_sq", "decoder_sq")
 
-
-# --- fsq ---
-
-
-@pytest.mark.parametrize("levels", [2, 3, 8])
-def test_numbers_are_rounded_to_the_nearest_of_the_levels(levels: int) -> None:
-    features = np.linspace(-4, 4, 4001, dtype=np.float32)[:, None]
-    codes = numpy_of(built(f"fsq:levels={levels}", n_dims=1).encode(features))
-    lattice = np.linspace(-1, 1, levels)
-    np.testing.assert_allclose(np.unique(codes.round(5)), lattice.round(5), atol=2e-5)
-    distances = np.abs(np.tanh(features) - lattice)
-    nearest = lattice[distances.argmin(axis=1)]
-    undecided = np.sort(distances, axis=1)[:, 1] - distances.min(axis=1) < 1e-4
-    np.testing.assert_allclose(codes[~undecided, 0], nearest[~undecided], atol=1e-5)
-
-
-def test_the_gradient_passes_as_if_nothing_were_rounded() -> None:
-    features, weights = normal((6, 3)), normal((6, 3), seed=1)
-    bottleneck = built("fsq")
-    inputs = tf.constant(features)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        loss = tf.reduce_sum(weights * bottleneck(inputs))
-    step = 1e-3
-    differences = (np.tanh(features + step) - np.tanh(features - step)) / (2 * step)
-    np.testing.assert_allclose(tape.gradient(loss, inputs), weights * differences, atol=1e-3)
+    stretching = built("regularized:code=2,decoder=0.5,spectral=3")
+    norms = sum(
+        np.linalg.norm(numpy_of(weights[i]).reshape(-1, columns), 2) ** 2
+        for i, columns in ((0, 4), (2, 2))
+    )
+    added = float(stretching.decoder_penalty(weights)) - penalty
+    assert added == pytest.approx(3 * norms / 2 * 2 / N_VALUES, rel=1e-2)
+    assert float(stretching.latest["spectral_sq"].value) == pytest.approx(norms / 2, rel=1e-2)
 
 
 # --- sphere ---

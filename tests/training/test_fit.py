@@ -144,6 +144,8 @@ def small_model(text: str) -> Autoencoder:
         ("tc", ["information_nats", "total_correlation_nats", "dimensions_kl_nats"]),
         ("mmd", ["mmd"]),
         ("regularized", ["code_sq", "decoder_sq"]),
+        ("regularized:spectral=0.1", ["code_sq", "decoder_sq", "spectral_sq"]),
+        ("vq:codebook=8", ["commitment_sq", "usage_bits"]),
         ("sphere", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -160,11 +162,11 @@ def test_the_history_has_the_terms_of_the_bottleneck(
         assert row["loss"] > row["reconstruction_mse"]
     kept = load_model(tmp_path / "model.keras")
     codes = kept.encode(dataset.test.images)
-    assert codes.shape == (len(dataset.test), 2)
+    assert codes.shape == (len(dataset.test), *((2, 2) if "vq" in text else ()), 2)
     assert kept.decode(codes).shape == dataset.test.images.shape
 
 
-@pytest.mark.parametrize("text", ["gaussian:warmup=10", "mmd"])
+@pytest.mark.parametrize("text", ["gaussian:warmup=10", "mmd", "vq:codebook=8"])
 def test_what_is_random_in_training_goes_on_after_a_resume(
     dataset: Dataset, tmp_path: Path, text: str
 ) -> None:

@@ -92,8 +92,12 @@ def generate(
     ],
     n: Annotated[int, typer.Option("-n", help="How many images.")] = 64,
     density: Annotated[
-        DensityName, typer.Option(help="What codes are drawn from; fitted when first used.")
-    ] = "gmm",
+        DensityName | None,
+        typer.Option(
+            help="What codes are drawn from; fitted when first used.",
+            show_default="gmm; prior where codes are discrete",
+        ),
+    ] = None,
     label: Annotated[
         int | None, typer.Option(help="Only images like those with this label.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ class Evaluation:
         n_images: how many they are.
         model: `mse`, `psnr`, `ssim` and `knn_accuracy` of the model; None where not defined.
         pca: the same of PCA with as many components; None when it was not asked for.
-        compression_ratio: values of an image per value of its code.
+        code_shape: (d,), or (h, w, d) where codes are spatial.
+        compression_ratio: values of an image per value of its code; a choice from a codebook
+            counts as one.
         latent: what the codes say about the latent space.
         warnings: what looks wrong, a sentence each.
         notes: what could not be measured and why, a sentence each.
@@ -50,6 +53,7 @@ class Evaluation:
     n_images: int
     model: dict[str, float | None]
     pca: dict[str, float | None] | None
+    code_shape: tuple[int, ...]
     compression_ratio: float
     latent: LatentHealth
     warnings: tuple[str, ...]
@@ -62,6 +66,7 @@ class Evaluation:
             "n_images": self.n_images,
             "model": self.model,
             "pca": self.pca,
+            "code_shape": list(self.code_shape),
             "compression_ratio": self.compression_ratio,
             "units": UNITS,
             "latent": self.latent.to_dict(),
@@ -116,12 +121,12 @@ def evaluate_model(
             for figures, coder in ((own, model), (pca, baseline)):
                 if figures is not None and coder is not None:
                     figures["knn_accuracy"] = knn_accuracy(
-                        coder.encode(neighbours.images),
+                        coder.encode(neighbours.images).reshape(len(neighbours), -1),
                         neighbours.labels,
-                        coder.encode(inputs),
+                        coder.encode(inputs).reshape(len(inputs), -1),
                         images.labels,
                     )
-    health = latent_health(codes)
+    health = latent_health(codes.reshape(-1, model.latent_dim))  # every place is a code
     warnings = tuple(health.warnings())
     if pca is not None and own["mse"] > pca["mse"]:
         warnings = (
@@ -135,11 +140,20 @@ def evaluate_model(
         n_images=len(images),
         model=own,
         pca=pca,
-        compression_ratio=compression_ratio(model.image_shape, model.latent_dim),
+        code_shape=model.code_shape,
+        compression_ratio=compression_ratio(model.image_shape, model.n_code_values),
         latent=health,
         warnings=warnings,
         notes=notes,
     )
+
+
+def code_words(code_shape: Sequence[int]) -> str:
+    """Return what a code is in words: 10 latent variables, 7 x 7 vectors of length 16."""
+    *places, n_dims = code_shape
+    if places:
+        return f"{' x '.join(map(str, places))} vectors of length {n_dims}"
+    return f"{n_dims} latent variable{'s' if n_dims > 1 else ''}"
 
 
 def _reconstruction_figures(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Density(ABC):
         """
 
     @abstractmethod
-    def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
+    def sample(self, n: int, seed: int = 0) -> NDArray[Any]:
         """Draw codes (n, d)."""
 
     @abstractmethod
@@ -256,11 +256,13 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
 
     Args:
         name: `prior`, `normal`, `gmm`, `kde` or `flow`.
-        prior: what the bottleneck aims at, `normal` or `sphere`; for `prior` only.
+        prior: what the bottleneck aims at, `normal`, `sphere` or `autoregressive`; for `prior`
+            only.
 
     Raises:
         ConfigError: the name is unknown, or there is no prior.
     """
+    from zscape.latent.autoregressive import Autoregressive
     from zscape.latent.flow import Flow
 
     classes: dict[str, type[Density]] = {
@@ -269,7 +271,11 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
         "kde": Kernels,
         "flow": Flow,
     }
-    priors: dict[str | None, type[Density]] = {"normal": NormalPrior, "sphere": SpherePrior}
+    priors: dict[str | None, type[Density]] = {
+        "normal": NormalPrior,
+        "sphere": SpherePrior,
+        "autoregressive": Autoregressive,
+    }
     if name not in get_args(DensityName):
         expected = ", ".join(get_args(DensityName))
         raise ConfigError(f"density is {name!r}; expected one of {expected}.")
@@ -290,8 +296,9 @@ def fit_density(
 
     Args:
         name: `normal`; `gmm`, a mixture of normal distributions; `kde`, a kernel at every code;
-            `flow`, a normalising flow; or `prior`, which is not fitted.
-        codes: (N, d), finite.
+            `flow`, a normalising flow; or `prior`, which is fitted where it is autoregressive
+            only.
+        codes: (N, d), finite; for an autoregressive prior the symbols of codes.
         prior: what the bottleneck aims at; for `prior` only.
         seed: decides where there is a choice.
 

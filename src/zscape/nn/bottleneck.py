@@ -1,6 +1,7 @@
 """Bottlenecks: what happens to the code between encoder and decoder.
 
     features (N,f) -> codes z (N,d), with f = d but for those that also predict a spread
+    features (N,h,w,d) -> codes z (N,h,w,d) where codes are spatial
 
 Each says what its loss adds to the mean squared error, under a name that ends in its unit:
 `nats` and `sq` are per image. In the published losses such terms stand beside half the *sum* of
@@ -29,12 +30,15 @@ class Bottleneck(keras.layers.Layer):
         latest: the terms of the last batch, a variable each.
         terms: names of the terms of the loss beside the reconstruction's.
         prior: where codes shall lie: `normal` (standard normal), `sphere` (uniform on the sphere
-            of radius sqrt(d)) or None for anywhere.
+            of radius sqrt(d)), `autoregressive` (choices from a list, learned after the training)
+            or None for anywhere.
+        spatial: whether codes keep height and width, as (N, h, w, d).
         n_features_per_code: how many features the encoder gives for every number of the code.
     """
 
-    terms: ClassVar[tuple[str, ...]] = ()
+    terms: tuple[str, ...] = ()
     prior: ClassVar[str | None] = None
+    spatial: ClassVar[bool] = False
     n_features_per_code: ClassVar[int] = 1
 
     def __init__(self, n_values: int = 1, seed: int = 0, **kwargs: Any) -> None:
@@ -68,9 +72,10 @@ class Bottleneck(keras.layers.Layer):
         return self.encode(features)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return (N, d) for features."""
-        n, n_features = input_shape
-        return n, None if n_features is None else n_features // self.n_features_per_code
+        """Return (N, d) for features, or (N, h, w, d)."""
+        *others, n_features = input_shape
+        n_dims = None if n_features is None else n_features // self.n_features_per_code
+        return *others, n_dims
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
@@ -149,18 +154,27 @@ class RegularizedBottleneck(Bottleneck):
     Args:
         code: weight of half the squared length of a code.
         decoder: weight of half the squared length of all kernels of the decoder.
+        spectral: weight of half the squared spectral norm of each of these kernels, the most by
+            which it can stretch its input.
         **kwargs: what every bottleneck takes.
 
     References:
-        Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020 (RAE-L2).
+        Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020 (RAE-L2, RAE-SN);
+        Yoshida and Miyato, Spectral Norm Regularization for Improving the Generalizability of
+        Deep Learning, 2017.
     """
 
-    terms = ("code_sq", "decoder_sq")
+    terms: tuple[str, ...] = ("code_sq", "decoder_sq")
 
-    def __init__(self, code: float = 0.1, decoder: float = 0.001, **kwargs: Any) -> None:
+    def __init__(
+        self, code: float = 0.1, decoder: float = 0.001, spectral: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.code = code
         self.decoder = decoder
+        self.spectral = spectral
+        if spectral:
+            self.terms = (*self.terms, "spectral_sq")
 
     def call(self, features: Any, training: bool | None = None) -> Any:
         """Return the features (N, d)."""
@@ -169,51 +183,20 @@ class RegularizedBottleneck(Bottleneck):
 
     def decoder_penalty(self, weights: Sequence[Any]) -> Any:
         """Return what the kernels of the decoder, not its biases and scales, add to the loss."""
-        kernels = [weight for weight in weights if len(weight.shape) > 1]
-        squares = sum(ops.sum(ops.square(ops.convert_to_tensor(k))) for k in kernels) / 2
+        kernels = [ops.convert_to_tensor(weight) for weight in weights if len(weight.shape) > 1]
+        squares = sum(ops.sum(ops.square(kernel)) for kernel in kernels) / 2
         self.latest["decoder_sq"].assign(squares)
-        return ops.multiply(squares, 2.0 * self.decoder / self.n_values)
+        penalty = ops.multiply(squares, self.decoder)
+        if self.spectral:
+            norms = sum(squared_spectral_norm(kernel) for kernel in kernels) / 2
+            self.latest["spectral_sq"].assign(norms)
+            penalty = penalty + ops.multiply(norms, self.spectral)
+        return penalty * (2.0 / self.n_values)
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
-        return {**super().get_config(), "code": self.code, "decoder": self.decoder}
-
-
-@keras.saving.register_keras_serializable("zscape")
-class ScalarQuantizedBottleneck(Bottleneck):
-    """Every number of the code is one of a few levels, evenly spaced from -1 to 1.
-
-    The gradient goes through the rounding as if it were not there.
-
-    Args:
-        levels: levels of a number, 2 or more; a code then has d log2(levels) bits.
-        **kwargs: what every bottleneck takes.
-
-    References:
-        Mentzer et al., Finite Scalar Quantization: VQ-VAE Made Simple, ICLR 2024.
-    """
-
-    def __init__(self, levels: int = 8, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.levels = levels
-
-    def encode(self, features: Any) -> Any:
-        """Return the nearest levels (N, d)."""
-        return self._rounded(ops.tanh(features))
-
-    def nearest(self, codes: Any) -> Any:
-        """Return the nearest levels (N, d)."""
-        return self._rounded(ops.clip(codes, -1.0, 1.0))
-
-    def _rounded(self, values: Any) -> Any:
-        steps = (self.levels - 1) / 2  # from -1 to 0
-        scaled = ops.multiply(ops.add(values, 1.0), steps)  # in [0, levels - 1]
-        rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
-        return ops.subtract(ops.divide(rounded, steps), 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every constructor argument, for `from_config`."""
-        return {**super().get_config(), "levels": self.levels}
+        own = {"code": self.code, "decoder": self.decoder, "spectral": self.spectral}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -289,3 +272,23 @@ def squared_mmd(codes: Any, prior: Any) -> Any:
     diagonal = n * len(KERNEL_SCALES)  # every point is at distance 0 from itself
     within = kernel_sum(codes, codes) + kernel_sum(prior, prior) - 2 * diagonal
     return ops.where(n > 1, within / n_pairs - 2 * kernel_sum(codes, prior) / (n * n), 0.0)
+
+
+N_POWER_STEPS = 12
+
+
+def squared_spectral_norm(kernel: Any) -> Any:
+    """Return the largest squared singular value of a kernel (..., n_in, n_out), by power iteration.
+
+    The kernel counts as one matrix with `n_out` columns.
+    """
+    matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+    square = ops.matmul(ops.transpose(matrix), matrix)  # (n_out, n_out)
+    fixed = ops.stop_gradient(square)
+    # Any start will do that is not at a right angle to the answer: a row of the matrix, about.
+    direction = ops.sum(fixed, axis=1) + ops.diagonal(fixed)
+    for _ in range(N_POWER_STEPS):
+        direction = ops.matmul(fixed, direction)
+        direction = direction * ops.rsqrt(ops.sum(ops.square(direction)) + 1e-30)
+    direction = ops.stop_gradient(direction)
+    return ops.sum(direction * ops.matmul(square, direction))

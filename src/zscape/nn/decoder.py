@@ -3,6 +3,8 @@
     codes z (N,d) -> dense -> reshape (N,h,w,64), with h = H/4 and w = W/4 rounded up -> body
     -> crop -> sigmoid -> images (N,H,W,C)
 
+or, for spatial codes, `codes z (N,h,w,d) -> conv 1x1 to 64 -> body -> ...`.
+
 The body of the preset `classic`:
 
     conv 64 -> double, conv 32 -> double, conv 32 -> conv C
@@ -42,6 +44,7 @@ def build_decoder(
     image_shape: tuple[int, int, int],
     config: NetworkConfig,
     *,
+    spatial: bool = False,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -50,6 +53,7 @@ def build_decoder(
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
         config: preset, latent dimension, and upsampling of `classic`.
+        spatial: whether codes are (N, H/4, W/4, latent_dim), rounded up.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
@@ -59,20 +63,25 @@ def build_decoder(
     height, width, channels = image_shape
     classic = config.preset == "classic"
     initializers = seeded_initializers(seed, part=1)
-    codes = keras.Input((config.latent_dim,), dtype="float32", name="codes")
     inner_height, inner_width = (padded_size(size) // REDUCTION for size in (height, width))
-    x = codes
-    if not classic:
-        scale = code_scale(image_shape)
-        x = layers.Rescaling(scale, dtype="float32", name="code_scale")(x)
-    x = layers.Dense(
-        INNER_WIDTH * inner_height * inner_width,
-        activation="relu" if classic else None,  # a block normalises by itself
-        kernel_initializer=next(initializers),
-        dtype=dtype,
-        name="dense",
-    )(x)
-    x = layers.Reshape((inner_height, inner_width, INNER_WIDTH), dtype=dtype, name="reshape")(x)
+    places = (inner_height, inner_width) if spatial else ()
+    codes = keras.Input((*places, config.latent_dim), dtype="float32", name="codes")
+    options = {
+        "activation": "relu" if classic else None,  # a block normalises by itself
+        "kernel_initializer": next(initializers),
+        "dtype": dtype,
+        "name": "dense",
+    }
+    if spatial:
+        x = layers.Conv2D(INNER_WIDTH, 1, data_format=DATA_FORMAT, **options)(codes)
+    else:
+        x = codes
+        if not classic:
+            scale = code_scale(image_shape)
+            x = layers.Rescaling(scale, dtype="float32", name="code_scale")(x)
+        x = layers.Dense(INNER_WIDTH * inner_height * inner_width, **options)(x)
+        shape = (inner_height, inner_width, INNER_WIDTH)
+        x = layers.Reshape(shape, dtype=dtype, name="reshape")(x)
     body = _classic_body if classic else _residual_body
     x = body(x, channels, config, initializers, dtype)
     if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):

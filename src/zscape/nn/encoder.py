@@ -2,6 +2,8 @@
 
     images (N,H,W,C) -> pad to multiples of 4 -> body -> flatten -> dense -> features (N,d)
 
+or, for spatial codes, `-> body -> conv 1x1 -> features (N,H/4,W/4,d)`.
+
 The body of the preset `classic`:
 
     conv 8, halve -> conv 8 -> conv 8, halve -> conv 8
@@ -55,6 +57,7 @@ def build_encoder(
     config: NetworkConfig,
     *,
     n_features: int | None = None,
+    spatial: bool = False,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -63,12 +66,15 @@ def build_encoder(
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
         config: preset, latent dimension, code activation, and downsampling of `classic`.
-        n_features: features for an image, as the bottleneck asks for; latent_dim when None.
+        n_features: features for an image, or for a place in it, as the bottleneck asks for;
+            latent_dim when None.
+        spatial: whether features keep height and width.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
     Returns:
-        A Keras model from images (N, H, W, C) in [0, 1] to features (N, n_features), float32.
+        A Keras model from images (N, H, W, C) in [0, 1] to features (N, n_features), float32;
+        (N, H/4, W/4, n_features), rounded up, when spatial.
     """
     height, width, _ = image_shape
     initializers = seeded_initializers(seed, part=0)
@@ -79,14 +85,18 @@ def build_encoder(
         x = layers.ZeroPadding2D(padding, data_format=DATA_FORMAT, dtype=dtype, name="pad")(x)
     body = _classic_body if config.preset == "classic" else _residual_body
     x = body(x, config, initializers, dtype)  # (N, H/4, W/4, K)
+    options = {
+        "activation": config.code_activation,
+        "kernel_initializer": next(initializers),
+        "dtype": "float32",  # a code in bfloat16 would keep three digits only
+        "name": "code",
+    }
+    n_features = n_features or config.latent_dim
+    if spatial:
+        places = layers.Conv2D(n_features, 1, data_format=DATA_FORMAT, **options)(x)
+        return keras.Model(images, places, name="encoder")
     x = layers.Flatten(data_format=DATA_FORMAT, dtype=dtype, name="flatten")(x)
-    features = layers.Dense(
-        n_features or config.latent_dim,
-        activation=config.code_activation,
-        kernel_initializer=next(initializers),
-        dtype="float32",  # a code in bfloat16 would keep three digits only
-        name="code",
-    )(x)
+    features = layers.Dense(n_features, **options)(x)
     if config.preset != "classic":
         scale = 1 / code_scale(image_shape)
         features = layers.Rescaling(scale, dtype="float32", name="code_scale")(features)

@@ -8,9 +8,9 @@ from zscape.nn.bottleneck import (
     MmdBottleneck,
     PlainBottleneck,
     RegularizedBottleneck,
-    ScalarQuantizedBottleneck,
     SphereBottleneck,
 )
+from zscape.nn.quantized import ScalarQuantizedBottleneck, VectorQuantizedBottleneck
 from zscape.nn.variational import GaussianBottleneck, TotalCorrelationBottleneck
 
 CLASSES: dict[BottleneckName, type[Bottleneck]] = {
@@ -19,6 +19,7 @@ CLASSES: dict[BottleneckName, type[Bottleneck]] = {
     "tc": TotalCorrelationBottleneck,
     "mmd": MmdBottleneck,
     "regularized": RegularizedBottleneck,
+    "vq": VectorQuantizedBottleneck,
     "fsq": ScalarQuantizedBottleneck,
     "sphere": SphereBottleneck,
 }

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -43,7 +43,7 @@ class GaussianBottleneck(Bottleneck):
         Autoregressive Flow, NeurIPS 2016 (free bits).
     """
 
-    terms: ClassVar[tuple[str, ...]] = ("kl_nats",)
+    terms: tuple[str, ...] = ("kl_nats",)
     prior = "normal"
     n_features_per_code = 2
 

@@ -33,7 +33,7 @@ _READ_ERRORS = (
 
 
 def write_codes(run: Run, data: str | Path, out: Path) -> dict[str, int]:
-    """Encode images into a `.npz` file: `codes` (N, d) and, if there are any, `labels` (N,).
+    """Encode images into a `.npz` file: `codes`, and `labels` (N,) if there are any.
 
     Raises:
         DataError: the images cannot be read or have another shape.
@@ -47,7 +47,7 @@ def write_codes(run: Run, data: str | Path, out: Path) -> dict[str, int]:
 
 
 def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
-    """Decode the array `codes` (N, d) of a `.npz` file into one with `images` (N, H, W, C).
+    """Decode the array `codes` of a `.npz` file into one with `images` (N, H, W, C).
 
     Raises:
         DataError: the file cannot be read, or its codes do not have the form of the run's.

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 
 def generate(
-    run: Run, n: int = 64, *, density: DensityName = "gmm", seed: int = 0, label: int | None = None
+    run: Run,
+    n: int = 64,
+    *,
+    density: DensityName | None = None,
+    seed: int = 0,
+    label: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw codes from a density and decode them.
 
@@ -45,12 +50,13 @@ def generate(
     Args:
         run: a trained run.
         n: how many images.
-        density: `prior`, `normal`, `gmm`, `kde` or `flow`; see `zscape.latent.density`.
+        density: `prior`, `normal`, `gmm`, `kde` or `flow`; see `zscape.latent.density`. When
+            None, `prior` where codes are choices from a list, else `gmm`.
         seed: seeds the draws.
         label: only images like those with this label.
 
     Returns:
-        Images (n, H, W, C), float32 in [0, 1], and their codes (n, d).
+        Images (n, H, W, C), float32 in [0, 1], and their codes, as `encode` gives them.
 
     Raises:
         ConfigError: `n` is below 1, or there is no such density or label.
@@ -58,8 +64,13 @@ def generate(
     """
     if n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
-    codes = run_density(run, density, label=label).sample(n, seed)
-    codes = np.asarray(run.model.bottleneck.nearest(codes), dtype=np.float32)
+    discrete = run.model.bottleneck.prior == "autoregressive"
+    density = density or ("prior" if discrete else "gmm")
+    drawn = run_density(run, density, label=label).sample(n, seed)
+    if discrete and density == "prior":
+        codes = np.asarray(run.model.bottleneck.from_symbols(drawn))
+    else:
+        codes = _possible(run, drawn)
     return run.model.decode(codes), codes
 
 
@@ -74,9 +85,15 @@ def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Den
     """
     prior = run.model.bottleneck.prior
     density_class(name, prior)
-    if name == "prior":
+    discrete = name == "prior" and prior == "autoregressive"
+    if run.model.bottleneck.spatial and not discrete:
+        raise ConfigError(
+            f"density is {name!r}, which is for codes (N, d); those of this run are choices from "
+            "a codebook at many places. Choose prior."
+        )
+    if name == "prior" and not discrete:
         if label is not None:
-            raise ConfigError("a prior knows no labels; choose normal, gmm, kde or flow.")
+            raise ConfigError("this prior knows no labels; choose normal, gmm, kde or flow.")
         return fit_density(name, np.zeros((1, run.model.latent_dim)), prior=prior)
     folder, stem = run.path / "density", name if label is None else f"{name}-label{label}"
     digest = hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest()[:16]
@@ -92,7 +109,10 @@ def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Den
             known = ", ".join(str(value) for value in np.unique(train.labels)[:20])
             raise ConfigError(f"label is {label}; the images of this run have {known}.")
         train = train.take(chosen)
-    fitted = fit_density(name, run.model.encode(train.images), prior=prior)
+    codes = run.model.encode(train.images)
+    if discrete:
+        codes = np.asarray(run.model.bottleneck.symbols(codes))
+    fitted = fit_density(name, codes, prior=prior)
     save_density(fitted, path)
     for other in folder.glob(f"{stem}.*.npz"):
         if other != path:
@@ -118,7 +138,7 @@ def interpolate(
         path: `linear`; `spherical`; or `density`, which stays among the codes of training images.
 
     Returns:
-        Images (steps, H, W, C), float32 in [0, 1], and their codes (steps, d).
+        Images (steps, H, W, C), float32 in [0, 1], and their codes, as `encode` gives them.
 
     Raises:
         ConfigError: `steps` or `path` is not one of those possible.
@@ -128,14 +148,14 @@ def interpolate(
     if path not in get_args(PathName):
         raise ConfigError(f"path is {path!r}; expected one of {', '.join(get_args(PathName))}.")
     images = np.stack([_one_image(run, image) for image in (first, second)])
-    start, end = run.model.encode(images)
+    start, end = _flat_codes(run, images)
     if path == "linear":
         codes = linear_path(start, end, steps)
     elif path == "spherical":
         codes = spherical_path(start, end, steps)
     else:
-        codes = density_path(start, end, run.model.encode(_some(run)), steps)
-    codes = np.asarray(run.model.bottleneck.nearest(codes), dtype=np.float32)
+        codes = density_path(start, end, _flat_codes(run, _some(run)), steps)
+    codes = _possible(run, codes)
     return run.model.decode(codes), codes
 
 
@@ -160,14 +180,24 @@ def traverse(
         DataError: the image cannot be read, or there is none of that number.
         RunError: the images of the run are gone.
     """
-    codes = run.model.encode(_some(run))
+    codes = _flat_codes(run, _some(run))
     base = codes.mean(axis=0)
     if image is not None:
-        base = run.model.encode(_one_image(run, image)[None])[0]
+        base = _flat_codes(run, _one_image(run, image)[None])[0]
     moved, names = traversal(codes, base, steps)
-    flat = np.asarray(run.model.bottleneck.nearest(moved.reshape(-1, codes.shape[1])), np.float32)
-    images = run.model.decode(flat)
+    images = run.model.decode(_possible(run, moved.reshape(-1, codes.shape[1])))
     return images.reshape(*moved.shape[:2], *images.shape[1:]), names
+
+
+def _flat_codes(run: Run, images: np.ndarray) -> np.ndarray:
+    """Return codes (N, n), a row each also where codes are spatial."""
+    return run.model.encode(images).reshape(len(images), -1)
+
+
+def _possible(run: Run, codes: np.ndarray) -> np.ndarray:
+    """Return the codes nearest to rows (N, n) that an image can have, in the shape of codes."""
+    shaped = codes.reshape(len(codes), *run.model.code_shape)
+    return np.asarray(run.model.bottleneck.nearest(shaped), dtype=np.float32)
 
 
 def _some(run: Run) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zscape.errors import RunError
+from zscape.evaluation.evaluate import code_words
 from zscape.evaluation.report import (
     KeyFigure,
     MetricRow,
@@ -49,7 +50,7 @@ def _section(run: Run) -> Section:
     metrics = stored_metrics(run)
     model, pca, latent = metrics["model"], metrics["pca"] or {}, metrics["latent"]
     latent_dim = run.config.network.latent_dim
-    variables = f"{latent_dim} latent variable{'s' if latent_dim > 1 else ''}"
+    variables = code_words(metrics.get("code_shape", (latent_dim,)))
     values = " x ".join(str(size) for size in run.config.image_shape)
     health = (
         f"{latent_dim - len(latent['dead']) - len(latent['collapsed'])} of {latent_dim} latent "

@@ -10,7 +10,7 @@ import numpy as np
 
 from zscape.data.datasets import Images, as_float, load_images
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.evaluation.evaluate import Evaluation
+from zscape.evaluation.evaluate import Evaluation, code_words
 from zscape.latent.paths import axis_values, data_range, latent_grid
 from zscape.latent.projection import project_codes
 from zscape.runs import Run
@@ -45,7 +45,7 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
         ),
         "latent": latent_map(run),
     }
-    if run.config.network.latent_dim == 2:
+    if run.model.code_shape == (2,):
         drawn["grid"] = grid(run)
     return drawn
 
@@ -65,16 +65,15 @@ def latent_map(
         raise ConfigError(f"n is {n}; expected 1 or more.")
     images = run.dataset.test if data is None else load_images(data)
     images = images.take(np.arange(min(n, len(images))))
-    projection = project_codes(run.model.encode(images.images))
-    latent_dim = run.config.network.latent_dim
+    projection = project_codes(run.model.encode(images.images).reshape(len(images), -1))
     return plot_latent(
         projection.points,
         images.labels,
         axis_names=projection.axis_names,
         explained=projection.explained,
         title=(
-            f"{len(images):,} code{'s' if len(images) > 1 else ''} of {latent_dim} latent "
-            f"variable{'s' if latent_dim > 1 else ''}"
+            f"{len(images):,} code{'s' if len(images) > 1 else ''} of "
+            f"{code_words(run.model.code_shape)}"
         ),
     )
 
@@ -97,11 +96,11 @@ def grid(
     """
     from zscape.viz.images import plot_latent_grids
 
-    latent_dim = run.config.network.latent_dim
-    if latent_dim != 2:
+    if run.model.code_shape != (2,):
         raise ConfigError(
-            f"a grid needs codes of 2 latent variables and {run.path} has {latent_dim}; "
-            "train a run with --latent-dim 2, or see its codes with zscape map."
+            f"a grid needs codes of 2 latent variables and {run.path} has "
+            f"{code_words(run.model.code_shape)}; train one with --latent-dim 2, or see its "
+            "codes with zscape map."
         )
     fixed = axis_values(low, high, step)
     panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]

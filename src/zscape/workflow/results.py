@@ -102,6 +102,6 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    baseline = PcaBaseline(run.config.network.latent_dim).fit(train.images)
+    baseline = PcaBaseline(run.model.n_code_values).fit(train.images)
     write_atomically(path, baseline.save)
     return baseline

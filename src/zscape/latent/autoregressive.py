@@ -1,0 +1,233 @@
+"""An autoregressive prior: what codes made of symbols are, one symbol after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from zscape.errors import DataError
+from zscape.latent.density import Density, positive_count
+from zscape.nn.layers import seeded_initializers
+
+N_UNITS = 128
+N_STEPS = 2000
+STEPS_A_ROUND = 200  # then it is looked whether unseen codes have become more likely
+PATIENCE = 2  # rounds
+BATCH_SIZE = 128
+LEARNING_RATE = 3e-3
+MAX_HELD_OUT = 1000
+DRAWS_AT_A_TIME = 2000
+
+
+class Autoregressive(Density):
+    """Each symbol's chances follow from all symbols before it, row by row.
+
+    A recurrent network remembers what came before; at each place it is also told the symbols at
+    the left, above, and above at both sides, so that it need not count to find them.
+
+    Here codes are whole numbers: (N, d), or (N, h, w) where codes are spatial. Training stops
+    when held out codes become no more likely, and the best state is kept.
+
+    References:
+        Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014 (GRU);
+        van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, ICML 2016.
+    """
+
+    name = "prior"
+
+    def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
+        """Learn from symbols (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood.
+
+        Raises:
+            DataError: there are no codes, or they are not such numbers.
+        """
+        codes = _checked(codes)
+        self._shape, self._n_symbols = codes.shape[1:], int(codes.max()) + 1
+        self._network = _NextSymbol(self._n_symbols, _places(self._shape), seed)
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)
+        self._network.compile(
+            keras.optimizers.Adam(rate, global_clipnorm=1.0),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        )
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(codes))
+        n_held_out = min(MAX_HELD_OUT, len(codes) // 10)
+        held_out, rest = codes[order[:n_held_out]], codes[order[n_held_out:]]
+        best, best_weights, waited = math.inf, self._network.get_weights(), 0
+        for step in range(1, N_STEPS + 1):
+            batch = rest[rng.integers(len(rest), size=BATCH_SIZE)]
+            self._network.train_on_batch(self._contexts(batch), batch.reshape(BATCH_SIZE, -1))
+            if step % STEPS_A_ROUND == 0 and n_held_out:
+                loss = -float(self.log_prob(held_out).mean())
+                waited = 0 if loss < best else waited + 1
+                if loss < best:
+                    best, best_weights = loss, self._network.get_weights()
+                if waited == PATIENCE:
+                    break
+        if n_held_out:
+            self._network.set_weights(best_weights)
+        return self
+
+    def sample(self, n: int, seed: int = 0) -> NDArray[np.int32]:
+        """Draw symbols (n, d) or (n, h, w)."""
+        rng = np.random.default_rng(seed)
+        n_parts = -(-positive_count(n) // DRAWS_AT_A_TIME)
+        parts = [self._draw(len(part), rng) for part in np.array_split(np.arange(n), n_parts)]
+        return np.concatenate(parts)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int32]:
+        symbols = np.zeros((n, *self._shape), np.int32)
+        flat = symbols.reshape(n, -1)  # the same memory
+        state = self._network.start(n)
+        for place in range(flat.shape[1]):
+            context = self._contexts(symbols)[:, place]
+            logits, state = self._network.step(context, place, state)
+            # The largest after Gumbel noise is a draw with the chances that the logits say.
+            noise = rng.gumbel(size=(n, self._n_symbols))
+            flat[:, place] = np.argmax(ops.convert_to_numpy(logits) + noise, axis=1)
+        return symbols
+
+    def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the logarithm of the chance of symbols (N, ...), in nats, shape (N,).
+
+        A symbol that was never seen has no chance: minus infinity.
+
+        Raises:
+            DataError: the codes are not such numbers, or of another shape.
+        """
+        codes = _checked(codes)
+        if codes.shape[1:] != self._shape:
+            raise DataError(
+                f"codes have shape {codes.shape}; this prior is of (N, "
+                f"{', '.join(map(str, self._shape))})."
+            )
+        flat = codes.reshape(len(codes), -1)
+        known = np.minimum(flat, self._n_symbols - 1)
+        logits = self._network.predict(
+            self._contexts(known.reshape(codes.shape)), batch_size=500, verbose=0
+        ).astype(np.float64)
+        logits -= logits.max(axis=-1, keepdims=True)
+        of_symbol = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
+        each = of_symbol - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
+        result: NDArray[np.float64] = np.where(flat == known, each, -np.inf).sum(axis=1)
+        return result
+
+    def _contexts(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the symbols (N, places, 4) around each place that come before it.
+
+        They are those at the left, above left, above and above right; `n_symbols` stands for
+        those outside.
+        """
+        n, (height, width) = len(symbols), _plane(self._shape)
+        padded = np.pad(
+            symbols.reshape(n, height, width),
+            ((0, 0), (1, 0), (1, 1)),
+            constant_values=self._n_symbols,
+        )
+        left = padded[:, 1:, :-2]
+        above = [padded[:, :-1, column : column + width] for column in range(3)]
+        return np.stack([left, *above], axis=-1).reshape(n, height * width, N_NEIGHBOURS)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the weights, the shape of a code and the number of symbols."""
+        named = {f"weight_{i:03d}": value for i, value in enumerate(self._network.get_weights())}
+        shape = {"shape": np.array(self._shape), "n_symbols": np.array(self._n_symbols)}
+        return {**named, **shape}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """Rebuild the prior."""
+        prior = cls()
+        prior._shape = tuple(int(size) for size in arrays["shape"])
+        prior._n_symbols = int(arrays["n_symbols"])
+        prior._network = _NextSymbol(prior._n_symbols, _places(prior._shape), seed=0)
+        names = sorted(name for name in arrays if name.startswith("weight_"))
+        prior._network.set_weights([arrays[name] for name in names])
+        return prior
+
+
+N_NEIGHBOURS = 4
+
+
+class _NextSymbol(keras.Model):
+    """From contexts (N, places, 4) to logits (N, places, n_symbols)."""
+
+    def __init__(self, n_symbols: int, n_places: int, seed: int) -> None:
+        super().__init__(name="next_symbol")
+        initializers = seeded_initializers(seed, part=3)
+
+        def table(n_rows: int) -> keras.layers.Embedding:
+            return keras.layers.Embedding(
+                n_rows, N_UNITS, embeddings_initializer=_small(initializers)
+            )
+
+        self.neighbours = [table(n_symbols + 1) for _ in range(N_NEIGHBOURS)]
+        self.places = table(n_places)
+        self.gru = keras.layers.GRU(
+            N_UNITS,
+            return_sequences=True,
+            kernel_initializer=next(initializers),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
+        )
+        self.logits = keras.layers.Dense(n_symbols, kernel_initializer=next(initializers))
+        self.n_places = n_places
+        self.build((None, n_places, N_NEIGHBOURS))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build all layers."""
+        for table in (*self.neighbours, self.places):
+            table.build((None,))
+        self.gru.build((None, self.n_places, N_UNITS))
+        self.logits.build((None, self.n_places, 2 * N_UNITS))
+        self.built = True
+
+    def call(self, contexts: Any) -> Any:
+        """Return the logits of every place."""
+        around = self._around(contexts, ops.arange(self.n_places))
+        return self.logits(ops.concatenate([self.gru(around), around], axis=-1))
+
+    def _around(self, contexts: Any, places: Any) -> Any:
+        tables = enumerate(self.neighbours)
+        return sum(table(contexts[..., i]) for i, table in tables) + self.places(places)
+
+    def start(self, n: int) -> Any:
+        """Return the memory (n, units) before the first symbol."""
+        return ops.zeros((n, N_UNITS))
+
+    def step(self, context: Any, place: int, state: Any) -> tuple[Any, Any]:
+        """Return the logits (n, n_symbols) of one place, and the memory after it."""
+        around = self._around(context, ops.full((1,), place, dtype="int32"))
+        seen, (state,) = self.gru.cell(around, [state])
+        return self.logits(ops.concatenate([seen, around], axis=-1)), state
+
+
+def _small(initializers: Iterator[Any]) -> Any:
+    return keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
+
+
+def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return height and width; a code without them is one row."""
+    return (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
+
+
+def _places(shape: tuple[int, ...]) -> int:
+    return math.prod(shape)
+
+
+def _checked(codes: NDArray[Any]) -> NDArray[np.int32]:
+    codes = np.asarray(codes)
+    if codes.ndim not in (2, 3) or codes.size == 0 or codes.dtype.kind not in "iu":
+        raise DataError(
+            f"codes are {codes.dtype} of shape {codes.shape}; expected whole numbers (N, d) or "
+            "(N, h, w) with at least one code, as the bottleneck's symbols."
+        )
+    if codes.min() < 0:
+        raise DataError(f"codes go down to {codes.min()}; expected whole numbers from 0.")
+    return codes.astype(np.int32)
