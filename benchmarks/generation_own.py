@@ -1,0 +1,113 @@
+"""zscape's models for the generation benchmark, one a process.
+
+`python -m benchmarks.generation_own BOTTLENECK IMAGES.npz SECONDS SEED OUT.npz DENSITY...` trains
+with the recipe of the preset for as many epochs as fit into so many seconds of processor time,
+and writes reconstructions of the test images and draws of every density.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zscape.config import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
+from zscape.towers import use_towers
+
+LATENT_DIM = 16
+PRESET: Preset = "fast"
+PILOT_IMAGES = 6400
+
+
+def main() -> None:
+    """Train one model, and write what it makes."""
+    text, path, seconds, seed, out, *densities = sys.argv[1:]
+    use_towers()
+    from zscape.data.datasets import load_dataset
+
+    dataset = load_dataset("mnist", seed=int(seed))
+    with np.load(path) as stored:
+        assert np.array_equal(stored["train"], dataset.train.images)
+    model, facts = _train(dataset, text, float(seconds), int(seed))
+    made = {"reconstructions": model.reconstruct(dataset.test.images)}
+    codes, fits = model.encode(dataset.train.images), {}
+    for density in densities:
+        started = time.process_time()
+        made[density] = _draw(model, codes, density, int(seed), len(dataset.test))
+        fits[density] = round(time.process_time() - started, 1)
+    np.savez(
+        out, **{key: np.rint(255 * np.clip(a, 0, 1)).astype(np.uint8) for key, a in made.items()}
+    )
+    print(json.dumps({**facts, "sampler_seconds": fits}))
+
+
+def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dict[str, float]]:
+    """Train for as many epochs as fit into the time; return the best model."""
+    import keras
+
+    from zscape.data.datasets import Dataset
+    from zscape.model import build_autoencoder
+    from zscape.model_file import load_model
+    from zscape.training.fit import fit_autoencoder
+
+    recipe = RECIPES[PRESET]
+
+    def train(images: Any, epochs: int) -> tuple[Any, list[float]]:
+        model = build_autoencoder(
+            (28, 28, 1),
+            NetworkConfig(preset=PRESET, latent_dim=LATENT_DIM),
+            BottleneckConfig.parse(text),
+            seed=seed,
+            precision=recipe.precision,
+        )
+        config = TrainConfig(
+            epochs=epochs,
+            optimizer=recipe.optimizer,
+            learning_rate=recipe.learning_rate,
+            precision=recipe.precision,
+            patience=epochs,
+            seed=seed,
+        )
+        times = [time.process_time()]
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: times.append(time.process_time())
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            fit_autoencoder(model, images, config, Path(folder), callbacks=[clock])
+            return load_model(Path(folder) / "model.keras"), times
+
+    few = Dataset(
+        name=dataset.name,
+        train=dataset.train.take(np.arange(PILOT_IMAGES)),
+        validation=dataset.validation.take(np.arange(500)),
+        test=dataset.test,
+        fingerprint=dataset.fingerprint,
+    )
+    _, (start, first, second) = train(few, 2)
+    # The first epoch also builds the graph.
+    overhead = first - start - (second - first)
+    an_epoch = (second - first) * len(dataset.train) / PILOT_IMAGES
+    epochs = max(1, int((seconds - overhead) / an_epoch))
+    model, times = train(dataset, epochs)
+    return model, {"epochs": epochs, "seconds": round(times[-1] - times[0], 1)}
+
+
+def _draw(model: Any, codes: Any, density: str, seed: int, n: int) -> Any:
+    from zscape.latent.density import fit_density
+
+    bottleneck = model.bottleneck
+    discrete = density == "prior" and bottleneck.prior == "autoregressive"
+    known = np.asarray(bottleneck.symbols(codes)) if discrete else codes
+    drawn = fit_density(density, known, prior=bottleneck.prior, seed=seed).sample(n, seed)  # type: ignore[arg-type]
+    return model.decode(
+        np.asarray(bottleneck.from_symbols(drawn) if discrete else bottleneck.nearest(drawn))
+    )
+
+
+if __name__ == "__main__":
+    main()
