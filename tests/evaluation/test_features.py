@@ -183,6 +183,7 @@ def _vectors(path: Path) -> None:
         ("two.keras", _two_inputs, "one input and one output"),
         ("vectors.keras", _vectors, "expected images"),
         ("vectors.onnx", lambda path: onnx_means(path, ("n", 8), [1]), "expected images"),
+        ("one.onnx", lambda path: onnx_means(path, (1, 8, 8, 1), [1, 2]), "1 images at a time"),
         ("folder.keras", lambda path: path.mkdir(), "is not a file"),
     ],
 )

@@ -158,6 +158,7 @@ def test_the_command_shows_missing_digits(zscape: Zscape, digits: Run) -> None:
         (("--generation", "--features", "net.pt"), "expected such a network"),
         (("--generation", "--density", "prior", "--features", "PIXELS"), "prior"),
         (("--generation", "-n", 0, "--features", "PIXELS"), "n is 0"),
+        (("--generation", "-n", 10**9, "--features", "PIXELS"), "2 to 100,000"),
     ],
 )
 def test_words_that_do_not_fit(

@@ -75,10 +75,10 @@ def print_generation(found: Mapping[str, Any]) -> None:
     figures, nearest = found["figures"], found["nearest_training"]
     distance = f"{found['features']} FD"
     rows = (
-        (f"{distance}, generated images", figures["sample_fd"], "{:.2f}"),
-        (f"{distance}, reconstructions", figures["reconstruction_fd"], "{:.2f}"),
-        (f"{distance}, between two images", figures["interpolation_fd"], "{:.2f}"),
-        (f"{distance}, training images (floor)", figures["floor_fd"], "{:.2f}"),
+        (f"{distance}, generated images", figures["sample_fd"], "{:.4g}"),
+        (f"{distance}, reconstructions", figures["reconstruction_fd"], "{:.4g}"),
+        (f"{distance}, between two images", figures["interpolation_fd"], "{:.4g}"),
+        (f"{distance}, training images (floor)", figures["floor_fd"], "{:.4g}"),
         *((name, figures[name], "{:.3f}") for name in _NEIGHBOUR_FIGURES),
         ("nearest training image, generated", nearest["samples"], "{:.4f}"),
         ("nearest training image, test", nearest["test"], "{:.4f}"),

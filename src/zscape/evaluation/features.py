@@ -193,6 +193,10 @@ def _image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None,
             f"{path} takes inputs of shape {shape}; expected images (N, H, W, C) with 1 or 3 "
             "channels."
         )
+    if shape[0] is not None:
+        raise ModelError(
+            f"{path} takes {shape[0]} images at a time only; save it with a first axis of any size."
+        )
     return shape[1], shape[2], shape[3] or 0
 
 

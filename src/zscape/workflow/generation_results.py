@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 N_SHEET = 24
 N_NEAREST = 1000
+MAX_SAMPLES = 100_000  # all of them are held in memory
 _KNOWN_DIGITS = 0.9  # share of the test images that the classifier must get right
 
 UNITS = {
@@ -117,8 +118,8 @@ def evaluate_generation(
         seed: seeds all draws.
 
     Raises:
-        ConfigError: `n` is below 2, there is no such density, or images of this shape need a
-            network of their own.
+        ConfigError: `n` is below 2 or above 100,000, there is no such density, or images of this
+            shape need a network of their own.
         DataError: features are not finite.
         ModelError: a model or feature file is damaged or refused.
         RunError: the images of the run are gone, or a file in it is damaged.
@@ -126,8 +127,8 @@ def evaluate_generation(
     Example:
         >>> evaluate_generation(run, density="flow").figures["sample_fd"]
     """
-    if n < 2:
-        raise ConfigError(f"n is {n}; expected 2 or more.")
+    if not 2 <= n <= MAX_SAMPLES:
+        raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
     if seed < 0:
         raise ConfigError(f"seed is {seed}; expected 0 or more.")
     network = load_features(features, run.config.image_shape)
