@@ -107,7 +107,6 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
         generation_figures,
         nearest_images,
     )
-
     from zscape.evaluation.metrics import mean_squared_error
 
     network = load_features(None, dataset.train.image_shape)

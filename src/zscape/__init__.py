@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
     from zscape.workflow.generation import generate, interpolate, traverse
+    from zscape.workflow.generation_results import evaluate_generation
     from zscape.workflow.page import write_report
     from zscape.workflow.pictures import grid, latent_map
     from zscape.workflow.results import evaluate
@@ -57,6 +58,7 @@ __all__ = [
     "__version__",
     "build_autoencoder",
     "evaluate",
+    "evaluate_generation",
     "generate",
     "grid",
     "interpolate",
@@ -79,6 +81,7 @@ _HOMES = {
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",
     "evaluate": "zscape.workflow.results",
+    "evaluate_generation": "zscape.workflow.generation_results",
     "generate": "zscape.workflow.generation",
     "grid": "zscape.workflow.pictures",
     "interpolate": "zscape.workflow.generation",

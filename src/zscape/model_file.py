@@ -8,7 +8,7 @@ import struct
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,24 @@ _KERAS_CLASSES = {
     ),
 }
 
+# What a network that is not ours may have besides: parts that only compute.
+_INITIALIZERS = """
+    Constant GlorotNormal HeNormal HeUniform LecunNormal LecunUniform Orthogonal RandomNormal
+    RandomUniform TruncatedNormal VarianceScaling
+"""
+_LAYERS = """
+    Average AveragePooling2D Concatenate DepthwiseConv2D Dropout ELU GlobalAveragePooling2D
+    GlobalMaxPooling2D GroupNormalization LeakyReLU Maximum Multiply Normalization PReLU Permute
+    SeparableConv2D Softmax SpatialDropout2D Subtract
+"""
+_MORE_KERAS_CLASSES = {
+    ("keras", "Functional"),
+    ("keras", "Sequential"),
+    *(("keras.initializers", name) for name in _INITIALIZERS.split()),
+    *(("keras.layers", name) for name in _LAYERS.split()),
+    *(("keras.regularizers", name) for name in ("L1", "L1L2", "L2")),
+}
+
 # What Keras, h5py and zipfile raise on values they cannot use.
 _DAMAGE: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -97,24 +115,82 @@ def load_model(path: str | Path) -> Autoencoder:
         ModelError: the file is missing, damaged, not an autoencoder, or names anything else.
     """
     path = Path(path)
-    config, n_weight_bytes = _read_config(path)
-    _check_classes(path, config)
-    try:
-        _check_network(path, config, n_weight_bytes)
-        with warnings.catch_warnings():
-            # Where weights are missing Keras may keep random ones and only warn.
-            warnings.filterwarnings("error", message="Skipping nested container")
-            model: Autoencoder = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except _load_errors() as error:
-        raise ModelError(
-            f"{path} cannot be loaded: {_line(error)}. Train the model again or take another copy."
-        ) from error
+    wanted = "an Autoencoder saved by zscape"
+    config, n_weight_bytes = _read_config(path, wanted)
+    if config.get("registered_name") != "zscape>Autoencoder":
+        held = _line(repr(config.get("class_name")), 60)
+        raise ModelError(f"{path} holds {held}; expected {wanted}.")
+    _check_classes(path, config, _KERAS_CLASSES)
+    model: Autoencoder = _checked_load(
+        path,
+        config,
+        n_weight_bytes,
+        _is_autoencoder,
+        "an autoencoder from images to codes and back",
+    )
     return model
 
 
-def _read_config(path: Path) -> tuple[dict[str, Any], int]:
+def load_network(path: str | Path) -> keras.Model:
+    """Load a network of anyone's from a `.keras` file without running anything it may contain.
+
+    The file is checked as by `load_model`. More layers are accepted, as in networks that
+    classify images, and none that runs a program: no Lambda, no layer of somebody's own.
+
+    Raises:
+        ModelError: the file is missing, damaged, no network of one input and one output, or
+            names anything that is not on the list.
+    """
+    path = Path(path)
+    config, n_weight_bytes = _read_config(path, "a network saved by Keras")
+    _check_classes(path, config, _KERAS_CLASSES | _MORE_KERAS_CLASSES)
+    expected = "a network with one input and one output"
+    return _checked_load(path, config, n_weight_bytes, _is_network, expected)
+
+
+def _checked_load(
+    path: Path,
+    config: dict[str, Any],
+    n_weight_bytes: int,
+    is_right: Callable[[Any], bool],
+    expected: str,
+) -> Any:
+    """Load a file whose classes are known to be harmless, if it holds what is expected."""
+    try:
+        _check_network(path, config, n_weight_bytes, is_right, expected)
+        with warnings.catch_warnings():
+            # Where weights are missing Keras may keep random ones and only warn.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except load_errors() as error:
+        raise ModelError(
+            f"{path} cannot be loaded: {_line(error)}. Make it again or take another copy."
+        ) from error
+
+
+def _is_autoencoder(model: Any) -> bool:
+    return (
+        isinstance(model, Autoencoder)
+        and isinstance(model.encoder, keras.Model)
+        and isinstance(model.decoder, keras.Model)
+        and model.encoder.input_shape == model.decoder.output_shape
+        and len(model.encoder.input_shape) == 4
+        and len(model.decoder.input_shape) == (4 if model.bottleneck.spatial else 2)
+    )
+
+
+def _is_network(model: Any) -> bool:
+    return (
+        isinstance(model, keras.Model)
+        and model.built
+        and len(getattr(model, "inputs", None) or ()) == 1
+        and len(getattr(model, "outputs", None) or ()) == 1
+    )
+
+
+def _read_config(path: Path, wanted: str) -> tuple[dict[str, Any], int]:
     """Return the configuration and the size of the weights in bytes."""
-    expected = "expected a model file (.keras) that zscape saved."
+    expected = "expected a model file (.keras)."
     if not path.is_file():
         raise ModelError(f"{path} is missing; {expected}")
     if path.suffix != ".keras":
@@ -126,7 +202,7 @@ def _read_config(path: Path) -> tuple[dict[str, Any], int]:
             if members != _MEMBERS:
                 odd = sorted({*members} ^ {*_MEMBERS}) or members
                 raise ModelError(
-                    f"{path} is not a model file of zscape (missing, unexpected or double: "
+                    f"{path} is not a model file as Keras saves it (missing, unexpected or double: "
                     f"{_line(odd)}); it was not loaded."
                 )
             if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
@@ -140,18 +216,17 @@ def _read_config(path: Path) -> tuple[dict[str, Any], int]:
             config = json.loads(archive.read("config.json"))
     except _DAMAGE as error:
         raise ModelError(
-            f"{path} is damaged: {_line(error)}. Train the model again or take another copy."
+            f"{path} is damaged: {_line(error)}. Make it again or take another copy."
         ) from error
-    if not isinstance(config, dict) or config.get("registered_name") != "zscape>Autoencoder":
-        held = config.get("class_name") if isinstance(config, dict) else type(config).__name__
-        raise ModelError(
-            f"{path} holds {_line(repr(held), 60)}; expected an Autoencoder saved by zscape."
-        )
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} holds {type(config).__name__!r}; expected {wanted}.")
     # Optimizer, loss and metrics are not built, as in `keras.saving.load_model`.
     return {**config, "compile_config": None}, n_weight_bytes
 
 
-def _check_classes(path: Path, config: dict[str, Any]) -> None:
+def _check_classes(
+    path: Path, config: dict[str, Any], harmless: Set[tuple[str | None, str]]
+) -> None:
     """Refuse a configuration that names any class but those known to be harmless."""
     registered = keras.saving.get_custom_objects()
     own = {
@@ -163,14 +238,18 @@ def _check_classes(path: Path, config: dict[str, Any]) -> None:
     for node in _nodes(path, config):
         if isinstance(node, dict) and "class_name" in node:
             asked = (node.get("module"), node["class_name"], node.get("registered_name"))
-            if not _is_harmless(asked, own):
+            if not _is_harmless(asked, own, harmless):
                 raise _refusal(path, f"{asked[0]}.{asked[1]}")
         elif isinstance(node, str) and node in foreign:
             # Keras takes a mere string for a registered function too, as an activation say.
             raise _refusal(path, node)
 
 
-def _is_harmless(asked: tuple[Any, Any, Any], own: set[tuple[str, str, str]]) -> bool:
+def _is_harmless(
+    asked: tuple[Any, Any, Any],
+    own: set[tuple[str, str, str]],
+    harmless: Set[tuple[str | None, str]],
+) -> bool:
     """Tell whether module, class name and registered name agree on a class on the list.
 
     All three must: Keras looks at the registered name first, but not everywhere.
@@ -178,7 +257,7 @@ def _is_harmless(asked: tuple[Any, Any, Any], own: set[tuple[str, str, str]]) ->
     module, name, registered = asked
     if not all(part is None or isinstance(part, str) for part in asked):
         return False
-    return asked in own or (registered in (None, name) and (module, name) in _KERAS_CLASSES)
+    return asked in own or (registered in (None, name) and (module, name) in harmless)
 
 
 def _refusal(path: Path, name: str) -> ModelError:
@@ -202,12 +281,18 @@ def _nodes(path: Path, config: Any) -> Iterator[Any]:
             pending += [(value, depth + 1) for value in node]
 
 
-def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> None:
-    """Refuse what is no autoencoder, or has more weights than the file holds.
+def _check_network(
+    path: Path,
+    config: dict[str, Any],
+    n_weight_bytes: int,
+    is_right: Callable[[Any], bool],
+    expected: str,
+) -> None:
+    """Refuse what is not what is expected, or has more weights than the file holds.
 
     Without this a few digits in the configuration could ask for all memory of the machine.
     """
-    found: list[Autoencoder | BaseException] = []
+    found: list[Any] = []
 
     def build() -> None:
         # In this scope Keras allocates no weights. It keeps a list of those to be made later,
@@ -215,7 +300,7 @@ def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> N
         try:
             with keras.StatelessScope(initialize_variables=False):
                 found.append(keras.saving.deserialize_keras_object(config, safe_mode=True))
-        except _load_errors() as error:
+        except load_errors() as error:
             found.append(error)
 
     thread = threading.Thread(target=build)
@@ -224,25 +309,16 @@ def _check_network(path: Path, config: dict[str, Any], n_weight_bytes: int) -> N
     (model,) = found
     if isinstance(model, BaseException):
         raise model
-    if not (
-        isinstance(model, Autoencoder)
-        and isinstance(model.encoder, keras.Model)
-        and isinstance(model.decoder, keras.Model)
-        and model.encoder.input_shape == model.decoder.output_shape
-        and len(model.encoder.input_shape) == 4
-        and len(model.decoder.input_shape) == (4 if model.bottleneck.spatial else 2)
-    ):
-        raise ModelError(
-            f"{path} is not an autoencoder from images to codes and back; it was not loaded."
-        )
+    if not is_right(model):
+        raise ModelError(f"{path} is not {expected}; it was not loaded.")
     if sum(math.prod(weight.shape) for weight in model.variables) > n_weight_bytes:
         raise ModelError(
             f"{path} describes a larger network than it holds weights for; it was not loaded."
         )
 
 
-def _load_errors() -> tuple[type[Exception], ...]:
-    """Return what loading may raise, the backend's own exceptions included."""
+def load_errors() -> tuple[type[Exception], ...]:
+    """Return what loading or running a network may raise, the backend's exceptions included."""
     if keras.backend.backend() != "tensorflow":
         return _DAMAGE
     import tensorflow as tf

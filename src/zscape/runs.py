@@ -35,10 +35,12 @@ _OWN_FILES = (  # beside config.json, which makes the folder a run
     "history.csv",
     "baseline.npz",
     "metrics.json",
+    "generation.json",
     "figures/loss.png",
     "figures/reconstructions.png",
     "figures/latent.png",
     "figures/grid.png",
+    "figures/samples.png",
     "report.html",
 )
 

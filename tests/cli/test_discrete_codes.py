@@ -111,3 +111,22 @@ def test_a_grid_of_spatial_codes_is_refused(
 ) -> None:
     done = zscape("grid", runs["vq"], "-o", tmp_path / "grid.png")
     assert "2 x 2 vectors of length 2" in done.error
+
+
+@pytest.mark.parametrize("name", ["vq", "fsq"])
+def test_what_discrete_codes_generate_is_measured(
+    zscape: Zscape, runs: dict[str, Path], quick: None, tmp_path: Path, name: str
+) -> None:
+    import keras
+
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    network.save(tmp_path / "pixels.keras")
+    done = zscape(
+        "evaluate", runs[name], "--generation", "--features", tmp_path / "pixels.keras",
+        "-n", 20, "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["density"] == "prior"
+    assert found["figures"]["sample_fd"] > 0
+    assert found["figures"]["interpolation_fd"] > 0

@@ -11,6 +11,7 @@ import pytest
 from zscape.errors import DataError
 from zscape.viz import GridPanel, figure_png, plot_latent_grid, plot_latent_grids
 from zscape.viz import plot_reconstructions as plot
+from zscape.viz.sheets import plot_nearest
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -222,3 +223,19 @@ def test_the_users_settings_neither_change_the_figure_nor_are_changed() -> None:
     with mpl.rc_context(mine):
         assert figure_png(plot(images, 1 - images), dpi=50) == expected
         assert {key: mpl.rcParams[key] for key in mine} == mine
+
+
+def test_the_nearest_training_image_stands_below_each_generated_one() -> None:
+    images, nearest = random_images(14, 8, 8, 1), random_images(14, 8, 8, 1, seed=1)
+    figure = plot_nearest(images, nearest)
+    drawn = pictures(figure)
+    assert len(drawn) == 4 * 12
+    np.testing.assert_allclose(drawn[3], images[3, ..., 0])
+    np.testing.assert_allclose(drawn[12 + 3], nearest[3, ..., 0])
+    np.testing.assert_allclose(drawn[24 + 1], images[13, ..., 0])
+    np.testing.assert_allclose(drawn[36 + 1], nearest[13, ..., 0])
+    assert (drawn[24 + 2] == 1).all()  # nothing more to show
+    assert words(figure).count("training image") == 2
+    assert len(pictures(plot_nearest(images[:1], nearest[:1]))) == 2
+    with pytest.raises(DataError, match="same shape"):
+        plot_nearest(images, nearest[:3])

@@ -13,8 +13,10 @@ import pytest
 from tests.conftest import blobs
 from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.errors import ConfigError, DataError, RunError
+from zscape.evaluation.codes import total_correlation
 from zscape.runs import load_run
 from zscape.workflow.metrics import stored_metrics
+from zscape.workflow.page import write_report
 from zscape.workflow.pictures import grid, latent_map
 from zscape.workflow.results import evaluate, refresh
 from zscape.workflow.training import Interrupted, default_folder, train
@@ -32,6 +34,38 @@ def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
     outputs = run.model.reconstruct(inputs)
     assert figures.model["mse"] == pytest.approx(np.square(inputs - outputs).mean(), rel=1e-5)
     json.dumps(figures.to_dict(), allow_nan=False)
+
+
+def test_evaluation_says_how_useful_the_codes_are(trained: Any) -> None:
+    run = load_run(trained.three)
+    figures = evaluate(run)
+    codes = run.model.encode(run.dataset.test.images)
+    assert figures.model["total_correlation_nats"] == total_correlation(codes)
+    assert figures.pca is not None
+    for values in (figures.model, figures.pca):
+        assert 0 <= (values["linear_probe_accuracy"] or 0) <= 1
+        assert 1 <= (values["active_units"] or 0) <= 3
+        assert values["cluster_agreement"] is not None
+    bare = evaluate(run, run.dataset.test.images)
+    assert bare.model["linear_probe_accuracy"] is None
+    assert bare.model["active_units"] == figures.model["active_units"]
+
+
+def test_figures_of_before_can_still_be_read(copied: Path) -> None:
+    path = copied / "metrics.json"
+    values = json.loads(path.read_text())
+    later = ("linear_probe_accuracy", "cluster_agreement", "active_units", "total_correlation_nats")
+    for who in ("model", "pca"):
+        for name in later:
+            del values[who][name]
+    path.write_text(json.dumps(values))
+    assert "active_units" not in stored_metrics(load_run(copied))["model"]
+    write_report([load_run(copied)], copied / "report.html")
+    assert "Active latent variables" not in (copied / "report.html").read_text()
+    values["model"]["active_units"] = "two"
+    path.write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"model\.active_units"):
+        stored_metrics(load_run(copied))
 
 
 def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:

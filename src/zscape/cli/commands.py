@@ -22,7 +22,7 @@ from zscape.cli.options import (
     open_run,
     report_written,
 )
-from zscape.cli.show import print_evaluation, print_run
+from zscape.cli.show import print_evaluation, print_generation, print_run
 from zscape.cli.terminal import (
     load_frameworks,
     print_json,
@@ -33,6 +33,7 @@ from zscape.config import (
     BOTTLENECK_OPTIONS,
     BottleneckConfig,
     CodeActivation,
+    DensityName,
     Downsampling,
     NetworkConfig,
     Optimizer,
@@ -180,8 +181,48 @@ def train(
 
 
 @app.command()
-def evaluate(run: RunArgument, data: OptionalData = None, as_json: AsJson = False) -> None:
+def evaluate(
+    run: RunArgument,
+    data: OptionalData = None,
+    generation: Annotated[
+        bool, typer.Option("--generation", help="Measure what the run generates instead.")
+    ] = False,
+    density: Annotated[
+        DensityName | None,
+        typer.Option(
+            help="What codes are drawn from.", show_default="gmm; prior where codes are discrete"
+        ),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="A network (.keras, .onnx) to compare images by.",
+            show_default="a classifier of digits",
+        ),
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="How many images to generate.", show_default="10000")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draws.", show_default="0")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Measure a run beside PCA; without DATA, on its test split, with new figures and report."""
+    asked = {"density": density, "features": features, "n": n, "seed": seed}
+    settings = {name: value for name, value in asked.items() if value is not None}
+    if generation:
+        if data is not None:
+            raise ConfigError(
+                f"--generation compares with the run's own test split; leave {data} out."
+            )
+        opened = open_run(run)
+        from zscape.workflow.generation_results import refresh_generation
+
+        found = refresh_generation(opened, **settings)
+        (print_json if as_json else print_generation)(found.to_dict())
+        return
+    if settings:
+        option = "-n" if next(iter(settings)) == "n" else f"--{next(iter(settings))}"
+        raise ConfigError(f"{option} is for --generation; give both, or leave it out.")
     opened = open_run(run)
     from zscape.workflow.results import evaluate as evaluate_run
     from zscape.workflow.results import refresh

@@ -10,6 +10,8 @@ from zscape.cli.terminal import say
 if TYPE_CHECKING:
     from zscape.runs import Run
 
+_NEIGHBOUR_FIGURES = ("precision", "recall", "density", "coverage")
+
 
 def print_run(
     run: Run, history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any] | None
@@ -42,12 +44,18 @@ def print_evaluation(figures: Mapping[str, Any]) -> None:
         "psnr": ("PSNR, dB", "{:.2f}"),
         "ssim": ("SSIM", "{:.4f}"),
         "knn_accuracy": ("k-NN accuracy", "{:.4f}"),
+        "linear_probe_accuracy": ("linear probe accuracy", "{:.4f}"),
+        "cluster_agreement": ("cluster agreement (ARI)", "{:.4f}"),
+        "active_units": ("active units", "{:.0f}"),
+        "total_correlation_nats": ("total correlation, nats", "{:.3f}"),
     }
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(f"{figures['n_images']:,} images ({figures['data']})")
     table.add_column("model", justify="right")
     table.add_column("PCA", justify="right")
     for key, (name, form) in names.items():
+        if key not in model:
+            continue  # a file from before there was this figure
         cells = (values.get(key) for values in (model, pca))
         table.add_row(name, *("-" if cell is None else form.format(cell) for cell in cells))
     ratio = f"{figures['compression_ratio']:.1f}x"
@@ -56,6 +64,46 @@ def print_evaluation(figures: Mapping[str, Any]) -> None:
     for warning in figures["warnings"]:
         say(f"warning: {warning}")
     for note in figures["notes"]:
+        say(f"note: {note}")
+
+
+def print_generation(found: Mapping[str, Any]) -> None:
+    """Print how real the images of a run are to stdout, notes to stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    figures, nearest = found["figures"], found["nearest_training"]
+    distance = f"{found['features']} FD"
+    rows = (
+        (f"{distance}, generated images", figures["sample_fd"], "{:.4g}"),
+        (f"{distance}, reconstructions", figures["reconstruction_fd"], "{:.4g}"),
+        (f"{distance}, between two images", figures["interpolation_fd"], "{:.4g}"),
+        (f"{distance}, training images (floor)", figures["floor_fd"], "{:.4g}"),
+        *((name, figures[name], "{:.3f}") for name in _NEIGHBOUR_FIGURES),
+        ("nearest training image, generated", nearest["samples"], "{:.4f}"),
+        ("nearest training image, test", nearest["test"], "{:.4f}"),
+    )
+    console = Console(highlight=False, markup=False, width=None)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(
+        f"{found['n_samples']:,} images from {found['density']} and {found['n_test']:,} test images"
+    )
+    table.add_column("", justify="right")
+    for name, value, form in rows:
+        table.add_row(name, "-" if value is None else form.format(value))
+    console.print(table)
+    classes = found["classes"]
+    if classes is not None:
+        shares = Table(box=None, pad_edge=False, header_style="bold")
+        shares.add_column("class, % of images")
+        for name in classes["classes"]:
+            shares.add_column(str(name), justify="right")
+        for kind in ("generated", "data"):
+            shares.add_row(kind, *(f"{100 * share:.1f}" for share in classes[kind]))
+        console.print(shares)
+        missing = ", ".join(map(str, classes["missing"])) or "none"
+        console.print(f"missing (below a quarter of the data's share): {missing}")
+    for note in found["notes"]:
         say(f"note: {note}")
 
 

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zscape.evaluation.codes import (
+    active_units,
+    cluster_agreement,
+    linear_probe_accuracy,
+    total_correlation,
+)
 from zscape.evaluation.metrics import (
     LatentHealth,
     compression_ratio,
@@ -28,8 +34,20 @@ UNITS = {
     "psnr": "dB, mean over images; higher is better",
     "ssim": "-1 to 1, mean over images; higher is better",
     "knn_accuracy": "share of labels that the 5 nearest training codes get right, 0 to 1",
+    "linear_probe_accuracy": (
+        "share of labels that logistic regression on at most 10,000 training codes gets right"
+    ),
+    "cluster_agreement": (
+        "adjusted Rand index of k-means on the codes and the labels, 0 (chance) to 1"
+    ),
+    "active_units": "latent variables whose code varies over images",
+    "total_correlation_nats": "dependence between latent variables, were they normal; null: full",
     "compression_ratio": "values of an image per value of its code",
 }
+
+
+# Bottlenecks whose codes are held near unit variance in every dimension.
+UNIT_SCALE_PRIORS = ("normal", "sphere")
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,9 @@ class Evaluation:
     Attributes:
         data: what the images are.
         n_images: how many they are.
-        model: `mse`, `psnr`, `ssim` and `knn_accuracy` of the model; None where not defined.
+        model: `mse`, `psnr`, `ssim`, `knn_accuracy`, `linear_probe_accuracy`,
+            `cluster_agreement`, `active_units` and `total_correlation_nats` of the model; None
+            where not defined.
         pca: the same of PCA with as many components; None when it was not asked for.
         code_shape: (d,), or (h, w, d) where codes are spatial.
         compression_ratio: values of an image per value of its code; a choice from a codebook
@@ -91,8 +111,8 @@ def evaluate_model(
         images: the images to measure on.
         data: what they are, for the reader.
         baseline: PCA fitted to the training images.
-        neighbours: labelled training images for the k-nearest-neighbour classifier; without
-            them, or without labels, its accuracy is None.
+        neighbours: labelled training images for the classifiers of codes; without them, or
+            without labels, their accuracies are None.
         notes: what the caller could not provide, a sentence each.
 
     Raises:
@@ -101,32 +121,32 @@ def evaluate_model(
     from zscape.data.datasets import as_float
 
     inputs = as_float(images.images)
-    codes = model.encode(inputs)
-    own = _reconstruction_figures(inputs, model.decode(codes))
-    own["knn_accuracy"] = None
+    stored = model.encode(inputs)
+    codes = stored.reshape(-1, model.latent_dim)  # every place of a spatial code is a code
+    own = _reconstruction_figures(inputs, model.decode(stored))
+    own |= _code_figures(codes, unit_scale=model.bottleneck.prior in UNIT_SCALE_PRIORS)
     pca = None
     if baseline is not None:
         pca = _reconstruction_figures(inputs, baseline.reconstruct(inputs))
-        pca["knn_accuracy"] = None
+        pca |= _code_figures(baseline.encode(inputs), unit_scale=False)
     if images.labels is None:
-        notes = (*notes, "The images have no labels, so there is no nearest-neighbour accuracy.")
+        notes = (
+            *notes,
+            "The images have no labels, so there is no nearest-neighbour accuracy, linear probe "
+            "or cluster agreement.",
+        )
     elif neighbours is not None and neighbours.labels is not None:
         if 2 * len(np.unique(neighbours.labels)) > len(neighbours):
             notes = (
                 *notes,
                 "Most training images have a label of their own, so there is no "
-                "nearest-neighbour accuracy.",
+                "nearest-neighbour accuracy, linear probe or cluster agreement.",
             )
         else:
             for figures, coder in ((own, model), (pca, baseline)):
                 if figures is not None and coder is not None:
-                    figures["knn_accuracy"] = knn_accuracy(
-                        coder.encode(neighbours.images).reshape(len(neighbours), -1),
-                        neighbours.labels,
-                        coder.encode(inputs).reshape(len(inputs), -1),
-                        images.labels,
-                    )
-    health = latent_health(codes.reshape(-1, model.latent_dim))  # every place is a code
+                    figures |= _label_figures(coder, neighbours, inputs, images.labels)
+    health = latent_health(codes)
     warnings = tuple(health.warnings())
     if pca is not None and own["mse"] > pca["mse"]:
         warnings = (
@@ -161,4 +181,33 @@ def _reconstruction_figures(images: np.ndarray, outputs: np.ndarray) -> dict[str
         "mse": mean_squared_error(images, outputs),
         "psnr": peak_signal_to_noise_ratio(images, outputs),
         "ssim": structural_similarity(images, outputs),
+        "knn_accuracy": None,
+        "linear_probe_accuracy": None,
+        "cluster_agreement": None,
     }
+
+
+def _code_figures(codes: np.ndarray, *, unit_scale: bool) -> dict[str, Any]:
+    return {
+        "active_units": active_units(codes, unit_scale=unit_scale),
+        "total_correlation_nats": total_correlation(codes),
+    }
+
+
+def _label_figures(
+    coder: Autoencoder | PcaBaseline, train: Images, inputs: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Return what the codes of a model, or of PCA, know of the labels."""
+    if train.labels is None:
+        return {}
+    train_codes, codes = _flat(coder.encode(train.images)), _flat(coder.encode(inputs))
+    return {
+        "knn_accuracy": knn_accuracy(train_codes, train.labels, codes, labels),
+        "linear_probe_accuracy": linear_probe_accuracy(train_codes, train.labels, codes, labels),
+        "cluster_agreement": cluster_agreement(codes, labels),
+    }
+
+
+def _flat(codes: np.ndarray) -> np.ndarray:
+    """Return codes as (N, d), whatever shape those of one image have."""
+    return codes.reshape(len(codes), -1)

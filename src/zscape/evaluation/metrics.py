@@ -153,8 +153,8 @@ def knn_accuracy(
 
     if n_neighbors < 1:
         raise ConfigError(f"n_neighbors is {n_neighbors}; expected 1 or more.")
-    train_codes, train_labels = _check_labelled("training", train_codes, train_labels)
-    test_codes, test_labels = _check_labelled("test", test_codes, test_labels)
+    train_codes, train_labels = check_labelled("training", train_codes, train_labels)
+    test_codes, test_labels = check_labelled("test", test_codes, test_labels)
     if train_codes.shape[1] != test_codes.shape[1]:
         raise DataError(
             f"training codes have {train_codes.shape[1]} dimensions and test codes have "
@@ -253,9 +253,7 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     Raises:
         DataError: the array is not (N, d) or is empty.
     """
-    codes = np.asarray(codes)
-    if codes.ndim != 2 or codes.size == 0:
-        raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
+    codes = check_codes(codes)
     n_codes, latent_dim = codes.shape
     finite = codes[np.isfinite(codes).all(axis=1)].astype(np.float64)
     n_finite = len(finite)
@@ -333,9 +331,18 @@ def _check_pair(images: NDArray[Any], reconstructions: NDArray[Any]) -> None:
         )
 
 
-def _check_labelled(
+def check_codes(codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes as an array (N, d); raise `DataError` if they are not that, or none."""
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.size == 0:
+        raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
+    return codes
+
+
+def check_labelled(
     which: str, codes: NDArray[Any], labels: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return codes (N, d) as float64 and labels (N,); raise `DataError` if they are not that."""
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
         raise DataError(

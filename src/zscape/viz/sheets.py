@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
@@ -22,6 +23,8 @@ from zscape.viz.images import (
     title_width,
 )
 from zscape.viz.style import look, pixel_axes, pixel_figure, pixel_text
+
+NEAREST_COLUMNS = 12
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,3 +111,32 @@ def plot_image_rows(
                 pixel_axes(figure, x, upper, cell_width, cell_height), pictures[row, column]
             )
     return figure
+
+
+def plot_nearest(images: NDArray[Any], nearest: NDArray[Any]) -> Figure:
+    """Draw generated images in rows, and below each the training image nearest to it.
+
+    Args:
+        images: (N, H, W, C) in [0, 1]. Channels are treated as `plot_reconstructions` does.
+        nearest: (N, H, W, C), in the same order.
+
+    Raises:
+        DataError: there is no image, or the shapes differ.
+    """
+    images, nearest = checked_images(images, "images"), checked_images(nearest, "nearest images")
+    if images.shape != nearest.shape:
+        raise DataError(
+            f"images have shape {images.shape} and the nearest ones {nearest.shape}; expected "
+            "the same shape."
+        )
+    n_columns = min(len(images), NEAREST_COLUMNS)
+    n_pairs = -(-len(images) // n_columns)
+    shape = (n_pairs, n_columns, *images.shape[1:])
+    empty = np.ones((n_pairs * n_columns - len(images), *images.shape[1:]), np.float32)
+    pairs = [np.concatenate([part, empty]).reshape(shape) for part in (images, nearest)]
+    rows = np.stack(pairs, axis=1).reshape(2 * n_pairs, *shape[1:])
+    return plot_image_rows(
+        rows,
+        ["generated", "training image"] * n_pairs,
+        title="Generated images and the nearest training images",
+    )

@@ -64,14 +64,18 @@ def generate(
     """
     if n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
-    discrete = run.model.bottleneck.prior == "autoregressive"
-    density = density or ("prior" if discrete else "gmm")
+    density = density or default_density(run)
     drawn = run_density(run, density, label=label).sample(n, seed)
-    if discrete and density == "prior":
+    if density == "prior" and run.model.bottleneck.prior == "autoregressive":
         codes = np.asarray(run.model.bottleneck.from_symbols(drawn))
     else:
         codes = _possible(run, drawn)
     return run.model.decode(codes), codes
+
+
+def default_density(run: Run) -> DensityName:
+    """Return what to draw from where nothing is asked for: `gmm`, or `prior` for discrete codes."""
+    return "prior" if run.model.bottleneck.prior == "autoregressive" else "gmm"
 
 
 def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Density:

@@ -9,6 +9,13 @@ from zscape.runs import Run
 
 _NUMBER = (int, float)
 _FIGURES = dict.fromkeys(("mse", "psnr", "ssim", "knn_accuracy"), (*_NUMBER, type(None)))
+# Figures that came later: files without them are whole too.
+_LATER_FIGURES = (
+    "linear_probe_accuracy",
+    "cluster_agreement",
+    "active_units",
+    "total_correlation_nats",
+)
 _EXPECTED: dict[str, Any] = {
     "data": str,
     "n_images": int,
@@ -44,9 +51,14 @@ def stored_metrics(run: Run) -> dict[str, Any]:
         RunError: the file is missing or damaged.
     """
     values = run.metrics
-    expected = _EXPECTED
-    if isinstance(values, dict) and values.get("pca") is not None:
-        expected = {**_EXPECTED, "pca": _FIGURES}
+    expected = dict(_EXPECTED)
+    for who in ("model", "pca"):
+        figures = values.get(who) if isinstance(values, dict) else None
+        if isinstance(figures, dict):
+            later = [name for name in _LATER_FIGURES if name in figures]
+            expected[who] = _FIGURES | dict.fromkeys(later, _FIGURES["mse"])
+        elif figures is not None:
+            expected[who] = _FIGURES
     wrong = _first_wrong(values, expected)
     if wrong is not None:
         raise RunError(

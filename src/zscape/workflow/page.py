@@ -26,6 +26,10 @@ _METRICS: tuple[tuple[str, str, str, Any], ...] = (
     ("psnr", "PSNR", "dB", "higher"),
     ("ssim", "SSIM", "", "higher"),
     ("knn_accuracy", "5-nearest-neighbour accuracy on codes", "", "higher"),
+    ("linear_probe_accuracy", "Linear probe accuracy on codes", "", "higher"),
+    ("cluster_agreement", "Agreement of clusters with labels, adjusted Rand", "", "higher"),
+    ("active_units", "Active latent variables", "", None),
+    ("total_correlation_nats", "Total correlation of the code", "nats", None),
 )
 
 
@@ -72,6 +76,7 @@ def _section(run: Run) -> Section:
     table = [
         MetricRow(name, model[key], pca.get(key), unit, better)
         for key, name, unit, better in _METRICS
+        if key in model
     ]
     return Section(
         title=f"{variables}: {run.path.name}",

@@ -1,0 +1,174 @@
+"""How useful codes are: pure functions of codes (N, d), with labels where they need them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.evaluation.metrics import check_codes, check_labelled
+
+ACTIVE_VARIANCE = 0.01
+MAX_PROBE_CODES = 10_000
+MAX_CLUSTERED_CODES = 10_000
+_CLUSTER_STARTS = 10
+_CONSTANT = 1e-6
+
+
+def active_units(codes: NDArray[Any], *, unit_scale: bool) -> int:
+    """Return how many latent variables say something about the image.
+
+    A variable is active when its code varies over images by more than 0.01, as a variance. The
+    codes are those of `encode`, which for a bottleneck with a spread are the means, as in
+    Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016. That threshold
+    is for codes held near a prior of unit variance. Codes of other bottlenecks have any scale,
+    so theirs is 0.01 of the largest variance; what never varies is not active either way.
+
+    Args:
+        codes: shape (N, d). Codes that are not finite are left out.
+        unit_scale: the prior has unit variance in every dimension: standard normal, or uniform
+            on the sphere of radius sqrt(d).
+
+    Raises:
+        DataError: the array is not (N, d) or is empty.
+    """
+    finite = _finite(codes)
+    if not len(finite):
+        return 0
+    variance = finite.var(axis=0)
+    threshold = ACTIVE_VARIANCE * (1.0 if unit_scale else float(variance.max()))
+    return int(np.sum((variance > threshold) & _varies(finite)))
+
+
+def total_correlation(codes: NDArray[Any]) -> float | None:
+    """Return how much the latent variables tell of each other, in nats, were they normal.
+
+    The total correlation is the divergence of the joint distribution from the product of its
+    marginals (Watanabe, Information theoretical analysis of multivariate correlation, IBM
+    Journal 4, 1960). Of a normal distribution with the correlation matrix R it is
+    -log det(R) / 2. For codes that are not normal this is an estimate which sees linear
+    dependence only; 0 means uncorrelated, not independent. From N codes of d independent
+    variables it comes out near d (d - 1) / (4 N), not 0.
+
+    Returns:
+        The estimate over the variables that vary at all; 0 with fewer than two of them. None
+        where it is infinite, as one variable is a linear function of others, or where the codes
+        are too few to tell.
+
+    Raises:
+        DataError: the array is not (N, d) or is empty.
+    """
+    finite = _finite(codes)
+    if not len(finite):
+        return None
+    finite = finite[:, _varies(finite)]
+    n_codes, n_dims = finite.shape
+    if n_dims < 2:
+        return 0.0
+    if n_codes <= n_dims:
+        return None
+    eigenvalues = np.linalg.eigvalsh(np.corrcoef(finite, rowvar=False))
+    # float32 codes carry seven digits; smaller eigenvalues are rounding.
+    if eigenvalues[0] < n_dims * np.finfo(np.float32).eps:
+        return None
+    return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
+
+
+def linear_probe_accuracy(
+    train_codes: NDArray[Any],
+    train_labels: NDArray[Any],
+    test_codes: NDArray[Any],
+    test_labels: NDArray[Any],
+    *,
+    seed: int = 0,
+) -> float | None:
+    """Return the accuracy of a linear classifier on the codes.
+
+    Multinomial logistic regression on codes that are standardised by the training codes; of
+    more than 10,000 training codes a random 10,000 are used. See Alain and Bengio,
+    Understanding intermediate layers using linear classifier probes, 2016. A code that is not
+    finite is left out of the training codes and counts as wrong among the test codes.
+
+    Args:
+        train_codes: shape (N, d).
+        train_labels: shape (N,).
+        test_codes: shape (M, d).
+        test_labels: shape (M,).
+        seed: seeds the choice of training codes.
+
+    Returns:
+        The accuracy, a share in [0, 1]; None when the training codes are all of one class.
+
+    Raises:
+        DataError: codes and labels do not fit together, or one of the sets is empty.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train_codes, train_labels = check_labelled("training", train_codes, train_labels)
+    test_codes, test_labels = check_labelled("test", test_codes, test_labels)
+    usable = np.flatnonzero(np.isfinite(train_codes).all(axis=1))
+    if len(usable) > MAX_PROBE_CODES:
+        usable = np.random.default_rng(seed).choice(usable, MAX_PROBE_CODES, replace=False)
+    if len(np.unique(train_labels[usable])) < 2:
+        return None
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    with warnings.catch_warnings():
+        # Short of the optimum it is a linear probe all the same.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        probe.fit(train_codes[usable], train_labels[usable])
+    finite = np.isfinite(test_codes).all(axis=1)
+    if not finite.any():
+        return 0.0
+    right = probe.predict(test_codes[finite]) == test_labels[finite]
+    return float(right.sum() / len(test_codes))
+
+
+def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 0) -> float | None:
+    """Return how well clusters of codes, found without labels, agree with the classes.
+
+    The adjusted Rand index (Hubert and Arabie, Comparing partitions, Journal of Classification
+    2, 1985) of the classes and of k-means with as many clusters as there are classes, the best
+    of 10 starts by its own criterion: 1 for the same partition, about 0 for a random one. Of
+    more than 10,000 codes a random 10,000 are used; those not finite are left out.
+
+    Args:
+        codes: shape (N, d), clustered as they are, not standardised.
+        labels: shape (N,).
+        seed: seeds the starts and the choice of codes.
+
+    Returns:
+        The index in [-0.5, 1]; None with fewer than two classes, or fewer different codes than
+        classes.
+
+    Raises:
+        DataError: codes and labels do not fit together, or there are none.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score
+
+    codes, labels = check_labelled("the", codes, labels)
+    usable = np.flatnonzero(np.isfinite(codes).all(axis=1))
+    if len(usable) > MAX_CLUSTERED_CODES:
+        usable = np.random.default_rng(seed).choice(usable, MAX_CLUSTERED_CODES, replace=False)
+    codes, labels = codes[usable], labels[usable]
+    n_classes = len(np.unique(labels))
+    if n_classes < 2 or len(np.unique(codes, axis=0)) < n_classes:
+        return None
+    clusters = KMeans(n_classes, n_init=_CLUSTER_STARTS, random_state=seed).fit_predict(codes)
+    return float(adjusted_rand_score(labels, clusters))
+
+
+def _finite(codes: NDArray[Any]) -> NDArray[np.float64]:
+    codes = check_codes(codes)
+    return np.asarray(codes[np.isfinite(codes).all(axis=1)], dtype=np.float64)
+
+
+def _varies(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which dimensions vary by more than the rounding of float32."""
+    result: NDArray[np.bool_] = codes.std(axis=0) > _CONSTANT * np.abs(codes).max(axis=0)
+    return result

@@ -1,0 +1,246 @@
+"""Features of images: what a network sees in them, to compare sets of images by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zscape.data.datasets import as_float
+from zscape.errors import ConfigError, ModelError
+from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
+
+if TYPE_CHECKING:
+    import keras
+
+CLASSIFIER = "classifier"
+_BATCH_VALUES = 2**24  # float32 values of the resized images held at a time: 64 MB
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """A network whose output says what an image looks like.
+
+    Attributes:
+        name: `classifier` for the embedded one, else the name of the file.
+        sha256: of the file with its weights.
+        input_shape: (H, W, C) of the images the network takes; None for any height or width.
+        run: from a batch (n, H, W, C), float32, to features (n, ...).
+    """
+
+    name: str
+    sha256: str
+    input_shape: tuple[int | None, int | None, int]
+    run: Callable[[np.ndarray], np.ndarray]
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return the features of images.
+
+        Images are resized to what the network takes, with anti-aliasing; gray is repeated for
+        networks that take colour, and colour averaged for those that take gray.
+
+        Args:
+            images: (N, H, W, C), of any type that `as_float` takes.
+
+        Returns:
+            (N, F), float32.
+
+        Raises:
+            ConfigError: the network does not take images of so many channels.
+            ModelError: the network cannot be run on such images.
+        """
+        height, width, channels = self.input_shape
+        size = (height or images.shape[1], width or images.shape[2])
+        step = max(1, min(500, _BATCH_VALUES // (size[0] * size[1] * channels)))
+        parts = []
+        for start in range(0, len(images), step):
+            batch = _with_channels(as_float(images[start : start + step]), channels)
+            outputs = self.run(_resized(batch, size))
+            if len(outputs) != len(batch):
+                raise ModelError(
+                    f"{self.name} makes {len(outputs)} outputs of {len(batch)} images; expected "
+                    "features (N, ...), a row for each image."
+                )
+            parts.append(outputs.reshape(len(batch), -1).astype(np.float32))
+        return np.concatenate(parts)
+
+
+def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) -> FeatureModel:
+    """Load a network to compare images by.
+
+    Args:
+        path: a `.keras` file, whose layers are checked as by `zscape.model_file.load_network`,
+            or an `.onnx` file; the embedded MNIST classifier when None. The network gets images
+            in [0, 1]; one that wants another range needs a layer that rescales first. Its
+            output is taken as the features, so a classifier is cut before its last layer.
+        image_shape: (H, W, C) of the images to compare.
+
+    Raises:
+        ConfigError: there is no default network for such images, or the kind of file is
+            unknown, or needs a library that is not installed.
+        ModelError: the file is missing, damaged, refused, or takes no images.
+    """
+    if path is None:
+        if image_shape != IMAGE_SHAPE:
+            shape = "x".join(map(str, image_shape))
+            raise ConfigError(
+                f"the embedded classifier is for images of 28x28x1, and these are {shape}; name "
+                "a network to compare them by (.keras or .onnx) with --features."
+            )
+        return FeatureModel(
+            CLASSIFIER,
+            classifier_record()["sha256"],
+            IMAGE_SHAPE,
+            lambda images: _classifier_outputs(images)["features"],
+        )
+    path = Path(path)
+    if path.suffix.lower() not in (".keras", ".onnx"):
+        raise ConfigError(f"{path} does not end in .keras or .onnx; expected such a network.")
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise ModelError(f"{path} {what}; expected a network (.keras or .onnx).")
+    return _from_keras(path) if path.suffix.lower() == ".keras" else _from_onnx(path)
+
+
+def class_probabilities(images: np.ndarray) -> np.ndarray:
+    """Return what the embedded classifier takes digits for: (N, 10), float32, rows sum to 1.
+
+    Args:
+        images: (N, 28, 28, 1), of any type that `as_float` takes.
+    """
+    parts = [
+        _classifier_outputs(as_float(images[start : start + 500]))["probabilities"]
+        for start in range(0, len(images), 500)
+    ]
+    return np.concatenate(parts)
+
+
+def _classifier_outputs(images: np.ndarray) -> dict[str, np.ndarray]:
+    outputs: dict[str, np.ndarray] = mnist_classifier().predict_on_batch(images)
+    return outputs
+
+
+def _from_keras(path: Path) -> FeatureModel:
+    from zscape.model_file import load_errors, load_network
+
+    network: keras.Model = load_network(path)
+    shape = _image_shape(path, tuple(network.input_shape))
+
+    def run(images: np.ndarray) -> np.ndarray:
+        try:
+            return np.asarray(network.predict_on_batch(images))
+        except load_errors() as error:
+            raise _cannot_run(path, error) from error
+
+    return FeatureModel(path.name, _sha256(path), shape, run)
+
+
+def _from_onnx(path: Path) -> FeatureModel:
+    try:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            'onnxruntime is not installed; install it with: pip install "zscape[onnx]".'
+        ) from error
+    # What is wrong with a file or a run; onnxruntime's exceptions have no base of their own.
+    failures = (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NotImplemented,
+        state.RuntimeException,
+        RuntimeError,
+        ValueError,
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is raised
+    try:
+        # From bytes: a file cannot name other files to be read.
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except failures as error:
+        raise ModelError(f"{path} cannot be loaded: {_line(error)}.") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+        raise ModelError(
+            f"{path} does not take one array of float32; expected images (N, H, W, C)."
+        )
+    asked = tuple(size if isinstance(size, int) else None for size in inputs[0].shape)
+    # PyTorch puts the channels first.
+    first = len(asked) == 4 and asked[1] in (1, 3) and asked[3] not in (1, 3)
+    shape = _image_shape(path, (asked[0], *asked[2:], asked[1]) if first else asked)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        batch = np.ascontiguousarray(np.moveaxis(images, -1, 1)) if first else images
+        try:
+            return np.asarray(session.run([outputs[0].name], {inputs[0].name: batch})[0])
+        except failures as error:
+            raise _cannot_run(path, error) from error
+
+    return FeatureModel(path.name, _sha256(path), shape, run)
+
+
+def _image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, int | None, int]:
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise ModelError(
+            f"{path} takes inputs of shape {shape}; expected images (N, H, W, C) with 1 or 3 "
+            "channels."
+        )
+    if shape[0] is not None:
+        raise ModelError(
+            f"{path} takes {shape[0]} images at a time only; save it with a first axis of any size."
+        )
+    return shape[1], shape[2], shape[3] or 0
+
+
+def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    if images.shape[-1] == channels:
+        return images
+    if images.shape[-1] == 1:
+        return np.repeat(images, channels, axis=-1)
+    if images.shape[-1] == 3:
+        return np.asarray(images.mean(axis=-1, keepdims=True))
+    raise ConfigError(
+        f"the images have {images.shape[-1]} channels and the network of --features takes "
+        f"{channels}; it works for images of 1 or 3 channels."
+    )
+
+
+def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return images (n, H, W, C) in another size, each channel by Pillow's bilinear filter.
+
+    Pillow averages when it makes an image smaller, which frameworks often do not; see Parmar,
+    Zhang and Zhu, On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022.
+    """
+    from PIL import Image
+
+    if images.shape[1:3] == size:
+        return images
+    height, width = size
+    results = np.empty((len(images), height, width, images.shape[-1]), np.float32)
+    for image, result in zip(images, results, strict=True):
+        for channel in range(images.shape[-1]):
+            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
+            resized = plane.resize((width, height), Image.Resampling.BILINEAR)
+            result[..., channel] = np.asarray(resized)
+    return results
+
+
+def _cannot_run(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path} cannot be run on the images: {_line(error)}.")
+
+
+def _line(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return "".join(character for character in first if character.isprintable())[:200].rstrip(".")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,286 @@
+"""How real generated images are: pure functions of features, class probabilities and images.
+
+Features (N, F) come from `zscape.evaluation.features`. None of these figures is the published
+FID, which rests on one certain Inception network: they compare models measured with the same
+features, numbers of images and data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.data.datasets import as_float
+from zscape.errors import ConfigError, DataError
+
+NEAREST_K = 5
+MAX_NEIGHBOUR_IMAGES = 5000
+MISSING_SHARE = 0.25
+_CHUNK_VALUES = 2**25  # float32 values of the candidates held at a time: 128 MB
+
+
+def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
+    """Return the squared Fréchet distance of two sets of features, each taken for normal.
+
+        |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))
+
+    with the means m and the covariances S, in squared units of the features. The trace of the
+    last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which is what is
+    computed: it needs no inverse, so covariances may be singular. With few images the distance
+    is too large, even between two draws of one distribution; so compare figures from equal
+    numbers of images, and look at the distance between two sets of real ones.
+
+    Args:
+        features_a: shape (N, F), N >= 2.
+        features_b: shape (M, F), M >= 2.
+
+    Raises:
+        DataError: the features do not fit together, are too few, or are not finite.
+
+    References:
+        Dowson and Landau, The Fréchet distance between multivariate normal distributions,
+        Journal of Multivariate Analysis 12, 1982; Heusel et al., GANs trained by a two
+        time-scale update rule converge to a local Nash equilibrium, NeurIPS 2017.
+    """
+    a, b = _checked_features(features_a, features_b, at_least=2)
+    covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
+    covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
+    cross = np.linalg.svd(_root(covariance_a) @ _root(covariance_b), compute_uv=False)
+    squares = float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum())
+    spread = float(np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross.sum())
+    return max(0.0, squares + spread)  # rounding can take equal sets a little below 0
+
+
+def precision_recall(
+    real_features: NDArray[Any],
+    generated_features: NDArray[Any],
+    *,
+    nearest_k: int = NEAREST_K,
+    max_images: int = MAX_NEIGHBOUR_IMAGES,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Return `precision`, `recall`, `density` and `coverage`, computed by the library prdc.
+
+    Round every real image lies a ball that reaches to its 5th nearest real neighbour. Precision
+    is the share of generated images in at least one ball; density the mean number of balls round
+    a generated image, over 5, so that real images would have about 1; coverage the share of
+    real images with a generated one in their ball. Recall is the share of real images in at
+    least one ball of the generated ones.
+
+    Args:
+        real_features: shape (N, F).
+        generated_features: shape (M, F).
+        nearest_k: which neighbour the balls reach to.
+        max_images: of more images on a side, so many are drawn; 5,000 on both sides need about
+            1 GB of memory, which grows with the square.
+        seed: seeds that draw.
+
+    Raises:
+        ConfigError: `nearest_k` is below 1.
+        DataError: the features do not fit together, are too few, or are not finite.
+
+    References:
+        Kynkäänniemi et al., Improved precision and recall metric for assessing generative
+        models, NeurIPS 2019; Naeem et al., Reliable fidelity and diversity metrics for
+        generative models, ICML 2020.
+    """
+    from prdc import compute_prdc
+
+    if nearest_k < 1:
+        raise ConfigError(f"nearest_k is {nearest_k}; expected 1 or more.")
+    real, generated = _checked_features(
+        real_features, generated_features, at_least=fewest_for_neighbours(nearest_k)
+    )
+    rng = np.random.default_rng(seed)
+    real, generated = (
+        part[rng.choice(len(part), max_images, replace=False)] if len(part) > max_images else part
+        for part in (real, generated)
+    )
+    with contextlib.redirect_stdout(io.StringIO()):  # the library prints the numbers of images
+        found = compute_prdc(real, generated, nearest_k)
+    return {name: float(found[name]) for name in ("precision", "recall", "density", "coverage")}
+
+
+def fewest_for_neighbours(nearest_k: int = NEAREST_K) -> int:
+    """Return how many images of a side `precision_recall` needs at least."""
+    return nearest_k + 2
+
+
+@dataclass(frozen=True)
+class ClassShares:
+    """How often each class was generated.
+
+    Attributes:
+        classes: the classes, increasing.
+        generated: the share of generated images that the classifier takes for each.
+        data: its share of the real labels.
+        missing: the classes generated less than a quarter as often as they are in the data.
+    """
+
+    classes: tuple[int, ...]
+    generated: tuple[float, ...]
+    data: tuple[float, ...]
+    missing: tuple[int, ...]
+
+
+def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShares:
+    """Return the share of each class among generated images, beside its share of the data.
+
+    Args:
+        probabilities: what a classifier says of the generated images, shape (N, K).
+        labels: of real images, shape (M,), from 0 to K - 1.
+
+    Raises:
+        DataError: there are no images or labels, or a label is not one of the K classes.
+    """
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or not probabilities.size or labels.ndim != 1 or not labels.size:
+        raise DataError(
+            f"probabilities have shape {probabilities.shape} and labels {labels.shape}; expected "
+            "(N, K) and (M,) with at least one image each."
+        )
+    n_classes = probabilities.shape[1]
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise DataError(f"labels go from {labels.min()} to {labels.max()}; expected 0 to K - 1.")
+    generated = np.bincount(probabilities.argmax(axis=1), minlength=n_classes) / len(probabilities)
+    data = np.bincount(labels, minlength=n_classes) / len(labels)
+    missing = np.flatnonzero(generated < MISSING_SHARE * data)
+    return ClassShares(
+        tuple(range(n_classes)),
+        tuple(generated.tolist()),
+        tuple(data.tolist()),
+        tuple(missing.tolist()),
+    )
+
+
+def nearest_images(
+    images: NDArray[Any], candidates: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for every image which of the candidates is nearest to it, pixel by pixel.
+
+    Generated images that are copies show up here: their distance is near 0. Compare it with the
+    distance that new real images have from the same candidates.
+
+    Args:
+        images: (N, H, W, C), of any type that `as_float` takes.
+        candidates: (M, H, W, C), such as the training images.
+
+    Returns:
+        The number of the nearest candidate (N,), and its distance (N,): the root of the mean
+        squared difference of pixels in [0, 1].
+
+    Raises:
+        DataError: the shapes do not fit, or there is no image.
+    """
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    if images.ndim != 4 or images.shape[1:] != candidates.shape[1:]:
+        raise DataError(
+            f"images have shape {images.shape} and candidates {candidates.shape}; expected "
+            "(N, H, W, C) and (M, H, W, C)."
+        )
+    if not len(images) or not len(candidates):
+        raise DataError("there are no images to compare; give at least one on each side.")
+    flat = as_float(images).reshape(len(images), -1)
+    numbers = np.zeros(len(images), np.int64)
+    distances = np.full(len(images), np.inf)
+    step = max(1, _CHUNK_VALUES // flat.shape[1])
+    for start in range(0, len(candidates), step):
+        others = as_float(candidates[start : start + step]).reshape(-1, flat.shape[1])
+        found, _ = pairwise_distances_argmin_min(flat, others)
+        # Anew: the fast way of finding them loses digits of small distances.
+        apart = np.sqrt(np.square(flat - others[found]).mean(axis=1, dtype=np.float64))
+        nearer = apart < distances
+        numbers[nearer], distances[nearer] = found[nearer] + start, apart[nearer]
+    return numbers, distances
+
+
+def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
+    """Return the middle between every code and another one: a ring in random order.
+
+    Args:
+        codes: shape (N, ...), N >= 2.
+        seed: seeds the order.
+
+    Raises:
+        DataError: there are fewer than two codes.
+    """
+    if len(codes) < 2:
+        raise DataError(f"there are {len(codes)} codes; expected two or more to lie between.")
+    order = np.random.default_rng(seed).permutation(len(codes))
+    return np.asarray((codes[order] + codes[np.roll(order, 1)]) / 2, dtype=np.float32)
+
+
+def generation_figures(
+    *,
+    train: NDArray[Any],
+    test: NDArray[Any],
+    samples: NDArray[Any],
+    reconstructions: NDArray[Any] | None = None,
+    midpoints: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> dict[str, float | None]:
+    """Return the figures of one model from the features of its images and of real ones.
+
+    Each Fréchet distance is to the test images. `floor_fd` is that of the training images: what
+    a generator that draws real images anew would have. `reconstruction_fd` can lie below it, for
+    those are the same images.
+
+    Args:
+        train: features (N, F) of training images, best as many as there are samples.
+        test: features of test images.
+        samples: features of generated images.
+        reconstructions: features of the test images' reconstructions.
+        midpoints: features of images decoded between the codes of two test images.
+        seed: seeds the draws where there are more images than are compared.
+
+    Returns:
+        `floor_fd`, `sample_fd`, `reconstruction_fd`, `interpolation_fd`, `precision`, `recall`,
+        `density` and `coverage`; None for what was not given, or has too few images.
+    """
+    figures: dict[str, float | None] = {
+        "floor_fd": frechet_distance(train, test),
+        "sample_fd": frechet_distance(samples, test),
+        "reconstruction_fd": None,
+        "interpolation_fd": None,
+        **dict.fromkeys(("precision", "recall", "density", "coverage")),
+    }
+    if reconstructions is not None:
+        figures["reconstruction_fd"] = frechet_distance(reconstructions, test)
+    if midpoints is not None:
+        figures["interpolation_fd"] = frechet_distance(midpoints, test)
+    if min(len(test), len(samples)) >= fewest_for_neighbours():
+        figures |= precision_recall(test, samples, seed=seed)
+    return figures
+
+
+def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the symmetric square root of a covariance, (F, F)."""
+    values, vectors = np.linalg.eigh(covariance)
+    result: NDArray[np.float64] = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    return result
+
+
+def _checked_features(
+    a: NDArray[Any], b: NDArray[Any], *, at_least: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not a.shape[1]:
+        raise DataError(
+            f"features have shapes {a.shape} and {b.shape}; expected (N, F) and (M, F) of the "
+            "same network."
+        )
+    if min(len(a), len(b)) < at_least:
+        raise DataError(
+            f"there are features of {len(a)} and {len(b)} images; expected {at_least} or more."
+        )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise DataError(
+            "some features are NaN or infinite; the network overflowed or the images are broken."
+        )
+    return a.astype(np.float64), b.astype(np.float64)

@@ -1,0 +1,229 @@
+"""Measuring what a run generates, beside real images, and keeping what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zscape.config import DensityName
+from zscape.data.datasets import Images, as_float
+from zscape.errors import ConfigError
+from zscape.evaluation.classifier import IMAGE_SHAPE
+from zscape.evaluation.features import CLASSIFIER, class_probabilities, load_features
+from zscape.evaluation.generation import (
+    ClassShares,
+    class_shares,
+    generation_figures,
+    midpoints,
+    nearest_images,
+)
+from zscape.files import write_bytes, write_json
+from zscape.runs import Run, locked
+from zscape.workflow.generation import default_density, generate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_SHEET = 24
+N_NEAREST = 1000
+MAX_SAMPLES = 100_000  # all of them are held in memory
+_KNOWN_DIGITS = 0.9  # share of the test images that the classifier must get right
+
+UNITS = {
+    "floor_fd": "squared Fréchet distance of features, training to test images",
+    "sample_fd": "the same, generated to test images; lower is better",
+    "reconstruction_fd": "the same, reconstructions to test images; lower is better",
+    "interpolation_fd": "the same, images midway between two codes to test images",
+    "precision": "share of generated images that lie among test images, 0 to 1",
+    "recall": "share of test images that lie among generated images, 0 to 1",
+    "density": "how densely test images lie round a generated one; about 1 for real images",
+    "coverage": "share of test images with a generated image near, 0 to 1",
+    "nearest_training": (
+        "median distance to the nearest training image, root mean square over pixels"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class GenerationEvaluation:
+    """Figures of the images that a run generates.
+
+    Attributes:
+        density: what the codes were drawn from.
+        features: the network whose features were compared: `classifier`, or the name of a file.
+        features_sha256: of its file.
+        n_samples: how many images were generated.
+        n_test: how many test images they were compared with.
+        seed: of the draws.
+        figures: see `zscape.evaluation.generation.generation_figures`.
+        nearest_training: `samples` and `test`: the median distance of generated and of test
+            images to the nearest training image.
+        classes: how often each digit was generated; None where the images are not digits.
+        model_sha256: of the model file that was measured.
+        notes: what could not be measured and why, a sentence each.
+        samples: a few generated images (n, H, W, C).
+        nearest: the training images nearest to them (n, H, W, C), float32 in [0, 1].
+    """
+
+    density: str
+    features: str
+    features_sha256: str
+    n_samples: int
+    n_test: int
+    seed: int
+    figures: dict[str, float | None]
+    nearest_training: dict[str, float]
+    classes: ClassShares | None
+    model_sha256: str
+    notes: tuple[str, ...]
+    samples: np.ndarray = dataclasses.field(repr=False, compare=False)
+    nearest: np.ndarray = dataclasses.field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, with the unit of each figure; without the images."""
+        left_out = ("samples", "nearest", "classes", "notes")
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in left_out
+        }
+        classes = None
+        if self.classes is not None:
+            classes = {name: list(part) for name, part in vars(self.classes).items()}
+        return {**values, "classes": classes, "notes": list(self.notes), "units": UNITS}
+
+
+def evaluate_generation(
+    run: Run,
+    *,
+    density: DensityName | None = None,
+    features: str | Path | None = None,
+    n: int = 10_000,
+    seed: int = 0,
+) -> GenerationEvaluation:
+    """Measure how real the images are that a run generates, beside its test images.
+
+    Args:
+        run: a trained run.
+        density: what codes are drawn from, as for `generate`, also when None.
+        features: a network to compare images by, `.keras` or `.onnx`; the embedded classifier
+            of digits when None.
+        n: how many images to generate; of the test and of the training images at most as many
+            are used, drawn at random.
+        seed: seeds all draws.
+
+    Raises:
+        ConfigError: `n` is below 2 or above 100,000, there is no such density, or images of this
+            shape need a network of their own.
+        DataError: features are not finite.
+        ModelError: a model or feature file is damaged or refused.
+        RunError: the images of the run are gone, or a file in it is damaged.
+
+    Example:
+        >>> evaluate_generation(run, density="flow").figures["sample_fd"]
+    """
+    if not 2 <= n <= MAX_SAMPLES:
+        raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}; expected 0 or more.")
+    density = density or default_density(run)
+    network = load_features(features, run.config.image_shape)
+    train, test = (
+        _some(part, n, [seed, k]) for k, part in enumerate((run.dataset.train, run.dataset.test))
+    )
+    samples, _ = generate(run, n, density=density, seed=seed)
+    codes = run.model.encode(test.images)
+    between = np.asarray(run.model.bottleneck.nearest(midpoints(codes, seed)), np.float32)
+    test_features = network.features(test.images)
+    figures = generation_figures(
+        train=network.features(train.images),
+        test=test_features,
+        samples=network.features(samples),
+        reconstructions=network.features(run.model.decode(codes)),
+        midpoints=network.features(run.model.decode(between)),
+        seed=seed,
+    )
+    candidates = run.dataset.train.images
+    numbers, distances = nearest_images(samples[:N_NEAREST], candidates)
+    _, test_distances = nearest_images(test.images[:N_NEAREST], candidates)
+    classes, notes = _classes(run, test, samples)
+    if len(test) <= test_features.shape[1]:
+        notes = (
+            f"There are {len(test):,} test images for {test_features.shape[1]:,} features: too "
+            "few for a covariance, so Fréchet distances are much too large. Compare them with "
+            "the floor only.",
+            *notes,
+        )
+    return GenerationEvaluation(
+        density=density,
+        features=network.name,
+        features_sha256=network.sha256,
+        n_samples=len(samples),
+        n_test=len(test),
+        seed=seed,
+        figures=figures,
+        nearest_training={
+            "samples": float(np.median(distances)),
+            "test": float(np.median(test_distances)),
+        },
+        classes=classes,
+        model_sha256=hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest(),
+        notes=notes,
+        samples=samples[:N_SHEET],
+        nearest=as_float(candidates[numbers[:N_SHEET]]),
+    )
+
+
+def refresh_generation(run: Run, **settings: Any) -> GenerationEvaluation:
+    """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`.
+
+    Raises:
+        RunError: the run is in use, or as for `evaluate_generation`.
+        OSError: a file cannot be written.
+    """
+    from zscape.viz.style import figure_png
+
+    with locked(run.path):
+        evaluation = evaluate_generation(run, **settings)
+        (run.path / "figures").mkdir(exist_ok=True)
+        write_bytes(run.path / "figures" / "samples.png", figure_png(samples_sheet(evaluation)))
+        write_json(run.path / "generation.json", evaluation.to_dict())
+    return evaluation
+
+
+def samples_sheet(evaluation: GenerationEvaluation) -> Figure:
+    """Draw some of the generated images, and below each the nearest training image."""
+    from zscape.viz.sheets import plot_nearest
+
+    return plot_nearest(evaluation.samples, evaluation.nearest)
+
+
+def _some(images: Images, n: int, seed: list[int]) -> Images:
+    """Return `n` of the images, drawn at random, or all where there are no more."""
+    if len(images) <= n:
+        return images
+    return images.take(np.random.default_rng(seed).choice(len(images), n, replace=False))
+
+
+def _classes(
+    run: Run, test: Images, samples: np.ndarray
+) -> tuple[ClassShares | None, tuple[str, ...]]:
+    """Return how often each digit was generated, where the classifier knows these images."""
+    train_labels = run.dataset.train.labels
+    if run.config.image_shape != IMAGE_SHAPE:
+        return None, ()
+    if test.labels is None or train_labels is None:
+        return None, ("The images have no labels, so classes are not counted.",)
+    right = float(np.mean(class_probabilities(test.images).argmax(axis=1) == test.labels))
+    if right < _KNOWN_DIGITS:
+        return None, (
+            f"The embedded classifier of digits gets {right:.0%} of the test images right: these "
+            f"are other images, so classes are not counted, and {CLASSIFIER} FD says little; "
+            "name a network for them with --features.",
+        )
+    return class_shares(class_probabilities(samples), train_labels), ()
