@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")
 
-N_COMPONENTS = 32
-CODES_PER_COMPONENT = 20  # fewer do not tell where a component ends
+N_COMPONENTS = 256
+CODES_PER_COMPONENT = 200  # with fewer, unseen codes become less likely
 MAX_KERNELS = 10_000
 N_HELD_OUT = 1000
 BANDWIDTHS = np.geomspace(0.02, 1.0, 18)  # in standard deviations
@@ -138,7 +138,12 @@ class Mixture(Density):
         # In units of the spread of the codes: the floor under variances means the same for all.
         self._shift, self._scale = moments(codes)
         self._mixture = GaussianMixture(
-            n_components, reg_covar=1e-5, max_iter=200, random_state=seed
+            # The last steps take most of the time and change the draws little.
+            n_components,
+            reg_covar=1e-5,
+            tol=1e-2,
+            max_iter=200,
+            random_state=seed,
         ).fit(_at_least_two((codes - self._shift) / self._scale))
         return self
 

@@ -96,15 +96,15 @@ def grid(
     """
     from zscape.viz.images import plot_latent_grids
 
+    fixed = axis_values(low, high, step)
+    _check_size(run, len(fixed))
     if run.model.code_shape != (2,):
         raise ConfigError(
             f"a grid needs codes of 2 latent variables and {run.path} has "
             f"{code_words(run.model.code_shape)}; train one with --latent-dim 2, or see its "
             "codes with zscape map."
         )
-    fixed = axis_values(low, high, step)
     panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
-    _check_size(run, len(fixed))
     try:
         images = run.dataset.train.images[:N_GRID_CODES]
     except (DataError, RunError):
