@@ -41,8 +41,8 @@ from pythae.trainers.training_callbacks import TrainingCallback
 
 LATENT_DIM = 16
 BATCH_SIZE = 100
-# Ten times Pythae's default, which is for a hundred epochs.
-LEARNING_RATE = 1e-3
+# Ten times Pythae's default, which is for a hundred epochs; then that, if the model collapses.
+LEARNING_RATES = (1e-3, 1e-4)
 
 MODELS: dict[str, Any] = {
     "AE": (AE, AEConfig, Encoder_ResNet_AE_MNIST, Decoder_ResNet_AE_MNIST),
@@ -75,7 +75,7 @@ class _StopInTime(TrainingCallback):
             raise _TimeUp
 
 
-def _train(model: Any, data: Any, seconds: float, seed: int) -> int:
+def _train(model: Any, data: Any, rate: float, seconds: float, seed: int) -> int:
     """Train with Pythae's trainer until the time is up; return the number of steps."""
     clock = _StopInTime(seconds)
     trainer = BaseTrainer(
@@ -84,7 +84,7 @@ def _train(model: Any, data: Any, seconds: float, seed: int) -> int:
         training_config=BaseTrainerConfig(
             output_dir=tempfile.mkdtemp(),
             per_device_train_batch_size=BATCH_SIZE,
-            learning_rate=LEARNING_RATE,
+            learning_rate=rate,
             num_epochs=1000,
             seed=seed,
             no_cuda=True,
@@ -100,6 +100,14 @@ def _train(model: Any, data: Any, seconds: float, seed: int) -> int:
     return clock.n_steps
 
 
+def _collapsed(model: Any, images: Any) -> bool:
+    """Tell whether a model shows training images no better than their mean would."""
+    some = images[:1000]
+    with torch.no_grad():
+        errors = (model.reconstruct(some) - some).square().mean()
+    return bool(errors > 0.95 * (some - some.mean(dim=0)).square().mean())
+
+
 def _draw(sampler: Any, model: Any, images: Any, seconds: float, seed: int, n: int) -> Any:
     if isinstance(sampler, PixelCNNSampler):
         # What its `fit` does, but for so many seconds only.
@@ -110,7 +118,7 @@ def _draw(sampler: Any, model: Any, images: Any, seconds: float, seed: int, n: i
         shape = sampler.pixelcnn_model.model_config.input_dim
         codes = indices.reshape(len(images), *shape).float()
         labels = torch.zeros(len(codes))
-        _train(sampler.pixelcnn_model, BaseDataset(codes, labels), seconds, seed)
+        _train(sampler.pixelcnn_model, BaseDataset(codes, labels), LEARNING_RATES[0], seconds, seed)
         sampler.is_fitted = True
     else:
         sampler.fit(images)
@@ -121,7 +129,6 @@ def _draw(sampler: Any, model: Any, images: Any, seconds: float, seed: int, n: i
 def main() -> None:
     """Train one model, and write what it makes."""
     name, path, seconds, seed, out = sys.argv[1:]
-    torch.manual_seed(int(seed))
     with np.load(path) as stored:
         train, test = (
             torch.from_numpy(stored[part].astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous()
@@ -129,10 +136,15 @@ def main() -> None:
         )
     kind, config, encoder, decoder = MODELS[name]
     settings = config(input_dim=(1, 28, 28), latent_dim=LATENT_DIM)
-    model = kind(settings, encoder=encoder(settings), decoder=decoder(settings))
-    started = time.process_time()
-    n_steps = _train(model, BaseDataset(train, torch.zeros(len(train))), float(seconds), int(seed))
-    trained = time.process_time() - started
+    data = BaseDataset(train, torch.zeros(len(train)))
+    for rate in LEARNING_RATES:
+        torch.manual_seed(int(seed))
+        model = kind(settings, encoder=encoder(settings), decoder=decoder(settings))
+        started = time.process_time()
+        n_steps = _train(model, data, rate, float(seconds), int(seed))
+        trained = time.process_time() - started
+        if not _collapsed(model, train):
+            break
     with torch.no_grad():
         made = {"reconstructions": torch.cat([model.reconstruct(b) for b in test.split(500)])}
     fits = {}
@@ -144,7 +156,11 @@ def main() -> None:
     np.savez(
         out, **{key: np.rint(255 * np.clip(a, 0, 1)).astype(np.uint8) for key, a in arrays.items()}
     )
-    facts = {"epochs": round(n_steps * BATCH_SIZE / len(train), 2), "seconds": round(trained, 1)}
+    facts = {
+        "learning_rate": rate,
+        "epochs": round(n_steps * BATCH_SIZE / len(train), 2),
+        "seconds": round(trained, 1),
+    }
     print(json.dumps({**facts, "sampler_seconds": fits}))
 
 
