@@ -55,12 +55,13 @@ docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	@$(call quietly,$(VENV)/bin/mkdocs build --strict --quiet)
 	@echo "Open this page in a browser: file://$(CURDIR)/site/index.html"
 
-bench: $(VENV)/.installed-demo ## Repeat the benchmarks
+bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.speed
 	@$(PY) -m benchmarks.time_to_quality
 	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
+	@$(PY) -m benchmarks.explorer
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from tests.harness import random_images
-from zscape.config import BottleneckConfig, NetworkConfig, Upsampling
+from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.errors import ConfigError
 from zscape.export import OPSET, export_onnx
 from zscape.model import build_autoencoder

@@ -64,9 +64,7 @@ def test_draws_from_the_density_lie_where_codes_do(three: Any) -> None:
 def test_images_without_classes_have_colours_too(trained: Any, labels: Any) -> None:
     run = load_run(trained.two)
     images = load_images(trained.data).take(slice(0, 30))
-    meta, arrays = unpack(
-        build_payload(run, images=dataclasses.replace(images, labels=labels))
-    )
+    meta, arrays = unpack(build_payload(run, images=dataclasses.replace(images, labels=labels)))
     assert meta["classes"] is None
     assert len(set(arrays["colorIndex"])) == (1 if labels is None else 30)
     assert arrays["colorIndex"].max() < len(meta["palettes"]["light"])
@@ -78,15 +76,16 @@ def test_codes_laid_out_in_space_are_refused_in_one_line(
     trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = load_run(trained.two)
-    monkeypatch.setattr(
-        type(run.model.decoder), "input_shape", property(lambda _: (None, 2, 2, 4))
-    )
+    monkeypatch.setattr(type(run.model.decoder), "input_shape", property(lambda _: (None, 2, 2, 4)))
     with pytest.raises(ConfigError, match="laid out in space"):
         build_payload(run)
 
 
 def test_packing_keeps_values_and_refuses_other_types() -> None:
-    arrays = {"a": np.arange(5, dtype=np.uint8), "b": np.ones((2, 3), np.float32)}
+    arrays: dict[str, np.ndarray] = {
+        "a": np.arange(5, dtype=np.uint8),
+        "b": np.ones((2, 3), np.float32),
+    }
     meta, again = unpack(pack({"name": "ü"}, arrays))
     assert meta == {"name": "ü"}
     for name, array in arrays.items():

@@ -96,5 +96,5 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
     with pytest.raises(ConfigError, match="has not been built"):
         build_app(b"", TOKEN)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ConfigError, match=r'uvicorn is not .*zscape\[explore\]'):
+    with pytest.raises(ConfigError, match=r"uvicorn is not .*zscape\[explore\]"):
         server.build_app(b"", TOKEN)

@@ -19,9 +19,13 @@ def test_code_and_image_are_readable_and_follow_each_other(
     run = load_run(trained.two)
     explorer = zscape.Explorer(trained.two, n=10)
     assert len(explorer.code) == 2
-    np.testing.assert_allclose(explorer.image, run.model.decode([explorer.code])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        explorer.image, run.model.decode(np.array([explorer.code]))[0], atol=1e-6
+    )
     explorer.set_state({"code": [0.5, -1.0]})  # as the browser does
-    np.testing.assert_allclose(explorer.image, run.model.decode([[0.5, -1.0]])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        explorer.image, run.model.decode(np.array([[0.5, -1.0]]))[0], atol=1e-6
+    )
     for wrong in ([1.0], [1.0, float("nan")]):
         with pytest.raises(DataError, match="expected 2 finite numbers"):
             explorer.code = wrong

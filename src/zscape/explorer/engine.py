@@ -1,8 +1,8 @@
-"""What the explorer knows of a run, packed for the browser; no server and no page.
+r"""What the explorer knows of a run, packed for the browser; no server and no page.
 
 The payload is one block of bytes, all numbers little-endian:
 
-    8 bytes   b"zscape\\x00\\x01"
+    8 bytes   b"zscape\x00\x01"
     4 bytes   length of the header, uint32
     header    JSON: `meta`, and `blobs` with type, shape and offset of each array
     arrays    one after the other, each at a multiple of 8 bytes from the start
@@ -213,7 +213,7 @@ def _colors(labels: np.ndarray | None, n: int) -> tuple[dict[str, Any], np.ndarr
         low, high = float(labels.min()), float(labels.max())
         index = np.round((labels - low) / (high - low) * (N_QUANTITY_COLORS - 1))
     # The same colours without their dark end, which a dark page would swallow.
-    dark = mpl.colormaps["viridis"](np.linspace(0.25, 1.0, len(light)))
+    dark = mpl.colormaps["viridis"](np.linspace(0.3, 1.0, len(light)))
     palettes = {
         "light": [to_hex(color) for color in light],
         "dark": [to_hex(color) for color in dark],

@@ -86,12 +86,11 @@ export class Explorer {
       "div",
       { className: "layout" },
       this.header(),
-      this.alerts,
-      column("first", this.mapCard(), this.strip.element),
-      column("second", this.imageCard(), this.own.element),
-      column("third", this.sliders.element),
+      column("first", this.mapCard()),
+      column("second", this.imageCard(), this.strip.element),
+      column("third", this.sliders.element, this.own.element),
     );
-    this.page.append(layout, this.toast);
+    this.page.append(this.alerts, layout, this.toast);
     this.root.append(this.page);
     this.setTheme(preferredTheme());
     this.listen();

@@ -44,6 +44,8 @@ export class LatentMap {
   private marks: Marks = { code: { x: 0, y: 0 }, ends: [], own: null };
   private gridOn = false;
   private gridTurn = 0;
+  /** Whether the background is whole. */
+  gridDone = false;
   private gridTimer = 0;
   private readonly pointers = new Map<number, Point>();
   private start: Point | null = null;
@@ -134,7 +136,7 @@ export class LatentMap {
     const radius = radiusOf(nImages, this.size) * this.density;
     drawPoints(
       image.data, { width, height }, this.view, this.places, this.payload.colorIndex,
-      palettes[this.theme].map(rgb), radius, this.gridOn ? 0.55 : 0.85,
+      palettes[this.theme].map(rgb), radius, this.gridOn ? 0.75 : 0.85,
     );
     context.putImageData(image, 0, 0);
     context.setTransform(this.density, 0, 0, this.density, 0, 0);
@@ -256,6 +258,7 @@ export class LatentMap {
   /** Decode the background in rows, and stop when the view has changed meanwhile. */
   private drawGrid(): void {
     const turn = ++this.gridTurn;
+    this.gridDone = false;
     window.clearTimeout(this.gridTimer);
     const context = this.back.getContext("2d")!;
     context.clearRect(0, 0, this.back.width, this.back.height);
@@ -280,7 +283,7 @@ export class LatentMap {
       );
       const images = await this.events.decode(places);
       if (turn !== this.gridTurn) return;
-      context.globalAlpha = 0.6;
+      context.globalAlpha = 0.5;
       for (let column = 0; column < columns; column++) {
         const image = images.subarray(column * n, (column + 1) * n);
         const picture = toCanvas(toInk(image, shape, ink, paper), shape);
@@ -290,6 +293,7 @@ export class LatentMap {
       }
       await new Promise((resume) => setTimeout(resume)); // the pointer comes first
     }
+    this.gridDone = true;
   }
 
   // --- pointer and keyboard ---

@@ -25,7 +25,7 @@ export class OwnImage {
   private readonly results: HTMLElement;
   private readonly invert: HTMLInputElement;
   private readonly noise: HTMLInputElement;
-  private readonly noiseText = el("output", {}, "0");
+  private readonly noiseText = el("span", { className: "value", "aria-hidden": "true" }, "0");
   private readonly file: HTMLInputElement;
   private rgba: ArrayLike<number> | null = null;
   private busy = false;
@@ -49,7 +49,7 @@ export class OwnImage {
     this.noise = el("input", {
       type: "range", min: "0", max: "1", step: "0.01", value: "0", "aria-label": "Noise",
       oninput: () => {
-        this.noiseText.value = Number(this.noise.value).toFixed(2);
+        this.noiseText.textContent = Number(this.noise.value).toFixed(2);
         void this.refresh();
       },
     });

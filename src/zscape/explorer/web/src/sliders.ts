@@ -11,7 +11,7 @@ const TUTORIAL = 5; // the other range: from -5 to 5
 
 interface Row {
   input: HTMLInputElement;
-  output: HTMLOutputElement;
+  value: HTMLElement;
   lock: HTMLButtonElement;
 }
 
@@ -73,9 +73,9 @@ export class Sliders {
   show(code: Code): void {
     this.code = code;
     const values = this.values();
-    this.rows.forEach(({ input, output }, i) => {
+    this.rows.forEach(({ input, value }, i) => {
       input.value = String(values[i]);
-      output.value = short(values[i]);
+      value.textContent = short(values[i]);
       input.setAttribute("aria-valuetext", short(values[i]));
     });
   }
@@ -131,7 +131,8 @@ export class Sliders {
       oninput: () => this.move(i, Number(input.value)),
       onkeydown: (event: KeyboardEvent) => this.key(event, i, (high - low) / 100),
     });
-    const output = el("output", {});
+    // Screen readers hear the value from the slider itself.
+    const value = el("span", { className: "value", "aria-hidden": "true" });
     const lock = el("button", {
       type: "button",
       className: "lock",
@@ -143,8 +144,8 @@ export class Sliders {
     const share = el("span", { className: "share", title: "Share of the variance" });
     share.textContent = percent(slider.share);
     el("div", { className: "slider" }, el("span", { className: "name" }, name), share, input,
-      output, lock);
-    return { input, output, lock };
+      value, lock);
+    return { input, value, lock };
   }
 
   private toggleLock(i: number, lock: HTMLButtonElement): void {
