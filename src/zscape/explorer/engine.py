@@ -53,10 +53,10 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
             f"{run.path} has codes laid out in space; the explorer shows only codes that are a "
             "row of numbers: choose a run with another bottleneck."
         )
+    models = export_onnx(model)
     shown = (run.dataset.test if images is None else images).take(slice(0, n))
     learned = finite_codes(model.encode(run.dataset.train.images[:N_CODES]))
     codes = finite_codes(model.encode(shown.images)).astype(np.float32)
-    models = export_onnx(model)
     space, space_arrays = _describe_space(learned)
     colors, color_index = _colors(shown.labels, len(shown))
     pixels = np.round(as_float(shown.images) * 255).astype(np.uint8)

@@ -7,6 +7,7 @@ origins to read it; and the page itself may load nothing but its own parts.
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -46,7 +47,7 @@ def build_app(payload: bytes, token: str) -> Starlette:
     Raises:
         ConfigError: a package is missing, or the front end has not been built.
     """
-    _check_installed()
+    check_ready()
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -115,12 +116,17 @@ def serve(app: Starlette, listeners: Sequence[socket.socket]) -> None:
     uvicorn.Server(config).run(sockets=list(listeners))
 
 
-def _check_installed() -> None:
+def check_ready() -> None:
+    """Check that a page can be served, before any work is done.
+
+    Raises:
+        ConfigError: a package is missing, or the front end has not been built.
+    """
     try:
-        import starlette
-        import uvicorn  # noqa: F401
+        for name in ("starlette", "uvicorn"):
+            importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f'{error.name} is not installed; install it with: pip install "zscape[explore]".'
         ) from error
-    del starlette
+    front_end("page.js")

@@ -15,8 +15,8 @@ import styles from "./style.css";
 type Theme = "light" | "dark";
 
 export interface Options {
-  /** Whether the address of the page can carry a code. */
-  links: boolean;
+  /** Whether the explorer is the whole page: its address then carries codes. */
+  alone: boolean;
   /** Called with every code that is shown. */
   onCode?(code: Code): void;
 }
@@ -94,7 +94,7 @@ export class Explorer {
     this.root.append(this.page);
     this.setTheme(preferredTheme());
     this.listen();
-    this.setCode((options.links && codeOfLink(location.hash, meta.latentDim)) || this.code);
+    this.setCode((options.alone && codeOfLink(location.hash, meta.latentDim)) || this.code);
   }
 
   /** Start the models; until then the map can be looked at. */
@@ -120,7 +120,7 @@ export class Explorer {
   setCode(code: Code): void {
     this.code = code;
     this.sliders.show(code);
-    this.mark();
+    this.map.moveCode(this.space.place(code));
     this.requestImage();
     this.options.onCode?.(code);
   }
@@ -206,7 +206,7 @@ export class Explorer {
       button("Save image", () => this.savePicture()),
       button("Save code", () => this.saveCode()),
     ];
-    if (this.options.links) tools.push(button("Copy link", () => void this.copyLink()));
+    if (this.options.alone) tools.push(button("Copy link", () => void this.copyLink()));
     return el(
       "section",
       { className: "card panel-image", "aria-label": "Decoded image" },
@@ -228,8 +228,8 @@ export class Explorer {
 
   private showOwn(code: Code | null): void {
     this.ownCode = code;
+    this.mark();
     if (code) this.setCode(code);
-    else this.mark();
   }
 
   private pick(index: number): void {
@@ -382,7 +382,8 @@ export class Explorer {
       else this.fail("That was no file. Drop a picture from your files, or paste it.");
     });
     document.addEventListener("paste", (event) => {
-      if (!page.isConnected) return;
+      // In a notebook people paste into other cells too.
+      if (!page.isConnected || !(this.options.alone || page.matches(":hover, :focus-within"))) return;
       const items = [...(event.clipboardData?.items ?? [])];
       const file = items.find((item) => item.type.startsWith("image/"))?.getAsFile();
       if (file) void this.own.take(file, "The pasted picture");
@@ -398,7 +399,7 @@ export class Explorer {
       event.preventDefault();
     });
     window.addEventListener("hashchange", () => {
-      const code = this.options.links && codeOfLink(location.hash, this.space.dim);
+      const code = this.options.alone && codeOfLink(location.hash, this.space.dim);
       if (code) this.setCode(code);
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>

@@ -28,6 +28,8 @@ export interface Marks {
 }
 
 const CLICK = 5; // pixels a pointer may move within a click
+const COLORS = ["--card", "--ink", "--quiet", "--accent", "--second"] as const;
+type ColorName = (typeof COLORS)[number];
 const CELL = 44; // pixels of an image of the background
 
 export class LatentMap {
@@ -35,6 +37,8 @@ export class LatentMap {
   readonly surface: HTMLCanvasElement;
   private readonly back = el("canvas", { className: "layer", "aria-hidden": "true" });
   private readonly dots = el("canvas", { className: "layer", "aria-hidden": "true" });
+  // An element of its own, so that a movement draws nothing else anew.
+  private readonly code = el("div", { className: "code-mark", "aria-hidden": "true" });
   private readonly places: Float32Array;
   private readonly home: View;
   private view: View;
@@ -42,6 +46,7 @@ export class LatentMap {
   private density = 1;
   private theme: "light" | "dark" = "light";
   private marks: Marks = { code: { x: 0, y: 0 }, ends: [], own: null };
+  private readonly colors = {} as Record<ColorName, string>;
   private gridOn = false;
   private gridTurn = 0;
   /** Whether the background is whole. */
@@ -67,7 +72,8 @@ export class LatentMap {
       "aria-label":
         "Map of codes. Arrow keys move the code, with Shift further; plus and minus zoom, 0 shows all.",
     });
-    this.element = el("div", { className: "map" }, this.back, this.dots, this.surface);
+    this.element = el("div", { className: "map" }, this.back, this.dots, this.surface,
+      this.code);
     this.listen();
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
@@ -75,12 +81,20 @@ export class LatentMap {
   /** Show marks: the code, the ends of a path, one's own image. */
   mark(marks: Marks): void {
     this.marks = marks;
+    this.placeCode();
     this.drawMarks();
+  }
+
+  /** Move the mark of the code, and nothing else: it follows the pointer. */
+  moveCode(place: Point): void {
+    this.marks.code = place;
+    this.placeCode();
   }
 
   /** Draw in the colours of a theme. */
   setTheme(theme: "light" | "dark"): void {
     this.theme = theme;
+    this.readColors();
     this.draw();
   }
 
@@ -111,6 +125,7 @@ export class LatentMap {
   private resize(): void {
     const { clientWidth, clientHeight } = this.element;
     if (!clientWidth || !clientHeight) return;
+    this.readColors(); // a notebook puts the map into its page only now
     this.density = Math.min(window.devicePixelRatio || 1, 2);
     this.size = { width: clientWidth, height: clientHeight };
     for (const canvas of [this.back, this.dots, this.surface]) {
@@ -124,6 +139,7 @@ export class LatentMap {
 
   private draw(): void {
     this.drawDots();
+    this.placeCode();
     this.drawMarks();
     this.drawGrid();
   }
@@ -241,18 +257,21 @@ export class LatentMap {
     if (this.marks.own) {
       badge(toScreen(this.view, this.size, this.marks.own), "\u2605", this.color("--second"));
     }
-    const at = toScreen(this.view, this.size, this.marks.code);
-    for (const [color, width] of [[card, 6], [this.color("--ink"), 2.5]] as const) {
-      context.beginPath();
-      context.arc(at.x, at.y, 12, 0, 2 * Math.PI);
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      context.stroke();
-    }
   }
 
-  private color(name: string): string {
-    return getComputedStyle(this.element).getPropertyValue(name).trim();
+  private placeCode(): void {
+    const { x, y } = toScreen(this.view, this.size, this.marks.code);
+    this.code.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+  }
+
+  private color(name: ColorName): string {
+    return this.colors[name];
+  }
+
+  /** Note the colours of the page: to ask for them in every drawing would lay out the page anew. */
+  private readColors(): void {
+    const style = getComputedStyle(this.element);
+    for (const name of COLORS) this.colors[name] = style.getPropertyValue(name).trim() || "#888888";
   }
 
   /** Decode the background in rows, and stop when the view has changed meanwhile. */

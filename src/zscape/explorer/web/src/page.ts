@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     wasm.catch(() => undefined); // it is waited for below, and may fail before that
     const payload = readPayload(await load("payload"));
     document.title = `${payload.meta.name} \u00b7 zscape explorer`;
-    const explorer = new Explorer(host, payload, { links: true });
+    const explorer = new Explorer(host, payload, { alone: true });
     window.zscape = explorer;
     document.getElementById("zscape-loading")?.remove();
     await wasm.then(

@@ -17,6 +17,7 @@ const PAUSE = 50; // milliseconds between two codes sent to Python
 
 function render({ model, el: element }: { model: Model; el: HTMLElement }): () => void {
   const host = document.createElement("div");
+  host.dataset["lmSuppressShortcuts"] = "true"; // Jupyter has other uses for the same keys
   element.append(host);
   host.textContent = "The explorer is loading \u2026";
   let explorer: Explorer | null = null;
@@ -42,7 +43,7 @@ function render({ model, el: element }: { model: Model; el: HTMLElement }): () =
     );
     try {
       host.textContent = "";
-      explorer = new Explorer(host, readPayload(bytes), { links: false, onCode: sendCode });
+      explorer = new Explorer(host, readPayload(bytes), { alone: false, onCode: sendCode });
       takeCode();
       await explorer.start(await unzipped(wasm));
     } catch (error) {
