@@ -168,9 +168,13 @@ def render(results: Run) -> str:
     figures = results["runs"][-1]["figures"]
     for name, (unit, goal) in FIGURES.items():
         bound = "at least" if unit == "a second" else "at most"
-        lines.append(f"| {name} | {figures[name]:.3g} {unit} | {bound} {goal:g} |")
+        lines.append(f"| {name} | {_short(figures[name])} {unit} | {bound} {goal:g} |")
     lines.append(f"| one-file page | {figures['one-file page, megabytes']:.1f} MB | at most 25 |")
     return "\n".join(lines) + "\n"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def main() -> None:

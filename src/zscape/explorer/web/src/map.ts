@@ -2,7 +2,7 @@
 
 import { el, rgb, short } from "./dom";
 import type { Payload } from "./payload";
-import { toCanvas, toInk } from "./pixels";
+import { toCanvas, toInk, toRgba } from "./pixels";
 import type { Point, Space } from "./space";
 import { quantiles } from "./space";
 import type { Size, View } from "./view";
@@ -305,7 +305,9 @@ export class LatentMap {
       context.globalAlpha = 0.5;
       for (let column = 0; column < columns; column++) {
         const image = images.subarray(column * n, (column + 1) * n);
-        const picture = toCanvas(toInk(image, shape, ink, paper), shape);
+        const gray = shape[2] !== 3 && shape[2] !== 4;
+        const pixels = gray ? toInk(image, shape, ink, paper) : toRgba(image, shape);
+        const picture = toCanvas(pixels, shape);
         context.drawImage(
           picture, column * cell.width, row * cell.height, cell.width, cell.height,
         );
