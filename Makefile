@@ -4,8 +4,10 @@ VENV ?= .venv
 N_PROCESSES ?= 2
 
 PY := $(VENV)/bin/python
-SPECS := pyproject.toml constraints.txt
-DEMO_EXTRAS := cpu
+WEB := src/zscape/explorer/web
+SPECS := pyproject.toml constraints.txt hatch_build.py scripts/front_end.py \
+	$(wildcard $(WEB)/*.json $(WEB)/build.mjs $(WEB)/src/*)
+DEMO_EXTRAS := cpu,explore
 DEV_EXTRAS := cpu,dev
 DOCS_EXTRAS := docs
 
@@ -30,6 +32,7 @@ demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions
 	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
 
 test: check ## Run the checks, then all tests
+	@command -v chromium >/dev/null || $(call quietly,scripts/install_chromium.sh)
 	@$(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
 
 check: $(VENV)/.installed-dev ## Check style, types and the layers
@@ -40,6 +43,9 @@ check: $(VENV)/.installed-dev ## Check style, types and the layers
 	@$(call quietly,$(VENV)/bin/mypy)
 	@echo "Layers"
 	@$(call quietly,$(VENV)/bin/lint-imports --no-logo)
+	@echo "Front end"
+	@$(call quietly,$(PY) scripts/front_end.py check)
+	@$(call quietly,$(PY) scripts/front_end.py test)
 
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
 	@$(VENV)/bin/ruff check --fix-only --quiet
@@ -49,12 +55,13 @@ docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	@$(call quietly,$(VENV)/bin/mkdocs build --strict --quiet)
 	@echo "Open this page in a browser: file://$(CURDIR)/site/index.html"
 
-bench: $(VENV)/.installed-demo ## Repeat the benchmarks
+bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.speed
 	@$(PY) -m benchmarks.time_to_quality
 	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
+	@$(PY) -m benchmarks.explorer
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

@@ -29,6 +29,7 @@ from zscape.errors import (
 
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset, Images, load_dataset, load_images
+    from zscape.explorer.widget import Explorer
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
@@ -47,6 +48,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Dataset",
+    "Explorer",
     "Images",
     "ModelError",
     "NetworkConfig",
@@ -77,6 +79,7 @@ __all__ = [
 _HOMES = {
     "Autoencoder": "zscape.model",
     "Dataset": "zscape.data.datasets",
+    "Explorer": "zscape.explorer.widget",
     "Images": "zscape.data.datasets",
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",

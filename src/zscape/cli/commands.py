@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from zscape import __version__
-from zscape.cli import latent_commands
+from zscape.cli import explore_command, latent_commands
 from zscape.cli.options import (
     AsJson,
     DataArgument,
@@ -267,6 +267,7 @@ def report(
 
 
 app.add_typer(latent_commands.app)
+app.add_typer(explore_command.app)
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-__all__ = ["MAX_CLASSES", "plot_latent", "plot_loss"]
+__all__ = ["MAX_CLASSES", "class_colors", "label_classes", "plot_latent", "plot_loss", "ramp"]
 
 MAX_CLASSES = 20
 """Integer labels of up to this many values are classes; more are drawn as a quantity."""
@@ -69,7 +69,7 @@ def plot_latent(
     if not np.isfinite(points).all():
         raise DataError("points hold values that are not finite; expected finite codes.")
     values = None if labels is None else _checked_labels(labels, len(points))
-    classes = None if values is None else _classes(values)
+    classes = None if values is None else label_classes(values)
 
     one_dimension = not points[:, 1].any()
     figure = Figure(figsize=_WIDE if one_dimension else _SIZE, layout="constrained")
@@ -109,7 +109,7 @@ def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> ND
     return values.astype(int) if values.dtype.kind == "b" else values
 
 
-def _classes(values: NDArray[Any]) -> NDArray[Any] | None:
+def label_classes(values: NDArray[Any]) -> NDArray[Any] | None:
     """Return the sorted classes, or None where labels are a quantity."""
     if values.dtype.kind == "f":
         return None
@@ -117,7 +117,7 @@ def _classes(values: NDArray[Any]) -> NDArray[Any] | None:
     return classes if len(classes) <= MAX_CLASSES else None
 
 
-def _ramp() -> Colormap:
+def ramp() -> Colormap:
     """Return viridis without its lightest end, which is hard to see on white."""
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap
@@ -125,9 +125,9 @@ def _ramp() -> Colormap:
     return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
 
 
-def _class_colors(n_classes: int) -> NDArray[Any]:
+def class_colors(n_classes: int) -> NDArray[Any]:
     """Return (n_classes, 4) colours from dark to light."""
-    colors: NDArray[Any] = _ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4])
+    colors: NDArray[Any] = ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4])
     return colors
 
 
@@ -147,12 +147,12 @@ def _draw_points(
         axes.scatter(x, y, color=ACCENT, **dots)
         return
     if classes is None:
-        artist = axes.scatter(x, y, c=values, cmap=_ramp(), **dots)
+        artist = axes.scatter(x, y, c=values, cmap=ramp(), **dots)
         ticks: NDArray[Any] | None = None
     else:
         n_classes = len(classes)
         norm = BoundaryNorm(np.arange(n_classes + 1) - 0.5, n_classes)
-        colors = ListedColormap(_class_colors(n_classes))
+        colors = ListedColormap(class_colors(n_classes))
         index = np.searchsorted(classes, values)
         artist = axes.scatter(x, y, c=index, cmap=colors, norm=norm, **dots)
         ticks = np.arange(n_classes)
@@ -217,7 +217,7 @@ def _draw_histograms(
         axes.hist(codes, bins=edges.tolist(), color=ACCENT, edgecolor="white", linewidth=0.4)
         axes.set_ylabel("codes")
         return
-    for row, (value, color) in enumerate(zip(classes, _class_colors(len(classes)), strict=True)):
+    for row, (value, color) in enumerate(zip(classes, class_colors(len(classes)), strict=True)):
         counts, _ = np.histogram(codes[values == value], bins=edges)
         heights = row + 0.88 * counts / counts.max()
         axes.stairs(heights, edges, baseline=row, fill=True, color=color)

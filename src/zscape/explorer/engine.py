@@ -1,0 +1,228 @@
+r"""What the explorer knows of a run, packed for the browser; no server and no page.
+
+The payload is one block of bytes, all numbers little-endian:
+
+    8 bytes   b"zscape\x00\x01"
+    4 bytes   length of the header, uint32
+    header    JSON: `meta`, and `blobs` with type, shape and offset of each array
+    arrays    one after the other, each at a multiple of 8 bytes from the start
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zscape.data.datasets import Images, as_float
+from zscape.errors import ConfigError
+from zscape.export import export_onnx
+from zscape.latent.density import fit_density
+from zscape.latent.paths import data_range, finite_codes
+from zscape.runs import Run
+
+N_MAP = 2000
+"""Test images on the map."""
+
+MAGIC = b"zscape\x00\x01"
+N_CODES = 5000  # training images: enough to see where their codes lie
+MAX_DIRECTIONS = 32
+MAX_MIXTURE_DIMS = 64  # beyond, a mixture has more numbers than the decoder
+N_QUANTITY_COLORS = 64
+
+
+def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> bytes:
+    """Pack a run for the browser.
+
+    Args:
+        run: a trained run.
+        images: what to put on the map; the test split of the run when None.
+        n: at most so many of them, the first.
+
+    Raises:
+        ConfigError: the run's codes are not vectors, or a package is missing.
+        DataError: codes are not finite.
+        RunError: the images or the model of the run are gone.
+    """
+    model = run.model
+    if len(model.decoder.input_shape) != 2:
+        raise ConfigError(
+            f"{run.path} has codes laid out in space; the explorer shows only codes that are a "
+            "row of numbers: choose a run with another bottleneck."
+        )
+    models = export_onnx(model)
+    shown = (run.dataset.test if images is None else images).take(slice(0, n))
+    learned = finite_codes(model.encode(run.dataset.train.images[:N_CODES]))
+    codes = finite_codes(model.encode(shown.images)).astype(np.float32)
+    space, space_arrays = _describe_space(learned)
+    colors, color_index = _colors(shown.labels, len(shown))
+    pixels = np.round(as_float(shown.images) * 255).astype(np.uint8)
+    meta = {
+        "name": run.path.resolve().name,
+        "preset": run.config.network.preset,
+        "bottleneck": run.config.bottleneck.name,
+        "source": shown.source,
+        "imageShape": list(model.image_shape),
+        "latentDim": model.latent_dim,
+        "nImages": len(shown),
+        "labels": None if shown.labels is None else shown.labels.tolist(),
+        "border": _border(pixels),
+        **colors,
+        **space,
+    }
+    return pack(
+        meta,
+        {
+            "codes": codes,
+            "images": pixels,
+            "colorIndex": color_index,
+            "encoder": np.frombuffer(models.encoder, np.uint8),
+            "decoder": np.frombuffer(models.decoder, np.uint8),
+            **space_arrays,
+        },
+    )
+
+
+def pack(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return a payload of plain values and arrays of uint8 or float32.
+
+    Raises:
+        ValueError: an array has another type.
+    """
+    blobs: dict[str, Any] = {}
+    offset = 0
+    for name, array in arrays.items():
+        if array.dtype not in (np.uint8, np.float32):
+            raise ValueError(f"{name} has type {array.dtype}; expected uint8 or float32.")
+        blobs[name] = {"type": str(array.dtype), "shape": array.shape, "offset": offset}
+        offset += _padded(array.nbytes)
+    header = json.dumps({"meta": meta, "blobs": blobs}, allow_nan=False).encode()
+    header = header.ljust(_padded(len(MAGIC) + 4 + len(header)) - len(MAGIC) - 4)
+    parts = [MAGIC, struct.pack("<I", len(header)), header]
+    for array in arrays.values():
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        parts.append(little.tobytes().ljust(_padded(array.nbytes), b"\0"))
+    return b"".join(parts)
+
+
+def unpack(payload: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what `pack` was given.
+
+    Raises:
+        ValueError: these bytes are no payload.
+    """
+    if not payload.startswith(MAGIC):
+        raise ValueError("these bytes are no payload of the explorer.")
+    start = len(MAGIC) + 4
+    (length,) = struct.unpack_from("<I", payload, len(MAGIC))
+    header = json.loads(payload[start : start + length])
+    arrays = {}
+    for name, blob in header["blobs"].items():
+        arrays[name] = np.frombuffer(
+            payload,
+            dtype=np.dtype(blob["type"]).newbyteorder("<"),
+            count=int(np.prod(blob["shape"])),
+            offset=start + length + blob["offset"],
+        ).reshape(blob["shape"])
+    return header["meta"], arrays
+
+
+def _padded(n_bytes: int) -> int:
+    return -(-n_bytes // 8) * 8
+
+
+def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return where codes (N, d) lie: as latent variables, along principal directions, as a density.
+
+    Values are plain for JSON, arrays are float32: `directions` (k, d) with unit rows, `mean`
+    (d,), the map's `mapAxes` (2, d) and `mapCentre` (d,), and the mixture's `means` (m, d) and
+    `factors` (m, d, d), with which means + factor @ normal numbers is a draw.
+    """
+    n_dims = codes.shape[1]
+    mean = codes.mean(axis=0)
+    _, sizes, rows = np.linalg.svd(codes - mean, full_matrices=False)
+    directions = np.zeros((min(n_dims, MAX_DIRECTIONS), n_dims))
+    rows = rows[: len(directions)]
+    # The sign is arbitrary; the same choice as in the latent map.
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]
+    directions[: len(rows)] = rows  # fewer when there are fewer codes than dimensions
+    total = max(float(np.sum(sizes**2)), 1e-30)
+    shares = np.zeros(len(directions))
+    shares[: len(rows)] = sizes[: len(rows)] ** 2 / total
+    variances = codes.var(axis=0)
+    if n_dims > 2:
+        axes, centre = directions[:2], mean
+        names = [f"PC {i} ({share:.0%})" for i, share in enumerate(shares[:2], 1)]
+    else:
+        axes, centre = np.eye(2, n_dims), np.zeros(n_dims)
+        names = ["z1", "z2"]
+    weights, means, factors = _mixture_of(codes)
+    values = {
+        "variables": _sliders(codes, variances / max(float(variances.sum()), 1e-30)),
+        "directions": _sliders((codes - mean) @ directions.T, shares),
+        "mapAxisNames": names,
+        "densityWeights": weights.tolist(),
+    }
+    arrays = {
+        "mean": mean,
+        "directions": directions,
+        "mapAxes": axes,
+        "mapCentre": centre,
+        "densityMeans": means,
+        "densityFactors": factors,
+    }
+    return values, {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def _sliders(positions: np.ndarray, shares: np.ndarray) -> list[dict[str, float]]:
+    """Return range and share of the variance for each column of positions (N, k)."""
+    low, high = data_range(positions)
+    return [
+        {"low": float(a), "high": float(b), "share": float(share)}
+        for a, b, share in zip(low, high, shares, strict=True)
+    ]
+
+
+def _mixture_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weights (m,), means (m, d) and factors (m, d, d) of a mixture fitted to codes."""
+    fitted = fit_density("gmm" if codes.shape[1] <= MAX_MIXTURE_DIMS else "normal", codes).arrays()
+    scale = fitted["scale"]
+    factors = np.linalg.cholesky(fitted["covariances"]) * scale[:, None]
+    return fitted["weights"], fitted["means"] * scale + fitted["shift"], factors
+
+
+def _colors(labels: np.ndarray | None, n: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Return palettes for a light and a dark page, the classes, and each image's colour (n,)."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    from zscape.viz.latent import class_colors, label_classes, ramp
+    from zscape.viz.style import ACCENT
+
+    if labels is None:
+        palettes = {"light": [ACCENT], "dark": ["#8dbdec"]}
+        return {"palettes": palettes, "classes": None}, np.zeros(n, np.uint8)
+    classes = label_classes(labels)
+    if classes is not None:
+        light, index = class_colors(len(classes)), np.searchsorted(classes, labels)
+    else:
+        light = ramp()(np.linspace(0, 1, N_QUANTITY_COLORS))
+        low, high = float(labels.min()), float(labels.max())
+        index = np.round((labels - low) / (high - low) * (N_QUANTITY_COLORS - 1))
+    # The same colours without their dark end, which a dark page would swallow.
+    dark = mpl.colormaps["viridis"](np.linspace(0.3, 1.0, len(light)))
+    palettes = {
+        "light": [to_hex(color) for color in light],
+        "dark": [to_hex(color) for color in dark],
+    }
+    named = None if classes is None else classes.tolist()
+    return {"palettes": palettes, "classes": named}, index.astype(np.uint8)
+
+
+def _border(pixels: np.ndarray) -> float:
+    """Return how bright the borders of images (N, H, W, C) are, in [0, 1]."""
+    edges = (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1])
+    return float(np.mean([edge.mean() for edge in edges])) / 255

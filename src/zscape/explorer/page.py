@@ -1,0 +1,95 @@
+"""The page of the explorer, with its built front end: served in parts, or one file with all."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from importlib.resources import files
+
+from zscape.errors import ConfigError
+
+MAX_PAGE_BYTES = 25_000_000
+PARTS = ("page.js", "widget.js", "ort.wasm.gz")
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>zscape explorer</title>
+<link rel="icon" href="data:,">
+{style}
+</head>
+<body>
+<p id="zscape-loading">The explorer is loading \N{HORIZONTAL ELLIPSIS}</p>
+<main id="zscape"></main>
+<noscript>The explorer needs JavaScript, which is switched off in this browser.</noscript>
+{parts}
+</body>
+</html>
+"""
+STYLE = """body { margin: 0; background: #f6f7f9; color: #1f2328; }
+#zscape-loading { margin: 0; padding: 2rem; font: 1rem/1.5 system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { body { background: #121519; color: #e8ebef; } }
+"""
+
+
+def front_end(name: str) -> bytes:
+    """Return one of the built files of the front end.
+
+    Raises:
+        ConfigError: the front end has not been built.
+    """
+    path = files("zscape.explorer") / "static" / name
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the front end of the explorer has not been built; install zscape again with "
+            "pip, or in a copy of its sources run: python scripts/front_end.py build."
+        ) from error
+
+
+def served_page() -> str:
+    """Return the page whose parts lie beside it on a server."""
+    return _PAGE.format(
+        style='<link rel="stylesheet" href="page.css">',
+        parts='<script type="module" src="page.js"></script>',
+    )
+
+
+def one_file_page(payload: bytes) -> str:
+    """Return a page that opens from disk, with no server and no network.
+
+    Args:
+        payload: what `zscape.explorer.engine.build_payload` made.
+
+    Raises:
+        ConfigError: it would be larger than 25 MB, or the front end has not been built.
+    """
+
+    def inlined(name: str, gzipped: bytes) -> str:
+        text = base64.b64encode(gzipped).decode()
+        return f'<script type="text/plain" id="zscape-{name}">{text}</script>'
+
+    # A script ends at the first </script, even inside of a string.
+    script = front_end("page.js").decode().replace("</script", "<\\/script")
+    page = _PAGE.format(
+        style=f"<style>{STYLE}</style>",
+        parts="\n".join(
+            (
+                inlined("payload", gzip.compress(payload, compresslevel=9, mtime=0)),
+                inlined("ort.wasm", front_end("ort.wasm.gz")),
+                f'<script type="module">{script}</script>',
+            )
+        ),
+    )
+    n_bytes = len(page.encode())
+    if n_bytes > MAX_PAGE_BYTES:
+        raise ConfigError(
+            f"the page would have {n_bytes / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}: "
+            "the images or the networks of this run are too large for one file. "
+            "See it with zscape explore and without --html."
+        )
+    return page

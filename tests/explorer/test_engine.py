@@ -1,0 +1,96 @@
+"""What the browser gets of a run is what Python has of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zscape.data.datasets import load_images
+from zscape.errors import ConfigError
+from zscape.explorer.engine import build_payload, pack, unpack
+from zscape.runs import load_run
+
+
+@pytest.fixture(scope="module")
+def three(trained: Any) -> Any:
+    run = load_run(trained.three)
+    return run, *unpack(build_payload(run, n=20))
+
+
+def test_the_map_has_the_codes_labels_and_pixels_of_test_images(three: Any) -> None:
+    run, meta, arrays = three
+    test = run.dataset.test
+    n = min(20, len(test))
+    assert (meta["nImages"], meta["latentDim"], meta["imageShape"]) == (n, 3, [8, 8, 1])
+    np.testing.assert_allclose(arrays["codes"], run.model.encode(test.images[:n]), atol=1e-6)
+    np.testing.assert_array_equal(arrays["images"], test.images[:n])
+    assert meta["labels"] == test.labels[:n].tolist()
+    assert [meta["classes"][i] for i in arrays["colorIndex"]] == meta["labels"]
+    assert len(meta["palettes"]["light"]) == len(meta["palettes"]["dark"]) == len(meta["classes"])
+
+
+def test_directions_are_those_in_which_codes_vary_most(three: Any) -> None:
+    run, meta, arrays = three
+    codes = run.model.encode(run.dataset.train.images)
+    directions = arrays["directions"]
+    np.testing.assert_allclose(directions @ directions.T, np.eye(3), atol=1e-5)
+    along = (codes - codes.mean(axis=0)) @ directions.T
+    shares = [slider["share"] for slider in meta["directions"]]
+    np.testing.assert_allclose(along.var(axis=0) / codes.var(axis=0).sum(), shares, atol=1e-5)
+    assert shares == sorted(shares, reverse=True)
+    assert sum(slider["share"] for slider in meta["variables"]) == pytest.approx(1)
+    for slider, column in zip(meta["variables"], codes.T, strict=True):
+        inside = (column >= slider["low"]) & (column <= slider["high"])
+        assert inside.mean() > 0.9
+
+
+def test_draws_from_the_density_lie_where_codes_do(three: Any) -> None:
+    run, meta, arrays = three
+    codes = run.model.encode(run.dataset.train.images)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(meta["densityWeights"]), 4000, p=meta["densityWeights"])
+    noise = rng.normal(size=(4000, 3))
+    draws = arrays["densityMeans"][chosen] + np.einsum(
+        "nij,nj->ni", arrays["densityFactors"][chosen], noise
+    )
+    np.testing.assert_allclose(draws.mean(axis=0), codes.mean(axis=0), atol=0.1 * codes.std())
+    np.testing.assert_allclose(draws.std(axis=0), codes.std(axis=0), rtol=0.1)
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(30)])
+def test_images_without_classes_have_colours_too(trained: Any, labels: Any) -> None:
+    run = load_run(trained.two)
+    images = load_images(trained.data).take(slice(0, 30))
+    meta, arrays = unpack(build_payload(run, images=dataclasses.replace(images, labels=labels)))
+    assert meta["classes"] is None
+    assert len(set(arrays["colorIndex"])) == (1 if labels is None else 30)
+    assert arrays["colorIndex"].max() < len(meta["palettes"]["light"])
+    assert meta["mapAxisNames"] == ["z1", "z2"]
+    np.testing.assert_array_equal(arrays["mapAxes"], np.eye(2))
+
+
+def test_codes_laid_out_in_space_are_refused_in_one_line(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(trained.two)
+    monkeypatch.setattr(type(run.model.decoder), "input_shape", property(lambda _: (None, 2, 2, 4)))
+    with pytest.raises(ConfigError, match="laid out in space"):
+        build_payload(run)
+
+
+def test_packing_keeps_values_and_refuses_other_types() -> None:
+    arrays: dict[str, np.ndarray] = {
+        "a": np.arange(5, dtype=np.uint8),
+        "b": np.ones((2, 3), np.float32),
+    }
+    meta, again = unpack(pack({"name": "ü"}, arrays))
+    assert meta == {"name": "ü"}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(again[name], array)
+    with pytest.raises(ValueError, match="float64"):
+        pack({}, {"a": np.ones(3)})
+    with pytest.raises(ValueError, match="no payload"):
+        unpack(b"something else")
