@@ -26,15 +26,26 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def opened(
-    browser: Browser, url: str, *, ready: bool = True, allowed_errors: bool = False, **options: Any
+    browser: Browser,
+    url: str,
+    *,
+    ready: bool = True,
+    allowed_errors: bool = False,
+    blocked: str = "",
+    **options: Any,
 ) -> Iterator[Page]:
-    """Open a page; afterwards check that it asked for nothing elsewhere and made no errors."""
+    """Open a page; afterwards check that it asked for nothing elsewhere and made no errors.
+
+    Requests whose address ends with `blocked` fail, as if the server had gone.
+    """
     outside: list[str] = []
     errors: list[str] = []
 
     def guard(route: Route) -> None:
         address = route.request.url
-        if address.startswith(("file:", "http://127.0.0.1:", "blob:", "data:")):
+        if blocked and address.endswith(blocked):
+            route.abort()
+        elif address.startswith(("file:", "http://127.0.0.1:", "blob:", "data:")):
             route.fallback()
         else:
             outside.append(address)

@@ -335,6 +335,12 @@ def test_damaged_data_are_said(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_role("alert")).to_contain_text("the data of the run are damaged")
 
 
+@pytest.mark.parametrize("part", ["payload", "ort.wasm"])
+def test_a_server_that_has_gone_is_said(browser: Browser, url: str, part: str) -> None:
+    with opened(browser, url, ready=False, allowed_errors=True, blocked=part) as page:
+        expect(page.get_by_role("alert")).to_contain_text("zscape explore no longer runs")
+
+
 def test_the_command_serves_and_ends_with_ctrl_c(trained: Any, browser: Browser) -> None:
     words = [sys.executable, "-m", "zscape", "explore", str(trained.two)]
     with subprocess.Popen(

@@ -180,7 +180,7 @@ export class Explorer {
     const tools: HTMLElement[] = [
       tool("+", "Zoom in", () => this.map.zoom(1.4)),
       tool("\u2212", "Zoom out", () => this.map.zoom(1 / 1.4)),
-      tool("\u2922", "Show all points", () => this.map.show(null)),
+      tool("\u2922", "Show the whole map", () => this.map.show(null)),
     ];
     if (this.payload.meta.latentDim > 1) {
       const grid = el("input", {

@@ -70,7 +70,7 @@ export class LatentMap {
       role: "application",
       "aria-roledescription": "latent map",
       "aria-label":
-        "Map of codes. Arrow keys move the code, with Shift further; plus and minus zoom, 0 shows all.",
+        "Map of codes. Arrow keys move the code, with Shift further; plus and minus zoom, 0 shows the whole map.",
     });
     this.element = el("div", { className: "map" }, this.back, this.dots, this.surface,
       this.code);

@@ -15,11 +15,15 @@ export interface Size {
   height: number;
 }
 
-/** Return the view that shows nearly all places (x and y in turn) with a margin. */
+const FAR = 1.6; // of the range of nearly all places
+
+/** Return the view of all places (x and y in turn) with a margin; a few far off are left out. */
 export function viewOf(places: Float32Array): View {
   const side = (offset: number): [number, number] => {
     const values = places.filter((_, i) => i % 2 === offset);
-    let [low, high] = quantiles(values, 0.002);
+    let [low, high] = quantiles(values, 0);
+    const [from, to] = quantiles(values, 0.002);
+    if (to > from && high - low > FAR * (to - from)) [low, high] = [from, to];
     if (!(high > low)) [low, high] = [low - 1, high + 1];
     const margin = 0.07 * (high - low);
     return [low - margin, high + margin];

@@ -16,6 +16,9 @@ test("screen and places are each other's reverse, with up at the top", () => {
 test("the first view shows all places, and one place or equal ones too", () => {
   const all = viewOf(Float32Array.of(0, 0, 10, 4));
   assert.ok(all.left < 0 && all.right > 10 && all.bottom < 0 && all.top > 4);
+  const line = Array.from({ length: 2000 }, (_, i) => [i / 1000, 0]).flat();
+  assert.ok(viewOf(Float32Array.of(...line, 2.5, 0)).right > 2.5);
+  assert.ok(viewOf(Float32Array.of(...line, 900, 0)).right < 3); // one does not hide the rest
   const one = viewOf(Float32Array.of(3, 3));
   assert.ok(one.left < 3 && one.right > 3);
 });
