@@ -55,6 +55,7 @@ bench: $(VENV)/.installed-demo ## Repeat the benchmarks
 	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
+	@$(PY) -m benchmarks.denoising
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

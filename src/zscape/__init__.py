@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
+from zscape.config import BottleneckConfig, CorruptionConfig, NetworkConfig, TrainConfig
 from zscape.errors import (
     ConfigError,
     DataError,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
+    from zscape.workflow.denoising import denoise
     from zscape.workflow.generation import generate, interpolate, traverse
     from zscape.workflow.page import write_report
     from zscape.workflow.pictures import grid, latent_map
@@ -44,6 +45,7 @@ __all__ = [
     "Autoencoder",
     "BottleneckConfig",
     "ConfigError",
+    "CorruptionConfig",
     "DataError",
     "Dataset",
     "Images",
@@ -56,6 +58,7 @@ __all__ = [
     "ZscapeError",
     "__version__",
     "build_autoencoder",
+    "denoise",
     "evaluate",
     "generate",
     "grid",
@@ -78,6 +81,7 @@ _HOMES = {
     "Images": "zscape.data.datasets",
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",
+    "denoise": "zscape.workflow.denoising",
     "evaluate": "zscape.workflow.results",
     "generate": "zscape.workflow.generation",
     "grid": "zscape.workflow.pictures",

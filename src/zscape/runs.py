@@ -39,6 +39,7 @@ _OWN_FILES = (  # beside config.json, which makes the folder a run
     "figures/reconstructions.png",
     "figures/latent.png",
     "figures/grid.png",
+    "figures/denoising.png",
     "report.html",
 )
 

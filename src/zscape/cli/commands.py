@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from zscape import __version__
-from zscape.cli import latent_commands
+from zscape.cli import latent_commands, picture_commands
 from zscape.cli.options import (
     AsJson,
     DataArgument,
@@ -31,8 +31,10 @@ from zscape.cli.terminal import (
 )
 from zscape.config import (
     BOTTLENECK_OPTIONS,
+    CORRUPTION_OPTIONS,
     BottleneckConfig,
     CodeActivation,
+    CorruptionConfig,
     Downsampling,
     NetworkConfig,
     Optimizer,
@@ -120,6 +122,14 @@ def train(
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
     ] = None,
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:key=value,...]",
+            help=f"Learn to undo this: {', '.join(CORRUPTION_OPTIONS)}. Several in turn: repeat "
+            "it, or join them with +.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
@@ -135,13 +145,14 @@ def train(
             "--resume goes on with a run and --force replaces it; give one of the two."
         )
     between = BottleneckConfig.parse(bottleneck)
+    noise = CorruptionConfig.parse(*(corruption or ()))
     load_frameworks()
     from zscape.workflow.training import Interrupted, default_folder, default_preset
     from zscape.workflow.training import train as train_run
 
     preset = preset or default_preset(downsampling, upsampling)
     network = NetworkConfig(preset=preset, latent_dim=latent_dim)
-    folder = out or default_folder(data, network, between)
+    folder = out or default_folder(data, network, between, noise)
     try:
         run = train_run(
             data,
@@ -161,6 +172,7 @@ def train(
             seed=seed,
             precision=precision,
             limit=limit,
+            corruption=noise,
             resume=resume,
             force=force,
             tensorboard=tensorboard,
@@ -226,6 +238,7 @@ def report(
 
 
 app.add_typer(latent_commands.app)
+app.add_typer(picture_commands.app)
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

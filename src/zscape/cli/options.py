@@ -30,6 +30,10 @@ ImageArgument = Annotated[
 ]
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="The file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+FollowLinks = Annotated[
+    bool,
+    typer.Option("--follow-links", help="Also go where symbolic links lead out of a folder."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

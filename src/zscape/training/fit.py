@@ -96,9 +96,12 @@ def fit_autoencoder(
                 batch_size=config.batch_size,
                 shuffle_seed=config.seed,
                 first_epoch=state.epoch,
+                corruption=config.corruption,
             ),
             validation_data=ReconstructionBatches(
-                dataset.validation.images, batch_size=VALIDATION_BATCH_SIZE
+                dataset.validation.images,
+                batch_size=VALIDATION_BATCH_SIZE,
+                corruption=config.corruption,
             ),
             epochs=config.epochs,
             initial_epoch=state.epoch,

@@ -179,7 +179,7 @@ def _one_image(run: Run, image: str | Path | int) -> np.ndarray:
     """Return one image (H, W, C), float32 in [0, 1]: a picture file, or one of the test split."""
     name = str(image)
     if not name.isdigit():
-        return read_picture(name, run.config.image_shape)
+        return as_float(read_picture(name, run.config.image_shape))
     test, number = run.dataset.test.images, int(name)
     if number >= len(test):
         raise DataError(

@@ -28,6 +28,7 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
     from zscape.viz.images import plot_reconstructions
     from zscape.viz.latent import plot_loss
+    from zscape.viz.sheets import plot_image_rows
 
     history = run.history
     test = run.dataset.test.take(np.arange(min(10, len(run.dataset.test))))
@@ -47,6 +48,9 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     }
     if run.config.network.latent_dim == 2:
         drawn["grid"] = grid(run)
+    if evaluation.denoising is not None:
+        samples = evaluation.denoising.samples
+        drawn["denoising"] = plot_image_rows(np.stack(list(samples.values())), list(samples))
     return drawn
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from zscape.data.datasets import NAMES, Images, load_images
 from zscape.errors import DataError, RunError
+from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.files import write_atomically, write_bytes, write_json
 from zscape.latent.projection import PcaBaseline
@@ -19,6 +21,9 @@ from zscape.workflow.pictures import run_figures
 
 def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
     """Measure a run's best model, beside PCA with as many components.
+
+    A run that was trained with a corruption is also measured at several levels of it, beside
+    classical methods of denoising.
 
     Args:
         run: the run.
@@ -43,9 +48,21 @@ def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> 
     except (DataError, RunError) as error:
         notes = (f"Without the training images there are no neighbours to classify by: {error}",)
     baseline = _baseline(run, neighbours)
-    return evaluate_model(
+    evaluation = evaluate_model(
         run.model, images, data=name, baseline=baseline, neighbours=neighbours, notes=notes
     )
+    if not run.config.training.corruption:
+        return evaluation
+    if neighbours is None:
+        more = "Without the validation images no parameters of classical methods can be chosen."
+        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
+    denoising = evaluate_denoising(
+        run.model,
+        images.images,
+        run.config.training.corruption,
+        validation=None if neighbours is None else run.dataset.validation.images,
+    )
+    return dataclasses.replace(evaluation, denoising=denoising)
 
 
 def refresh(run: Run) -> Evaluation:

@@ -14,6 +14,7 @@ from zscape.config import (
     RECIPES,
     BottleneckConfig,
     CodeActivation,
+    CorruptionConfig,
     Downsampling,
     NetworkConfig,
     Optimizer,
@@ -58,6 +59,7 @@ def train(
     seed: int = TrainConfig.seed,
     precision: Precision | None = None,
     limit: int | None = None,
+    corruption: str | Sequence[str] | CorruptionConfig = "",
     resume: bool = False,
     force: bool = False,
     tensorboard: bool = False,
@@ -94,6 +96,9 @@ def train(
         seed: seeds the weights, the split and the order of the images.
         precision: `float32` or `mixed_bfloat16`.
         limit: at most this many training and test images.
+        corruption: what the network sees in place of the clean images, as in
+            `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
+            turn; see `zscape.data.corruption`.
         resume: go on with an interrupted run of the same settings.
         force: replace a run that is in `out` already.
         tensorboard: also write logs for TensorBoard to `<out>/tensorboard`.
@@ -131,6 +136,10 @@ def train(
             f"code_activation is {code_activation!r}, which is for the bottleneck plain; "
             f"{bottleneck.name} makes its codes from linear features. Leave it out."
         )
+    if isinstance(corruption, str):
+        corruption = CorruptionConfig.parse(corruption)
+    elif not isinstance(corruption, CorruptionConfig):
+        corruption = CorruptionConfig.parse(*corruption)
     recipe = RECIPES[network.preset]
     if tensorboard and not find_spec("tensorboard"):
         raise ConfigError(
@@ -147,6 +156,7 @@ def train(
         seed=seed,
         precision=recipe.precision if precision is None else precision,
         limit=limit,
+        corruption=corruption,
     )
     dataset = load_dataset(data, seed=seed, limit=limit)
     if epochs is None:
@@ -159,7 +169,11 @@ def train(
         bottleneck=bottleneck,
         training=training,
     )
-    folder = Path(out) if out is not None else default_folder(dataset.name, network, bottleneck)
+    folder = (
+        Path(out)
+        if out is not None
+        else default_folder(dataset.name, network, bottleneck, corruption)
+    )
     with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
         try:
             _train_in(
@@ -206,14 +220,21 @@ def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset
     return "fast" if (downsampling, upsampling) == default else "classic"
 
 
-def default_folder(source: str, network: NetworkConfig, bottleneck: BottleneckConfig) -> Path:
+def default_folder(
+    source: str,
+    network: NetworkConfig,
+    bottleneck: BottleneckConfig,
+    corruption: CorruptionConfig = CorruptionConfig(),
+) -> Path:
     """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
 
-    The name of a bottleneck other than `plain` stands before the latent dimension.
+    The name of a bottleneck other than `plain`, and those of the corruptions, stand before the
+    latent dimension.
     """
     stem = Path(source).name.split(".")[0] or "images"
     between = "" if bottleneck.name == "plain" else f"{bottleneck.name}-"
-    return Path("runs") / f"{stem}-{network.preset}-{between}{network.latent_dim}d"
+    noise = "".join(f"{step.name}-" for step in corruption.steps)
+    return Path("runs") / f"{stem}-{network.preset}-{between}{noise}{network.latent_dim}d"
 
 
 def _tensorboard(folder: Path, *, wanted: bool) -> list[keras.callbacks.Callback]:
