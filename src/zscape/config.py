@@ -20,6 +20,7 @@ Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
 BottleneckName = Literal["plain", "gaussian", "tc", "mmd", "regularized", "fsq", "sphere"]
 CorruptionName = Literal["gaussian", "salt_pepper", "mask", "blur", "poisson", "speckle"]
+Color = Literal["auto", "gray", "rgb"]
 Fit = Literal["crop", "pad", "stretch"]
 PathName = Literal["linear", "spherical", "density"]
 DensityName = Literal["prior", "normal", "gmm", "kde", "flow"]
@@ -289,6 +290,29 @@ def _option(name: str, value: object, *, whole: bool) -> float:
         kind = "a whole number" if whole else "a number"
         raise ConfigError(f"{name} is {value!r}; expected {kind}, 0 or more.")
     return int(plain) if whole else plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureConfig(_Config):
+    """How picture files become images of one size.
+
+    Attributes:
+        size: height and width, 8 to 1024.
+        color: `gray`, `rgb`, or `auto` for gray if all pictures are.
+        fit: `crop` cuts off what is too long, `pad` adds white, `stretch` changes proportions.
+        follow_links: also go where symbolic links lead out of the folder.
+    """
+
+    size: int = 64
+    color: Color = "auto"
+    fit: Fit = "crop"
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_count("size", low=8, high=1024)
+        if not isinstance(self.follow_links, bool):
+            raise ConfigError(f"follow_links is {self.follow_links!r}; expected true or false.")
 
 
 @dataclass(frozen=True, kw_only=True)

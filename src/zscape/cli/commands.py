@@ -14,11 +14,13 @@ from zscape.cli import latent_commands, picture_commands
 from zscape.cli.options import (
     AsJson,
     DataArgument,
+    FollowLinks,
     Force,
     OptionalData,
     OutFile,
     RunArgument,
     check_out_file,
+    load_data,
     open_run,
     report_written,
 )
@@ -34,8 +36,10 @@ from zscape.config import (
     CORRUPTION_OPTIONS,
     BottleneckConfig,
     CodeActivation,
+    Color,
     CorruptionConfig,
     Downsampling,
+    Fit,
     NetworkConfig,
     Optimizer,
     Precision,
@@ -130,6 +134,21 @@ def train(
             "it, or join them with +.",
         ),
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Height and width made of a folder's pictures.", show_default="64"),
+    ] = None,
+    color: Annotated[
+        Color | None, typer.Option(help="Of a folder's pictures.", show_default="auto")
+    ] = None,
+    fit: Annotated[
+        Fit | None,
+        typer.Option(help="What is done to other proportions.", show_default="crop"),
+    ] = None,
+    follow_links: FollowLinks = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a folder with files that cannot be read.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
@@ -173,6 +192,11 @@ def train(
             precision=precision,
             limit=limit,
             corruption=noise,
+            size=size,
+            color=color,
+            fit=fit,
+            follow_links=follow_links,
+            strict=strict,
             resume=resume,
             force=force,
             tensorboard=tensorboard,
@@ -198,7 +222,7 @@ def evaluate(run: RunArgument, data: OptionalData = None, as_json: AsJson = Fals
     from zscape.workflow.results import evaluate as evaluate_run
     from zscape.workflow.results import refresh
 
-    evaluation = refresh(opened) if data is None else evaluate_run(opened, data)
+    evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
     (print_json if as_json else print_evaluation)(evaluation.to_dict())
 
 

@@ -18,6 +18,7 @@ from zscape.cli.options import (
     RunArgument,
     check_out_file,
     check_out_folder,
+    load_data,
     open_run,
     report_written,
     save_figure_to,
@@ -42,7 +43,7 @@ def reconstruct(
     opened = open_run(run)
     from zscape.workflow.files import write_reconstructions
 
-    written = write_reconstructions(opened, data, out, n=n)
+    written = write_reconstructions(opened, load_data(opened, data), out, n=n)
     if as_json:
         print_json(written)
     else:
@@ -62,7 +63,7 @@ def encode(
     opened = open_run(run)
     from zscape.workflow.files import write_codes
 
-    report_written(out, write_codes(opened, data, out), as_json=as_json)
+    report_written(out, write_codes(opened, load_data(opened, data), out), as_json=as_json)
 
 
 @app.command()
@@ -95,7 +96,7 @@ def generate(
         DensityName, typer.Option(help="What codes are drawn from; fitted when first used.")
     ] = "gmm",
     label: Annotated[
-        int | None, typer.Option(help="Only images like those with this label.")
+        str | None, typer.Option(help="Only images like those with this label or class name.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     force: Force = False,
@@ -185,7 +186,8 @@ def map_codes(
     opened = open_run(run)
     from zscape.workflow.pictures import latent_map
 
-    save_figure_to(latent_map(opened, data, n=n), out, as_json=as_json)
+    images = None if data is None else load_data(opened, data)
+    save_figure_to(latent_map(opened, images, n=n), out, as_json=as_json)
 
 
 @app.command()

@@ -25,6 +25,7 @@ MAX_PIXELS = 2**27  # 134 million; of more, decoding takes gigabytes
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
 BACKGROUND = "white"  # behind what is transparent, and beside a padded picture
 
+_MAX_TINT = 8  # by how much the channels of a gray picture may differ, as JPEG rounds
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What damaged and hostile files make Pillow raise.
 _READ_ERRORS = (
@@ -169,6 +170,18 @@ def deep_values(values: np.ndarray) -> np.ndarray:
 def deep_white(values: np.ndarray) -> float:
     """Return the value that is white: 1 for floats in [0, 1], else that of 16 bits."""
     return 1.0 if np.nan_to_num(values).max(initial=0.0) <= 1 else 65535.0
+
+
+def is_gray(path: Path) -> bool:
+    """Tell whether a picture has no colours; one that cannot be read has none."""
+    try:
+        picture = load_upright(path, at_least=(64, 64))
+        if picture.mode in ("1", "L", "LA", *DEEP_MODES):
+            return True
+        pixels = np.asarray(picture.convert("RGB"), np.int16)
+    except (UnreadablePictureError, *_READ_ERRORS):
+        return True
+    return int(np.ptp(pixels, axis=-1).max(initial=0)) <= _MAX_TINT
 
 
 @contextmanager

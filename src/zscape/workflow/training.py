@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,18 +15,23 @@ from zscape.config import (
     RECIPES,
     BottleneckConfig,
     CodeActivation,
+    Color,
     CorruptionConfig,
     Downsampling,
+    Fit,
     NetworkConfig,
     Optimizer,
+    PictureConfig,
     Precision,
     Preset,
     Schedule,
     TrainConfig,
     Upsampling,
 )
-from zscape.data.datasets import Images, load_dataset
-from zscape.errors import ConfigError
+from zscape.data.datasets import NAMES, Images, load_dataset
+from zscape.data.folder import Progress
+from zscape.data.listing import Skipped
+from zscape.errors import ConfigError, DataError
 from zscape.model import build_autoencoder
 from zscape.runs import Run, RunConfig, open_for_training
 from zscape.training.fit import fit_autoencoder
@@ -34,6 +40,10 @@ from zscape.workflow.results import write_results
 if TYPE_CHECKING:
     import keras
     from rich.console import Console
+
+
+DECODING_SECONDS = 5.0
+MAX_SKIPPED_LINES = 20
 
 
 class Interrupted(KeyboardInterrupt):
@@ -60,6 +70,11 @@ def train(
     precision: Precision | None = None,
     limit: int | None = None,
     corruption: str | Sequence[str] | CorruptionConfig = "",
+    size: int | None = None,
+    color: Color | None = None,
+    fit: Fit | None = None,
+    follow_links: bool = False,
+    strict: bool = False,
     resume: bool = False,
     force: bool = False,
     tensorboard: bool = False,
@@ -74,8 +89,8 @@ def train(
     once, at the end, for the final figures.
 
     Args:
-        data: a named data set (`mnist`), a file (`.npz`, `.npy`, idx, `idx.gz`) or an array of
-            images (N, H, W) or (N, H, W, C).
+        data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
+            `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
         out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None, with the name of a
             bottleneck other than `plain` in between.
         preset: the network: `fast`, `quality` or `classic`. When None, `classic` if its
@@ -99,6 +114,11 @@ def train(
         corruption: what the network sees in place of the clean images, as in
             `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
             turn; see `zscape.data.corruption`.
+        size: height and width of the images made of a folder's pictures; 64 when None.
+        color: `gray`, `rgb` or `auto` (gray if all pictures are), for a folder.
+        fit: `crop`, `pad` or `stretch`, for a folder's pictures of other proportions.
+        follow_links: also go where symbolic links lead out of a folder.
+        strict: refuse a folder with files that cannot be read as pictures.
         resume: go on with an interrupted run of the same settings.
         force: replace a run that is in `out` already.
         tensorboard: also write logs for TensorBoard to `<out>/tensorboard`.
@@ -158,7 +178,11 @@ def train(
         limit=limit,
         corruption=corruption,
     )
-    dataset = load_dataset(data, seed=seed, limit=limit)
+    pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
+    dataset = load_dataset(
+        data, seed=seed, limit=limit, pictures=pictures, progress=_decoding_lines(console)
+    )
+    _tell_skipped(dataset.train.skipped, strict=strict, console=console)
     if epochs is None:
         training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
     config = RunConfig(
@@ -168,6 +192,7 @@ def train(
         network=network,
         bottleneck=bottleneck,
         training=training,
+        pictures=pictures,
     )
     folder = (
         Path(out)
@@ -214,6 +239,51 @@ def _train_in(
     write_results(run)
 
 
+def _picture_config(
+    data: object, size: int | None, color: Color | None, fit: Fit | None, *, follow_links: bool
+) -> PictureConfig | None:
+    """Return how pictures are read if `data` is a folder; otherwise nothing may be asked for."""
+    given = {"size": size, "color": color, "fit": fit, "follow_links": follow_links or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = PictureConfig.from_dict(given)
+    if isinstance(data, str | Path) and str(data) not in NAMES and Path(data).expanduser().is_dir():
+        return config
+    if given:
+        raise ConfigError(f"{next(iter(given))} is for folders of pictures, which {data} is not.")
+    return None
+
+
+def _decoding_lines(console: Console | None) -> Progress | None:
+    """Return what says now and then how far the decoding of pictures has come."""
+    if console is None:
+        return None
+    said = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > DECODING_SECONDS:
+            said = time.monotonic()
+            console.print(f"decoded {done:,} of {total:,} pictures")
+
+    return progress
+
+
+def _tell_skipped(skipped: Sequence[Skipped], *, strict: bool, console: Console | None) -> None:
+    """Say what was left out of a folder, or refuse to leave anything out."""
+    if skipped and strict:
+        more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
+        raise DataError(
+            f"{skipped[0].path}: {skipped[0].reason}{more}; mend or remove such files, or leave "
+            "them out by leaving out --strict."
+        )
+    if console is None:
+        return
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        console.print(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        console.print(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more; see skipped.csv")
+
+
 def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset:
     """Return the preset when none is named: `classic` where only that has what is asked for."""
     default = NetworkConfig.downsampling, NetworkConfig.upsampling
@@ -224,7 +294,7 @@ def default_folder(
     source: str,
     network: NetworkConfig,
     bottleneck: BottleneckConfig,
-    corruption: CorruptionConfig = CorruptionConfig(),
+    corruption: CorruptionConfig | None = None,
 ) -> Path:
     """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
 
@@ -233,7 +303,7 @@ def default_folder(
     """
     stem = Path(source).name.split(".")[0] or "images"
     between = "" if bottleneck.name == "plain" else f"{bottleneck.name}-"
-    noise = "".join(f"{step.name}-" for step in corruption.steps)
+    noise = "".join(f"{step.name}-" for step in corruption.steps) if corruption else ""
     return Path("runs") / f"{stem}-{network.preset}-{between}{noise}{network.latent_dim}d"
 
 
