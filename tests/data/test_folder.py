@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -251,7 +254,7 @@ def test_a_split_of_a_folder_stays_on_disk(root: Path) -> None:
     assert sorted(seen) == list(range(40))
     for part in parts:
         assert part.names is not None
-        assert [int(name[:2]) for name in part.names] == part.images[:, 0, 0, 0].tolist()  # type: ignore[index]
+        assert [int(name[:2]) for name in part.names] == part.images[:, 0, 0, 0].tolist()
     in_memory = load_dataset(Images(np.asarray(read(root).images), None, "array"), seed=0)
     assert in_memory.fingerprint == dataset.fingerprint
 
@@ -266,3 +269,87 @@ def test_stored_images_are_read_like_an_array() -> None:
     np.testing.assert_array_equal(np.asarray(stored), expected)
     np.testing.assert_array_equal(stored.take(np.array([3, 1]))[:], expected[[3, 1]])
     assert not np.shares_memory(stored[0], array)
+
+
+# --- tar shards and Parquet ---
+
+
+def encoded(value: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (9, 9), value).save(content, "png")
+    return content.getvalue()
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_tar_shards(root: Path) -> None:
+    for shard in (0, 1):
+        members: dict[str, bytes] = {}
+        for number in range(3):
+            members[f"{number}.png"] = encoded(100 * shard + number)
+            members[f"{number}.cls"] = b"%d" % (number % 2)
+        write_tar(root / f"{shard}.tar", members)
+    images = read(root)
+    assert images.images[:, 0, 0, 0].tolist() == [0, 1, 2, 100, 101, 102]
+    assert images.labels is not None
+    assert images.labels.tolist() == [0, 1, 0, 0, 1, 0]
+    assert images.class_names is None
+    assert images.names is not None
+    assert images.names[3] == "1.tar/0.png"
+    assert len(read(root / "1.tar")) == 3
+
+
+def test_tar_with_named_classes_and_a_broken_picture(root: Path) -> None:
+    members = {"a.png": encoded(1), "a.cls": b"cat", "b.png": b"no picture", "b.cls": b"dog",
+               "c.png": encoded(3), "c.cls": b"ant", "c.exe": b"odd"}  # fmt: skip
+    images = read(write_tar(root / "x.tar", members))
+    assert images.shown_labels is not None
+    assert images.shown_labels.tolist() == ["cat", "ant"]
+    assert [item.path for item in images.skipped] == ["x.tar/b.png", "x.tar/c.exe"]
+
+
+def write_parquet(path: Path, columns: dict[str, Any], metadata: dict[str, str]) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    pq.write_table(table, path, row_group_size=4)
+    return path
+
+
+@pytest.mark.parametrize("as_records", [True, False])
+def test_parquet(root: Path, as_records: bool) -> None:
+    contents = [encoded(value) for value in range(10)]
+    column = [{"bytes": content, "path": None} for content in contents] if as_records else contents
+    features = {"info": {"features": {"label": {"names": ["even", "odd"]}}}}
+    path = write_parquet(
+        root / "x.parquet",
+        {"label": [value % 2 for value in range(10)], "image": column},
+        {"huggingface": json.dumps(features)},
+    )
+    images = read(path)
+    assert images.images[:, 0, 0, 0].tolist() == list(range(10))
+    assert images.shown_labels is not None
+    assert images.shown_labels.tolist() == ["even", "odd"] * 5
+
+
+def test_archives_that_cannot_be_read(root: Path) -> None:
+    (root / "x.tar").write_bytes(b"no archive" * 100)
+    with pytest.raises(DataError, match="cannot be read as an uncompressed tar"):
+        read(root / "x.tar")
+    (root / "x.parquet").write_bytes(b"no table")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read(root / "x.parquet")
+    with pytest.raises(DataError, match="tar and Parquet files; name one"):
+        read(root)
+    with pytest.raises(DataError, match="its columns are label"):
+        read(write_parquet(root / "x.parquet", {"label": [1]}, {}))
+    with pytest.raises(DataError, match="has no pictures"):
+        read(write_tar(root / "x.tar", {"a.txt": b""}))

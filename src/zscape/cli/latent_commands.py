@@ -23,7 +23,7 @@ from zscape.cli.options import (
     report_written,
     save_figure_to,
 )
-from zscape.cli.terminal import print_json
+from zscape.cli.terminal import print_json, say
 from zscape.config import DensityName, PathName
 
 app = typer.Typer()
@@ -58,9 +58,14 @@ def encode(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Encode images to a .npz file with the arrays codes and, if there are any, labels."""
-    check_out_file(out, (".npz",), force=force)
+    """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
+    check_out_file(out, (".npz", ".parquet"), force=force)
     opened = open_run(run)
+    if out.suffix.lower() == ".parquet":
+        from zscape.workflow.encoding import write_code_table
+
+        report_written(out, write_code_table(opened, data, out, say=say), as_json=as_json)
+        return
     from zscape.workflow.files import write_codes
 
     report_written(out, write_codes(opened, load_data(opened, data), out), as_json=as_json)

@@ -15,6 +15,7 @@ from zscape.config import PictureConfig
 from zscape.data.files import ACCEPTED, read_arrays
 from zscape.data.folder import Progress, read_folder
 from zscape.data.listing import Skipped
+from zscape.data.sources import is_shard
 from zscape.data.stored import StoredImages
 from zscape.errors import DataError
 
@@ -158,13 +159,13 @@ def load_images(
         )
     try:
         path = Path(source).expanduser()
-        is_folder, exists = path.is_dir(), path.exists()
+        has_pictures, exists = path.is_dir() or is_shard(path), path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(
             f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
         ) from error
-    if is_folder:
+    if has_pictures:
         found = read_folder(
             path, pictures or PictureConfig(), image_shape=image_shape, progress=progress
         )

@@ -1,4 +1,4 @@
-"""A folder of pictures as images: decoded once, side by side, into a cache on disk.
+"""Pictures as images: decoded once, side by side, into a cache on disk.
 
 The cache is an array of uint8 in a file, of which only the parts that are used take memory, so
 that the number of pictures is limited by the disk alone.
@@ -14,41 +14,38 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from zscape.config import PictureConfig
-from zscape.data.listing import Skipped, list_pictures
+from zscape.config import Fit, PictureConfig
+from zscape.data.listing import Skipped
 from zscape.data.pictures import (
-    KINDS,
     UnreadablePictureError,
     decode_picture,
     is_gray,
     quiet_pillow,
 )
+from zscape.data.sources import Source, open_source
 from zscape.data.stored import StoredImages
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
 
 CACHE_VERSION = 1  # counted up when the same pictures are decoded to other values
-MAX_CLASSES = 1000
 _N_GRAY_SAMPLES = 64
-_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The pictures of a folder.
+class Pictures:
+    """The pictures of a folder or of a file of many.
 
     Attributes:
         images: (N, H, W, C) of uint8, on disk.
-        names: the path of each within the folder, with `/`.
+        names: the path of each within the folder, with `/`, or its place in a file of many.
         labels: the number of the class of each, (N,), or None.
-        class_names: the names of the classes.
+        class_names: the names of the classes, where they have any.
         skipped: files that were left out, with the reasons.
     """
 
@@ -72,14 +69,14 @@ def read_folder(
     *,
     image_shape: tuple[int, int, int] | None = None,
     progress: Progress | None = None,
-) -> Folder:
-    """Read all pictures in a folder and in those below it.
+) -> Pictures:
+    """Read all pictures in a folder and in those below it, or in a tar or Parquet file.
 
     The first time they are decoded, in as many threads as there are cores, into the cache. As
     long as no path, size or time of change differs they come from there.
 
     Args:
-        folder: the folder.
+        folder: the folder, or the file of many pictures (`zscape.data.sources`).
         pictures: size, colour and fit.
         image_shape: (H, W, C), when a model asks for it, in place of size and colour.
         progress: called now and then while decoding, with how many are done and how many are to
@@ -89,63 +86,66 @@ def read_folder(
         DataError: there is no picture that can be read.
         OSError: the folder cannot be read, or the cache not written.
     """
-    root = folder.resolve()
-    names, skipped = list_pictures(root, follow_links=pictures.follow_links)
-    if not names:
-        others = f"; it has {len(skipped):,} other files" if skipped else ""
-        raise DataError(f"{folder} has no pictures{others}; expected {KINDS} files in it.")
+    source = open_source(folder.resolve(), follow_links=pictures.follow_links)
     if image_shape is None:
-        n_channels = _n_channels(root, names, pictures)
-        image_shape = (pictures.size, pictures.size, n_channels)
-    place = cache_root() / "pictures" / _key(root, names, pictures, image_shape)
+        image_shape = (pictures.size, pictures.size, _n_channels(source, pictures))
+    place = cache_root() / "pictures" / source_key(source, pictures, image_shape)
     if not (place / "index.json").is_file():
-        _fill(place, root, names, image_shape, pictures, progress)
+        _fill(place, folder, source, image_shape, pictures, progress)
     index = json.loads((place / "index.json").read_text(encoding="utf-8"))
     broken = {int(row): reason for row, reason in index["broken"].items()}
-    skipped += [Skipped(names[row], reason) for row, reason in broken.items()]
-    rows = np.array([row for row in range(len(names)) if row not in broken], np.int64)
+    skipped = [Skipped(source.names[row], reason) for row, reason in broken.items()]
+    rows = np.array([row for row in range(len(source.names)) if row not in broken], np.int64)
     if not len(rows):
         raise DataError(
-            f"none of the {len(names):,} pictures in {folder} can be read; the first, "
-            f"{names[0]}: {broken[0]}."
+            f"none of the {len(source.names):,} pictures in {folder} can be read; the first, "
+            f"{source.names[0]}: {broken[0]}."
         )
     array = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-    good = tuple(names[row] for row in rows)
-    labels, class_names = _classes(good)
-    return Folder(
+    labels, class_names = _labels(source, rows)
+    return Pictures(
         StoredImages(array, rows),
-        good,
+        tuple(source.names[row] for row in rows),
         labels,
         class_names,
-        tuple(sorted(skipped, key=lambda item: item.path)),
+        tuple(sorted([*source.skipped, *skipped], key=lambda item: item.path)),
     )
 
 
-def _n_channels(root: Path, names: Sequence[str], pictures: PictureConfig) -> int:
+def _labels(source: Source, rows: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """Return whole numbers for the labels of some pictures, and the names of these."""
+    if source.labels is None:
+        return None, None
+    values = np.array(source.labels)[rows]
+    if values.dtype.kind != "U":
+        return values.astype(np.int64), source.class_names
+    names, numbers = np.unique(values, return_inverse=True)
+    return numbers.astype(np.int64), tuple(str(name) for name in names)
+
+
+def _n_channels(source: Source, pictures: PictureConfig) -> int:
     """Return 1 or 3: as asked for, or by a look at some pictures from all over the folder."""
     if pictures.color != "auto":
         return 1 if pictures.color == "gray" else 3
-    step = -(-len(names) // _N_GRAY_SAMPLES)
+    step = -(-len(source.names) // _N_GRAY_SAMPLES)
+    rows = range(0, len(source.names), step)
     with quiet_pillow():
-        return 1 if all(is_gray(root / name) for name in names[::step]) else 3
+        return 1 if all(is_gray(source.open(row)) for row in rows) else 3
 
 
-def _key(
-    root: Path, names: Sequence[str], pictures: PictureConfig, image_shape: Sequence[int]
-) -> str:
+def source_key(source: Source, pictures: PictureConfig, image_shape: Sequence[int]) -> str:
     """Return a name for the decoded pictures; any change of a file or an option gives another."""
-    digest = hashlib.sha256(repr((CACHE_VERSION, str(root), *image_shape)).encode())
-    digest.update(f"{pictures.fit}".encode())
-    for name in names:
-        facts = (root / name).stat()
-        digest.update(f"\0{name}\0{facts.st_size}\0{facts.st_mtime_ns}".encode(errors="replace"))
+    digest = hashlib.sha256(repr((CACHE_VERSION, pictures.fit, *image_shape)).encode())
+    for path in source.files:
+        facts = path.stat()
+        digest.update(f"\0{path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode(errors="replace"))
     return digest.hexdigest()[:32]
 
 
 def _fill(
     place: Path,
-    root: Path,
-    names: Sequence[str],
+    folder: Path,
+    source: Source,
     image_shape: tuple[int, int, int],
     pictures: PictureConfig,
     progress: Progress | None,
@@ -154,8 +154,8 @@ def _fill(
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=place.parent))
     try:
-        broken = _decode(building / "images.npy", root, names, image_shape, pictures, progress)
-        write_json(building / "index.json", {"folder": str(root), "broken": broken})
+        broken = _decode(building / "images.npy", source, image_shape, pictures, progress)
+        write_json(building / "index.json", {"folder": str(folder), "broken": broken})
         try:
             building.rename(place)
         except OSError:
@@ -167,49 +167,50 @@ def _fill(
 
 def _decode(
     path: Path,
-    root: Path,
-    names: Sequence[str],
+    source: Source,
     image_shape: tuple[int, int, int],
     pictures: PictureConfig,
     progress: Progress | None,
 ) -> dict[int, str]:
     """Write the decoded pictures to an array on disk; return why some could not be, by row."""
-    shape = (len(names), *image_shape)
-    images: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    rows = range(len(source.names))
+    shape = (len(rows), *image_shape)
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    broken = _decode_into(images, source, rows, pictures.fit, progress)
+    images.flush()
+    return broken
+
+
+def decode_rows(
+    source: Source, rows: range, image_shape: tuple[int, int, int], fit: Fit
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Decode some pictures into memory, in as many threads as there are cores.
+
+    Returns:
+        Images (N, H, W, C) of uint8, black where one cannot be read, and why, by row.
+    """
+    images = np.zeros((len(rows), *image_shape), np.uint8)
+    return images, _decode_into(images, source, rows, fit, None)
+
+
+def _decode_into(
+    images: np.ndarray, source: Source, rows: range, fit: Fit, progress: Progress | None
+) -> dict[int, str]:
+    image_shape = images.shape[1:]
     broken: dict[int, str] = {}
 
     def decode(row: int) -> None:
         try:
-            images[row] = decode_picture(root / names[row], image_shape, pictures.fit)
+            images[row - rows.start] = decode_picture(source.open(row), image_shape, fit)
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
         with quiet_pillow():
-            for done, _ in enumerate(pool.map(decode, range(len(names)))):
+            for done, _ in enumerate(pool.map(decode, rows)):
                 if progress is not None:
-                    progress(done, len(names))
+                    progress(done, len(rows))
     finally:
         pool.shutdown(cancel_futures=True)
-    images.flush()
     return dict(sorted(broken.items()))
-
-
-def _classes(names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """Return labels and class names, if the folders directly below look like classes.
-
-    They do when every picture is in one of them, there are 2 to `MAX_CLASSES`, at least two
-    pictures for each on average, and they are not called train, test and the like.
-    """
-    parts = [PurePosixPath(name).parts for name in names]
-    classes = sorted({part[0] for part in parts if len(part) > 1})
-    if (
-        any(len(part) == 1 for part in parts)
-        or not 2 <= len(classes) <= MAX_CLASSES
-        or len(names) < 2 * len(classes)
-        or {name.lower() for name in classes} <= _SPLITS
-    ):
-        return None, None
-    numbers = {name: number for number, name in enumerate(classes)}
-    return np.array([numbers[part[0]] for part in parts], np.int64), tuple(classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -51,9 +52,10 @@ class UnreadablePictureError(DataError):
         reason: why, in a few words.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | io.BytesIO, reason: str) -> None:
+        name = path if isinstance(path, Path) else "the file"
         super().__init__(
-            f"{path} cannot be read as a picture ({reason}); expected a whole {KINDS} file."
+            f"{name} cannot be read as a picture ({reason}); expected a whole {KINDS} file."
         )
         self.reason = reason
 
@@ -89,7 +91,9 @@ def read_picture(
         return decode_picture(path, image_shape, fit)
 
 
-def decode_picture(path: Path, image_shape: tuple[int, int, int], fit: Fit) -> np.ndarray:
+def decode_picture(
+    path: Path | io.BytesIO, image_shape: tuple[int, int, int], fit: Fit
+) -> np.ndarray:
     """Do what `read_picture` does, in any thread; call it under `quiet_pillow`.
 
     Raises:
@@ -120,11 +124,13 @@ def decode_picture(path: Path, image_shape: tuple[int, int, int], fit: Fit) -> n
     return np.asarray(picture).reshape(height, width, channels)
 
 
-def load_upright(path: Path, *, at_least: tuple[int, int] | None = None) -> Image.Image:
+def load_upright(
+    path: Path | io.BytesIO, *, at_least: tuple[int, int] | None = None
+) -> Image.Image:
     """Decode a picture file as it is, and turn it as its camera says.
 
     Args:
-        path: the file.
+        path: the file, or its content.
         at_least: (width, height) that will do; a larger JPEG may then be decoded smaller.
 
     Returns:
@@ -151,7 +157,7 @@ def load_upright(path: Path, *, at_least: tuple[int, int] | None = None) -> Imag
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        empty = path.is_file() and not path.stat().st_size
+        empty = not (path.getvalue() if isinstance(path, io.BytesIO) else path.stat().st_size)
         reason = "it is empty" if empty else f"its content is not {KINDS}"
         raise UnreadablePictureError(path, reason) from error
     except Image.DecompressionBombError as error:
@@ -172,7 +178,7 @@ def deep_white(values: np.ndarray) -> float:
     return 1.0 if np.nan_to_num(values).max(initial=0.0) <= 1 else 65535.0
 
 
-def is_gray(path: Path) -> bool:
+def is_gray(path: Path | io.BytesIO) -> bool:
     """Tell whether a picture has no colours; one that cannot be read has none."""
     try:
         picture = load_upright(path, at_least=(64, 64))

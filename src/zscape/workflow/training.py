@@ -31,6 +31,7 @@ from zscape.config import (
 from zscape.data.datasets import NAMES, Images, load_dataset
 from zscape.data.folder import Progress
 from zscape.data.listing import Skipped
+from zscape.data.sources import is_shard
 from zscape.errors import ConfigError, DataError
 from zscape.model import build_autoencoder
 from zscape.runs import Run, RunConfig, open_for_training
@@ -246,8 +247,10 @@ def _picture_config(
     given = {"size": size, "color": color, "fit": fit, "follow_links": follow_links or None}
     given = {name: value for name, value in given.items() if value is not None}
     config = PictureConfig.from_dict(given)
-    if isinstance(data, str | Path) and str(data) not in NAMES and Path(data).expanduser().is_dir():
-        return config
+    if isinstance(data, str | Path) and str(data) not in NAMES:
+        path = Path(data).expanduser()
+        if path.is_dir() or is_shard(path):
+            return config
     if given:
         raise ConfigError(f"{next(iter(given))} is for folders of pictures, which {data} is not.")
     return None
