@@ -29,6 +29,7 @@ from zscape.errors import (
 
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset, Images, load_dataset, load_images
+    from zscape.evaluation.anomaly import AnomalyDetector
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "BottleneckConfig",
     "ConfigError",
@@ -76,6 +78,7 @@ __all__ = [
 
 # Where the names live that are imported when first used.
 _HOMES = {
+    "AnomalyDetector": "zscape.evaluation.anomaly",
     "Autoencoder": "zscape.model",
     "Dataset": "zscape.data.datasets",
     "Images": "zscape.data.datasets",

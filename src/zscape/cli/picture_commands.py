@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from zscape.cli.options import AsJson, FollowLinks, Force, RunArgument, check_out_folder, open_run
+from zscape.cli.options import (
+    AsJson,
+    DataArgument,
+    FollowLinks,
+    Force,
+    OutFile,
+    RunArgument,
+    check_out_file,
+    check_out_folder,
+    load_data,
+    open_run,
+)
 from zscape.cli.terminal import print_json, say, say_skipped
 
 app = typer.Typer()
@@ -44,3 +55,32 @@ def denoise(
         )
     else:
         print(f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}")
+
+
+@app.command()
+def anomalies(
+    run: RunArgument,
+    data: DataArgument,
+    out: OutFile,
+    threshold: Annotated[
+        float, typer.Option(help="The share of normal images that shall pass.")
+    ] = 0.99,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it."""
+    check_out_file(out, (".csv",), force=force)
+    check_out_file(out.with_suffix(".html"), (".html",), force=force)
+    check_out_folder(out.with_name(f"{out.stem}-heatmaps"), force=force)
+    opened = open_run(run)
+    from zscape.workflow.anomalies import write_anomalies
+
+    written = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
+    if as_json:
+        print_json({"file": str(out), **written})
+    else:
+        rate = f"{100 * written['false_alarm_rate']:.2f} %"
+        print(f"{written['n_anomalies']:,} of {written['n_images']:,} images are anomalies: {out}")
+        print(
+            f"of normal images {rate} are expected to be called so; gallery: {written['gallery']}"
+        )
