@@ -56,6 +56,7 @@ bench: $(VENV)/.installed-demo ## Repeat the benchmarks
 	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
 	@$(PY) -m benchmarks.denoising
+	@$(PY) -m benchmarks.anomalies
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay
