@@ -21,7 +21,18 @@ from benchmarks.time_to_quality import compare, ratios
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("speed", "speed-gpu", "time_to_quality", "quality", "study", "recipe", "explorer")
+BENCHMARKS = (
+    "speed",
+    "speed-gpu",
+    "time_to_quality",
+    "quality",
+    "study",
+    "recipe",
+    "denoising",
+    "generation",
+    "anomalies",
+    "explorer",
+)
 # The pictures of the study: the rows under the images themselves.
 LOSSES = (
     BASE,

@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 
 from zscape.config import (
     BOTTLENECK_OPTIONS,
+    CORRUPTION_LIMITS,
+    CORRUPTION_OPTIONS,
     RECIPES,
     BottleneckConfig,
     BottleneckName,
     CodeActivation,
+    CorruptionConfig,
+    CorruptionName,
     Downsampling,
     NetworkConfig,
+    Noise,
     Optimizer,
     Precision,
     Recipe,
@@ -42,6 +47,22 @@ networks = st.builds(
     upsampling=choice(Upsampling),
     code_activation=choice(CodeActivation),
 )
+
+
+@st.composite
+def noises(draw: st.DrawFn) -> Noise:
+    name: CorruptionName = draw(choice(CorruptionName))
+    values = {
+        option: draw(
+            st.integers(1, 1000) if isinstance(default, int)
+            else st.floats(0, CORRUPTION_LIMITS[option], exclude_min=True)
+        )
+        for option, default in CORRUPTION_OPTIONS[name].items()
+    }  # fmt: skip
+    return Noise(name=name, options=values)
+
+
+corruptions = st.builds(CorruptionConfig, steps=st.lists(noises(), max_size=3).map(tuple))
 trainings = st.builds(
     TrainConfig,
     epochs=counts,
@@ -53,6 +74,7 @@ trainings = st.builds(
     seed=st.integers(0, 2**32 - 1),
     precision=choice(Precision),
     limit=st.none() | counts,
+    corruption=corruptions,
 )
 
 
@@ -230,3 +252,46 @@ def test_a_bottleneck_that_cannot_be_is_named(text: str, message: str) -> None:
 def test_options_that_are_no_names_and_numbers_are_refused(options: Any) -> None:
     with pytest.raises(ConfigError):
         BottleneckConfig(name="gaussian", options=options)
+
+
+@given(corruptions)
+def test_corruptions_come_back_from_their_text(config: CorruptionConfig) -> None:
+    assert CorruptionConfig.parse(str(config)) == config
+    assert bool(config) == bool(str(config))
+
+
+def test_corruptions_are_joined_or_given_in_turn() -> None:
+    joined = CorruptionConfig.parse("blur:sigma=1 + mask:count=2,size=4")
+    assert joined == CorruptionConfig.parse("blur:sigma=1", "mask:size=4,count=2")
+    assert str(joined) == "blur:sigma=1+mask:size=4,count=2"
+    assert str(CorruptionConfig.parse("gaussian")) == "gaussian:sigma=0.3"
+    assert not CorruptionConfig.parse("")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fog", "expected one of gaussian, salt_pepper"),
+        ("gaussian:sigma", "'sigma' is not key=number"),
+        ("gaussian:sigma=1,sigma=2", "sigma twice"),
+        ("gaussian:peak=1", "it has sigma"),
+        ("gaussian:sigma=0", "more than 0"),
+        ("gaussian:sigma=-1", "0 or more"),
+        ("gaussian:sigma=nan", "not key=number"),
+        ("salt_pepper:amount=1.5", "at most 1"),
+        ("mask:count=1.5", "whole number"),
+        ("mask:count=100000", "at most 1000"),
+        ("blur+", "expected one of"),
+    ],
+)
+def test_corruptions_that_cannot_be(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        CorruptionConfig.parse(text)
+
+
+def test_settings_of_before_there_were_corruptions_have_none() -> None:
+    values = TrainConfig().to_dict()
+    del values["corruption"]
+    assert TrainConfig.from_dict(values) == TrainConfig()
+    with pytest.raises(ConfigError, match="corruption is 3"):
+        TrainConfig.from_dict({"corruption": 3})

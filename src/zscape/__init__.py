@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
+from zscape.config import BottleneckConfig, CorruptionConfig, NetworkConfig, TrainConfig
 from zscape.errors import (
     ConfigError,
     DataError,
@@ -29,10 +29,12 @@ from zscape.errors import (
 
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset, Images, load_dataset, load_images
+    from zscape.evaluation.anomaly import AnomalyDetector
     from zscape.explorer.widget import Explorer
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
+    from zscape.workflow.denoising import denoise
     from zscape.workflow.generation import generate, interpolate, traverse
     from zscape.workflow.generation_results import evaluate_generation
     from zscape.workflow.page import write_report
@@ -43,9 +45,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "BottleneckConfig",
     "ConfigError",
+    "CorruptionConfig",
     "DataError",
     "Dataset",
     "Explorer",
@@ -59,6 +63,7 @@ __all__ = [
     "ZscapeError",
     "__version__",
     "build_autoencoder",
+    "denoise",
     "evaluate",
     "evaluate_generation",
     "generate",
@@ -77,12 +82,14 @@ __all__ = [
 
 # Where the names live that are imported when first used.
 _HOMES = {
+    "AnomalyDetector": "zscape.evaluation.anomaly",
     "Autoencoder": "zscape.model",
     "Dataset": "zscape.data.datasets",
     "Explorer": "zscape.explorer.widget",
     "Images": "zscape.data.datasets",
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",
+    "denoise": "zscape.workflow.denoising",
     "evaluate": "zscape.workflow.results",
     "evaluate_generation": "zscape.workflow.generation_results",
     "generate": "zscape.workflow.generation",

@@ -13,6 +13,7 @@ from keras import ops
 
 from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.data.datasets import as_float
+from zscape.data.stored import as_rows
 from zscape.errors import DataError
 from zscape.nn.bottleneck import Bottleneck
 from zscape.nn.decoder import build_decoder
@@ -252,7 +253,7 @@ class Autoencoder(keras.Model):
         return outputs
 
     def _checked_images(self, images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images)
+        images = as_rows(images)
         self._check_shape("images", images, self.image_shape)
         if images.dtype.kind not in "fub":
             raise DataError(

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
+from zscape.config import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
 
 if TYPE_CHECKING:
-    from zscape.data.datasets import Dataset
+    import numpy as np
+
+    from zscape.data.datasets import Dataset, Images
     from zscape.model import Autoencoder
 
 SCHEMA_VERSION = 1
@@ -41,7 +43,9 @@ _OWN_FILES = (  # beside config.json, which makes the folder a run
     "figures/latent.png",
     "figures/grid.png",
     "figures/samples.png",
+    "figures/denoising.png",
     "report.html",
+    "skipped.csv",
 )
 
 
@@ -56,6 +60,7 @@ class RunConfig:
         network: encoder and decoder.
         bottleneck: the part between them.
         training: how it is trained.
+        pictures: how the pictures of a folder became images; None for other data.
     """
 
     source: str
@@ -64,10 +69,11 @@ class RunConfig:
     network: NetworkConfig
     bottleneck: BottleneckConfig
     training: TrainConfig
+    pictures: PictureConfig | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
-        return {
+        values: dict[str, Any] = {
             "data": {
                 "source": self.source,
                 "fingerprint": self.fingerprint,
@@ -77,6 +83,9 @@ class RunConfig:
             "bottleneck": self.bottleneck.to_dict(),
             "training": self.training.to_dict(),
         }
+        if self.pictures is not None:
+            values["pictures"] = self.pictures.to_dict()
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
@@ -99,6 +108,7 @@ class RunConfig:
             network=NetworkConfig.from_dict(values["network"]),
             bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
             training=TrainConfig.from_dict(values["training"]),
+            pictures=PictureConfig.from_dict(values["pictures"]) if "pictures" in values else None,
         )
 
 
@@ -155,7 +165,12 @@ class Run:
             return self.known_dataset
         training = self.config.training
         try:
-            dataset = load_dataset(self.config.source, seed=training.seed, limit=training.limit)
+            dataset = load_dataset(
+                self.config.source,
+                seed=training.seed,
+                limit=training.limit,
+                pictures=self.config.pictures,
+            )
         except DataError as error:
             raise DataError(
                 f"the images that {self.path} was trained on cannot be read: {error} "
@@ -167,6 +182,17 @@ class Run:
                 "give the images of then, or train a new run."
             )
         return dataset
+
+    def load_images(self, data: str | Path | np.ndarray | Images) -> Images:
+        """Load other images as the model takes them: the pictures of a folder in its shape.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        from zscape.data.datasets import load_images
+
+        pictures = self.config.pictures or PictureConfig(fit="stretch")
+        return load_images(data, pictures=pictures, image_shape=self.config.image_shape)
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -319,8 +345,8 @@ def _write_config(path: Path, config: RunConfig) -> None:
 def _check_same(stored: RunConfig, asked: RunConfig) -> None:
     """Refuse to resume with settings that differ from those the run was started with."""
     before, now = stored.to_dict(), asked.to_dict()
-    for part in ("network", "bottleneck", "training", "data"):
-        for name, value in before[part].items():
+    for part in ("network", "bottleneck", "training", "pictures", "data"):
+        for name, value in before.get(part, {}).items() if part in now else ():
             if name == "fingerprint" and now[part][name] != value:
                 raise RunError(
                     f"the images in {asked.source} are not those the run was started with; give "

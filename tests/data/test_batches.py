@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from zscape.config import CorruptionConfig
 from zscape.data.batches import ReconstructionBatches
 
 N, SEED = 23, 7
@@ -125,3 +126,42 @@ def test_predict_sees_every_image_once_in_order(batch_size: int, dtype: str) -> 
     assert batches.num_batches == -(-N // batch_size)
     assert outputs.dtype == np.float32
     np.testing.assert_allclose(outputs, stored.astype(np.float64) / scale, atol=1e-7)
+
+
+NOISE = CorruptionConfig.parse("gaussian:sigma=0.2+mask:size=1,count=1")
+
+
+def noisy_fit(images: np.ndarray, first: int, last: int) -> Recorder:
+    batches = ReconstructionBatches(
+        images, batch_size=5, shuffle_seed=SEED, first_epoch=first, corruption=NOISE
+    )
+    return seen_in_fit(batches, first=first, last=last)
+
+
+def test_the_model_sees_corrupted_images_and_the_loss_clean_ones(images: np.ndarray) -> None:
+    model = noisy_fit(images, 0, 1)
+    clean = images[expected_order(0, 1)] / 255
+    np.testing.assert_allclose(np.concatenate(model.targets), clean, atol=1e-7)
+    assert 0.1 < np.abs(np.concatenate(model.inputs) - clean).mean() < 0.4
+
+
+def test_corruption_is_fresh_in_every_batch_and_the_same_after_a_resume(
+    images: np.ndarray,
+) -> None:
+    whole, resumed = noisy_fit(images, 0, 3), noisy_fit(images, 1, 3)
+    for one, other in zip(whole.inputs[5:], resumed.inputs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    noise = [
+        seen - clean for seen, clean in zip(whole.inputs, whole.targets, strict=True)
+        if len(seen) == 5
+    ]  # fmt: skip
+    for index, one in enumerate(noise):
+        assert all((one != other).any() for other in noise[:index])
+
+
+def test_without_a_seed_the_corruption_stays_the_same(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=5, corruption=NOISE)
+    model = seen_in_fit(batches, first=0, last=2)
+    for one, other in zip(model.inputs[:5], model.inputs[5:], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (model.inputs[0] - model.targets[0] != model.inputs[1] - model.targets[1]).any()

@@ -174,9 +174,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert "is a folder, which this version does not support yet; expected a .npz" in message_of(
-        tmp_path
-    )
+    assert "has no pictures; expected PNG" in message_of(tmp_path)
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

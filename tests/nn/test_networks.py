@@ -155,3 +155,28 @@ def test_start_at_mean_makes_the_decoder_show_the_mean_pixel() -> None:
 
     pixel = numpy_of(decoder(np.zeros((1, 2), np.float32))).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(pixel, [0.1, 0.5, 0.99], atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["classic", "fast", "quality"])
+@pytest.mark.parametrize(
+    ("size", "inner"), [(16, 4), (28, 7), (32, 8), (50, 7), (64, 8), (128, 8), (256, 8)]
+)
+def test_depth_follows_the_size_of_the_image(preset: Any, size: int, inner: int) -> None:
+    shape, config = (size, size // 2, 3), NetworkConfig(preset=preset, latent_dim=3)
+    encoder, decoder = build_encoder(shape, config), build_decoder(shape, config)
+    assert decoder.get_layer("reshape").output.shape == (None, inner, -(-inner // 2), 64)
+    assert encoder.get_layer("flatten").input.shape[1:3] == (inner, -(-inner // 2))
+    assert decoder.output_shape == (None, *shape)
+    codes = numpy_of(encoder(random_images((1, *shape))))
+    assert numpy_of(decoder(codes)).shape == (1, *shape)
+
+
+@pytest.mark.parametrize(
+    ("preset", "counts"),
+    [("classic", (5_762, 99_425)), ("fast", (132_458, 146_657)), ("quality", (280_298, 294_497))],
+)
+def test_the_networks_of_28_pixels_stay_as_they_are(preset: Any, counts: tuple[int, int]) -> None:
+    config = NetworkConfig(preset=preset)
+    found = (build_encoder(MNIST, config).count_params(),
+             build_decoder(MNIST, config).count_params())  # fmt: skip
+    assert found == counts

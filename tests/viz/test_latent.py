@@ -147,9 +147,19 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
         (np.zeros((4, 3)), None, r"expected \(N, 2\)"),
         (np.array([[0.0, np.nan]]), None, "finite"),
         (np.zeros((4, 2)), [1, 2], "one a point"),
-        (np.zeros((1, 2)), ["cat"], "expected numbers"),
+        (np.zeros((1, 2)), [b"cat"], "expected numbers or names"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(points: np.ndarray, labels: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         plot_latent(points, labels)
+
+
+def test_names_are_classes_and_too_many_of_them_a_quantity() -> None:
+    def ticks(n: int) -> list[str]:
+        labels = np.array([f"class{number:02d}" for number in np.arange(200) % n])
+        bar = plot_latent(codes(), labels).axes[1]
+        return [tick.get_text() for tick in bar.get_yticklabels()]
+
+    assert ticks(3) == ["class00", "class01", "class02"]
+    assert not [text for text in ticks(40) if text.startswith("class")]

@@ -10,15 +10,17 @@ from typing import Annotated
 import typer
 
 from zscape import __version__
-from zscape.cli import explore_command, latent_commands
+from zscape.cli import explore_command, latent_commands, picture_commands
 from zscape.cli.options import (
     AsJson,
     DataArgument,
+    FollowLinks,
     Force,
     OptionalData,
     OutFile,
     RunArgument,
     check_out_file,
+    load_data,
     open_run,
     report_written,
 )
@@ -31,10 +33,14 @@ from zscape.cli.terminal import (
 )
 from zscape.config import (
     BOTTLENECK_OPTIONS,
+    CORRUPTION_OPTIONS,
     BottleneckConfig,
     CodeActivation,
+    Color,
+    CorruptionConfig,
     DensityName,
     Downsampling,
+    Fit,
     NetworkConfig,
     Optimizer,
     Precision,
@@ -121,6 +127,29 @@ def train(
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
     ] = None,
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:key=value,...]",
+            help=f"Learn to undo this: {', '.join(CORRUPTION_OPTIONS)}. Several in turn: repeat "
+            "it, or join them with +.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Height and width made of a folder's pictures.", show_default="64"),
+    ] = None,
+    color: Annotated[
+        Color | None, typer.Option(help="Of a folder's pictures.", show_default="auto")
+    ] = None,
+    fit: Annotated[
+        Fit | None,
+        typer.Option(help="What is done to other proportions.", show_default="crop"),
+    ] = None,
+    follow_links: FollowLinks = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a folder with files that cannot be read.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
@@ -136,13 +165,14 @@ def train(
             "--resume goes on with a run and --force replaces it; give one of the two."
         )
     between = BottleneckConfig.parse(bottleneck)
+    noise = CorruptionConfig.parse(*(corruption or ()))
     load_frameworks()
     from zscape.workflow.training import Interrupted, default_folder, default_preset
     from zscape.workflow.training import train as train_run
 
     preset = preset or default_preset(downsampling, upsampling)
     network = NetworkConfig(preset=preset, latent_dim=latent_dim)
-    folder = out or default_folder(data, network, between)
+    folder = out or default_folder(data, network, between, noise)
     try:
         run = train_run(
             data,
@@ -162,6 +192,12 @@ def train(
             seed=seed,
             precision=precision,
             limit=limit,
+            corruption=noise,
+            size=size,
+            color=color,
+            fit=fit,
+            follow_links=follow_links,
+            strict=strict,
             resume=resume,
             force=force,
             tensorboard=tensorboard,
@@ -227,7 +263,7 @@ def evaluate(
     from zscape.workflow.results import evaluate as evaluate_run
     from zscape.workflow.results import refresh
 
-    evaluation = refresh(opened) if data is None else evaluate_run(opened, data)
+    evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
     (print_json if as_json else print_evaluation)(evaluation.to_dict())
 
 
@@ -268,6 +304,7 @@ def report(
 
 app.add_typer(latent_commands.app)
 app.add_typer(explore_command.app)
+app.add_typer(picture_commands.app)
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

@@ -18,11 +18,12 @@ from zscape.cli.options import (
     RunArgument,
     check_out_file,
     check_out_folder,
+    load_data,
     open_run,
     report_written,
     save_figure_to,
 )
-from zscape.cli.terminal import print_json
+from zscape.cli.terminal import print_json, say
 from zscape.config import DensityName, PathName
 
 app = typer.Typer()
@@ -42,7 +43,7 @@ def reconstruct(
     opened = open_run(run)
     from zscape.workflow.files import write_reconstructions
 
-    written = write_reconstructions(opened, data, out, n=n)
+    written = write_reconstructions(opened, load_data(opened, data), out, n=n)
     if as_json:
         print_json(written)
     else:
@@ -57,12 +58,17 @@ def encode(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Encode images to a .npz file with the arrays codes and, if there are any, labels."""
-    check_out_file(out, (".npz",), force=force)
+    """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
+    check_out_file(out, (".npz", ".parquet"), force=force)
     opened = open_run(run)
+    if out.suffix.lower() == ".parquet":
+        from zscape.workflow.encoding import write_code_table
+
+        report_written(out, write_code_table(opened, data, out, say=say), as_json=as_json)
+        return
     from zscape.workflow.files import write_codes
 
-    report_written(out, write_codes(opened, data, out), as_json=as_json)
+    report_written(out, write_codes(opened, load_data(opened, data), out), as_json=as_json)
 
 
 @app.command()
@@ -99,7 +105,7 @@ def generate(
         ),
     ] = None,
     label: Annotated[
-        int | None, typer.Option(help="Only images like those with this label.")
+        str | None, typer.Option(help="Only images like those with this label or class name.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     force: Force = False,
@@ -189,7 +195,8 @@ def map_codes(
     opened = open_run(run)
     from zscape.workflow.pictures import latent_map
 
-    save_figure_to(latent_map(opened, data, n=n), out, as_json=as_json)
+    images = None if data is None else load_data(opened, data)
+    save_figure_to(latent_map(opened, images, n=n), out, as_json=as_json)
 
 
 @app.command()

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zscape.cli.terminal import load_frameworks, print_json
+from zscape.cli.terminal import load_frameworks, print_json, say_skipped
 from zscape.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from zscape.data.datasets import Images
     from zscape.runs import Run
 
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 DataArgument = Annotated[
-    str, typer.Argument(metavar="DATA", help="mnist, or a .npz, .npy, idx or idx.gz file.")
+    str,
+    typer.Argument(
+        metavar="DATA", help="mnist, a folder of pictures, or a .npz, .npy, idx or idx.gz file."
+    ),
 ]
 OptionalData = Annotated[
     str | None,
@@ -30,6 +34,10 @@ ImageArgument = Annotated[
 ]
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="The file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+FollowLinks = Annotated[
+    bool,
+    typer.Option("--follow-links", help="Also go where symbolic links lead out of a folder."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -40,6 +48,13 @@ def open_run(path: Path) -> Run:
     run = load_run(path)
     load_frameworks()
     return run
+
+
+def load_data(run: Run, data: str) -> Images:
+    """Load images in the form that a run's model takes, and say what was left out."""
+    images = run.load_images(data)
+    say_skipped(images.skipped)
+    return images
 
 
 def check_out_file(path: Path, endings: tuple[str, ...], *, force: bool) -> None:

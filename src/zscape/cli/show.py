@@ -61,6 +61,8 @@ def print_evaluation(figures: Mapping[str, Any]) -> None:
     ratio = f"{figures['compression_ratio']:.1f}x"
     table.add_row("compression", ratio, ratio if pca else "-")
     Console(highlight=False, markup=False, width=None).print(table)
+    if figures.get("denoising"):
+        _print_denoising(figures["denoising"])
     for warning in figures["warnings"]:
         say(f"warning: {warning}")
     for note in figures["notes"]:
@@ -107,8 +109,29 @@ def print_generation(found: Mapping[str, Any]) -> None:
         say(f"note: {note}")
 
 
+def _print_denoising(denoising: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    levels = denoising["levels"]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"PSNR and SSIM,\n{denoising['n_images']:,} images", no_wrap=True)
+    for level in levels:
+        lines = level["corruption"].replace("+", "\n").replace(":", "\n").replace(",", "\n")
+        table.add_column(lines, justify="right", no_wrap=True)
+    for name in levels[0]["methods"]:
+        cells = [level["methods"][name] for level in levels]
+        texts = ("-" if cell["ssim"] is None else f"{cell['ssim']:.3f}" for cell in cells)
+        table.add_row(
+            name,
+            *(f"{cell['psnr']:.2f} dB  {text}" for cell, text in zip(cells, texts, strict=True)),
+        )
+    print()
+    Console(highlight=False, markup=False, width=None).print(table)
+
+
 def _line(name: str, value: object) -> None:
-    if value is None or value == {}:
+    if value is None or value in ({}, ""):
         value = "none"
     elif isinstance(value, dict):
         value = ", ".join(f"{key} {number:g}" for key, number in value.items())

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +24,9 @@ from zscape.towers import use_towers
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from zscape.data.listing import Skipped
+
+MAX_SKIPPED_LINES = 20
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # What the system says when a path the user gave cannot be used.
@@ -51,6 +54,14 @@ _UsageError: Any = typer.BadParameter.__base__
 def say(message: str) -> None:
     """Print a message for the user to stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def say_skipped(skipped: Sequence[Skipped]) -> None:
+    """Say which files were left out and why; of many, the first ones."""
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        say(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files")
 
 
 def print_json(values: Any) -> None:

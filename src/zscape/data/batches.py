@@ -5,11 +5,19 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from zscape.config import CorruptionConfig
+from zscape.data.corruption import corrupt
 from zscape.data.datasets import as_float
+
+# The last word of the seeds of corruption, so that they are not also those of an order: NumPy
+# takes [1, 2] and [1, 2, 0] for the same seed.
+_TRAINING, _FIXED = 1, 2
 
 
 class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
+
+    With a corruption the pairs are (corrupted images, images).
 
     Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
     An object serves one `fit`, with the argument `shuffle=False`: otherwise Keras also shuffles
@@ -22,6 +30,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
             `numpy.random.default_rng([shuffle_seed, e]).permutation(N)`, whatever came before.
             None keeps the order of `images`.
         first_epoch: the number of the first epoch that will be asked for.
+        corruption: drawn fresh for batch b of epoch e from (shuffle_seed, e, b); without a
+            `shuffle_seed` the same in every epoch.
     """
 
     def __init__(
@@ -31,6 +41,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         batch_size: int,
         shuffle_seed: int | None = None,
         first_epoch: int = 0,
+        corruption: CorruptionConfig | None = None,
     ) -> None:
         # From two workers on, Keras reads ahead by itself. With one it leaves that to tf.data,
         # whose autotuner can hold up the end of an epoch until its next turn, which comes after
@@ -40,6 +51,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
         self._epoch = first_epoch
+        self._corruption = corruption
         self._fit_has_begun = False
         self._order = self._epoch_order()
 
@@ -55,10 +67,15 @@ class ReconstructionBatches(keras.utils.PyDataset):
         return -(-len(self._images) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return batch `index` of this epoch, twice: as input and as target."""
+        """Return batch `index` of this epoch as input, corrupted if so asked, and as target."""
         start = index * self._batch_size
         batch = as_float(self._images[self._order[start : start + self._batch_size]])
-        return batch, batch
+        if not self._corruption:
+            return batch, batch
+        seed = [0, 0, index, _FIXED]
+        if self._shuffle_seed is not None:
+            seed = [self._shuffle_seed, self._epoch, index, _TRAINING]
+        return corrupt(batch, self._corruption, seed), batch
 
     def on_epoch_end(self) -> None:
         """Draw the order of the next epoch; Keras calls this."""

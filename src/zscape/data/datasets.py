@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from zscape.config import PictureConfig
 from zscape.data.files import ACCEPTED, read_arrays
+from zscape.data.folder import Progress, read_folder
+from zscape.data.listing import Skipped
+from zscape.data.sources import is_shard
+from zscape.data.stored import StoredImages
 from zscape.errors import DataError
 
 NAMES = ("mnist",)
@@ -33,11 +38,17 @@ class Images:
         images: (N, H, W, C): uint8, uint16, bool, or floats in [0, 1].
         labels: whole numbers (N,), or None.
         source: a name, a path, or `array`.
+        class_names: what the labels 0, 1, 2, ... stand for, if they have names.
+        names: the path of each picture within its folder.
+        skipped: files of the folder that were left out.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     source: str
+    class_names: tuple[str, ...] | None = None
+    names: np.ndarray | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,10 +59,24 @@ class Images:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
+    @property
+    def shown_labels(self) -> np.ndarray | None:
+        """The labels as people read them: names (N,) where the classes have some."""
+        if self.labels is None or self.class_names is None:
+            return self.labels
+        names: np.ndarray = np.array(self.class_names)
+        return np.asarray(names[self.labels])
+
     def take(self, indices: np.ndarray | slice) -> Images:
         """Return the images at `indices`, in that order."""
-        labels = None if self.labels is None else self.labels[indices]
-        return Images(self.images[indices], labels, self.source)
+        images: Any = self.images
+        on_disk = isinstance(images, StoredImages)
+        return replace(
+            self,
+            images=images.take(indices) if on_disk else images[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            names=None if self.names is None else self.names[indices],
+        )
 
 
 @dataclass(frozen=True)
@@ -93,13 +118,23 @@ def as_float(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32)
 
 
-def load_images(source: str | Path | np.ndarray | Images, split: Split = "test") -> Images:
-    """Load images to look at: a split of a named set, or every image of a file.
+def load_images(
+    source: str | Path | np.ndarray | Images,
+    split: Split = "test",
+    *,
+    pictures: PictureConfig | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    progress: Progress | None = None,
+) -> Images:
+    """Load images to look at: a split of a named set, or every image of a file or a folder.
 
     Args:
-        source: `mnist`, the path of a `.npz`, `.npy`, idx or idx.gz file, or an array
-            (N, H, W) or (N, H, W, C).
-        split: which part of a named set; files and arrays are taken whole.
+        source: `mnist`, the path of a folder of pictures, of a `.npz`, `.npy`, idx or idx.gz
+            file, or an array (N, H, W) or (N, H, W, C).
+        split: which part of a named set; all else is taken whole.
+        pictures: how the pictures of a folder become images.
+        image_shape: (H, W, C) that the pictures of a folder shall have, as a model asks for.
+        progress: called while pictures are decoded, see `zscape.data.folder.read_folder`.
 
     Raises:
         DataError: the source is unknown, cannot be read, or does not hold images.
@@ -111,7 +146,8 @@ def load_images(source: str | Path | np.ndarray | Images, split: Split = "test")
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
     if isinstance(source, Images):
-        return _checked(source.images, source.labels, source.source)
+        checked = _checked(source.images, source.labels, source.source)
+        return replace(source, images=checked.images, labels=checked.labels)
     if isinstance(source, np.ndarray):
         return _checked(source, None, "array")
     if str(source) in NAMES:
@@ -123,15 +159,23 @@ def load_images(source: str | Path | np.ndarray | Images, split: Split = "test")
         )
     try:
         path = Path(source).expanduser()
-        is_folder, exists = path.is_dir(), path.exists()
+        has_pictures, exists = path.is_dir() or is_shard(path), path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(
             f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
         ) from error
-    if is_folder:
-        raise DataError(
-            f"{path} is a folder, which this version does not support yet; expected {ACCEPTED}."
+    if has_pictures:
+        found = read_folder(
+            path, pictures or PictureConfig(), image_shape=image_shape, progress=progress
+        )
+        return Images(
+            cast(np.ndarray, found.images),
+            found.labels,
+            str(path.resolve()),
+            found.class_names,
+            np.array(found.names),
+            found.skipped,
         )
     if not exists and path.suffix == "":
         close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
@@ -143,11 +187,16 @@ def load_images(source: str | Path | np.ndarray | Images, split: Split = "test")
 
 
 def load_dataset(
-    source: str | Path | np.ndarray | Images, *, seed: int, limit: int | None = None
+    source: str | Path | np.ndarray | Images,
+    *,
+    seed: int,
+    limit: int | None = None,
+    pictures: PictureConfig | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load images and split them for training.
 
-    A named set keeps its own test split. Of a file or an array, a tenth (at most 10,000) is
+    A named set keeps its own test split. Of all else, a tenth (at most 10,000) is
     held out as the test split. Of what remains, a tenth (at most 5,000) is for validation. Both
     draws come from `seed`.
 
@@ -156,6 +205,8 @@ def load_dataset(
         seed: seeds the split.
         limit: use at most the first `limit` images of train and validation together, and at
             most as many of the test split.
+        pictures: how the pictures of a folder become images.
+        progress: as for `load_images`.
 
     Raises:
         DataError: as for `load_images`, or there are too few images.
@@ -165,8 +216,10 @@ def load_dataset(
     if isinstance(source, str | Path) and str(source) in NAMES:
         rest, test = _load_mnist("train"), _load_mnist("test")
     else:
-        images = load_images(source)
-        _check_enough(len(images), images.source)
+        images = load_images(source, pictures=pictures, progress=progress)
+        n_skipped = len(images.skipped)
+        left_out = f" ({n_skipped:,} files were left out)" if n_skipped else ""
+        _check_enough(len(images), f"{images.source}{left_out}")
         order = np.random.default_rng([seed, 1]).permutation(len(images))
         n_test = min(MAX_FILE_TEST, max(1, len(images) // 10))
         # In file order, so that nothing but the choice itself is random.
@@ -206,8 +259,9 @@ def _check_enough(n_images: int, what: str) -> None:
 
 def _checked(images: np.ndarray, labels: np.ndarray | None, source: str) -> Images:
     """Check arrays as the user gave them; return them as (N, H, W, C) with whole labels."""
-    images = _with_channels(np.asarray(images), source)
-    images = _with_known_type(images, source)
+    if not isinstance(images, StoredImages):  # those were made as they should be
+        images = _with_channels(np.asarray(images), source)
+        images = _with_known_type(images, source)
     if labels is not None:
         labels = _checked_labels(np.asarray(labels), len(images), source)
     return Images(images, labels, source)
@@ -316,6 +370,7 @@ def _fingerprint(*arrays: np.ndarray) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
-        for part in np.array_split(array, max(1, array.nbytes // 2**24)):
-            digest.update(np.ascontiguousarray(part).data)
+        step = max(1, 2**24 * len(array) // max(1, array.nbytes))
+        for start in range(0, len(array), step):
+            digest.update(np.ascontiguousarray(array[start : start + step]).data)
     return digest.hexdigest()

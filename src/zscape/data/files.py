@@ -20,7 +20,9 @@ import numpy as np
 
 from zscape.errors import DataError
 
-ACCEPTED = "a .npz file with an array images, a .npy file, or an idx or idx.gz file"
+ACCEPTED = (
+    "a .npz file with an array images, a .npy file, an idx or idx.gz file, or a folder of pictures"
+)
 
 _IDX_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),

@@ -14,6 +14,7 @@ from zscape.evaluation.codes import (
     linear_probe_accuracy,
     total_correlation,
 )
+from zscape.evaluation.denoising import DenoisingEvaluation
 from zscape.evaluation.metrics import (
     LatentHealth,
     compression_ratio,
@@ -67,6 +68,7 @@ class Evaluation:
         latent: what the codes say about the latent space.
         warnings: what looks wrong, a sentence each.
         notes: what could not be measured and why, a sentence each.
+        denoising: figures at several levels of noise, of a model trained with a corruption.
     """
 
     data: str
@@ -78,6 +80,7 @@ class Evaluation:
     latent: LatentHealth
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    denoising: DenoisingEvaluation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with the unit of each figure."""
@@ -92,6 +95,7 @@ class Evaluation:
             "latent": self.latent.to_dict(),
             "warnings": list(self.warnings),
             "notes": list(self.notes),
+            "denoising": None if self.denoising is None else self.denoising.to_dict(),
         }
 
 

@@ -59,6 +59,23 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table besides that of the model and PCA.
+
+    Attributes:
+        title: the heading above it.
+        note: a line under the heading.
+        columns: their names; the first column holds the names of the rows.
+        rows: a text for each column.
+    """
+
+    title: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class ReportFigure:
     """A picture with its words.
 
@@ -82,6 +99,7 @@ class Section:
         headline: the key figures, five or fewer read best.
         table: the metrics of the model beside those of PCA.
         table_note: a line under the table: units and the split that was measured.
+        tables: further tables, after the first.
         warnings: what is wrong with the codes or the training, one sentence each.
         figures: the pictures, in reading order.
         settings: names and values, in reading order.
@@ -92,6 +110,7 @@ class Section:
     headline: Sequence[KeyFigure] = ()
     table: Sequence[MetricRow] = ()
     table_note: str = MSE_NOTE
+    tables: Sequence[Table] = ()
     warnings: Sequence[str] = ()
     figures: Sequence[ReportFigure] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -184,6 +203,7 @@ def _section(section: Section, anchor: str) -> str:
         _headline(section.headline),
         _warnings(section.warnings),
         _table(section.table, section.table_note),
+        "".join(map(_further_table, section.tables)),
         _figures(section.figures),
         "".join(f"<p>{_text(note)}</p>" for note in section.notes),
         _settings(section.settings),
@@ -220,6 +240,20 @@ def _table(rows: Sequence[MetricRow], note: str) -> str:
         f'<h3>Model and PCA</h3><table class="metrics">{caption}<thead><tr>'
         '<th scope="col">Metric</th><th scope="col">Model</th><th scope="col">PCA</th>'
         f"</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _further_table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.columns)
+    body = "".join(
+        f'<tr><th scope="row">{_text(row[0])}</th>'
+        + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<h3>{_text(table.title)}</h3><table class="metrics"><caption>{_text(table.note)}'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 

@@ -97,9 +97,10 @@ class PcaBaseline:
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
         from zscape.data.datasets import as_float
+        from zscape.data.stored import as_rows
 
         self._check_fitted()
-        images = np.asarray(images)
+        images = as_rows(images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape_:
             raise DataError(
                 f"images have shape {images.shape}; expected (N, H, W, C) with "

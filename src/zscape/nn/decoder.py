@@ -1,6 +1,6 @@
 """The decoder: codes to images.
 
-    codes z (N,d) -> dense -> reshape (N,h,w,64), with h = H/4 and w = W/4 rounded up -> body
+    codes z (N,d) -> dense -> reshape (N,h,w,64), the innermost feature map -> body
     -> crop -> sigmoid -> images (N,H,W,C)
 
 or, for spatial codes, `codes z (N,h,w,d) -> conv 1x1 to 64 -> body -> ...`.
@@ -14,6 +14,10 @@ The body of `fast` and `quality`:
     residual blocks -> normalise -> double, conv 32 -> residual block -> normalise
     -> transposed conv 6x6 to C, which doubles
 
+For images that the encoder halves more than twice, each further doubling comes after the first
+stage: `classic` with double, conv 64, the others with normalise -> double, conv 64 -> residual
+block.
+
 `zscape.nn.encoder` is its mirror.
 """
 
@@ -26,7 +30,16 @@ import numpy as np
 from keras import layers
 
 from zscape.config import NetworkConfig
-from zscape.nn.encoder import DEPTH, INNER_WIDTH, OUTER_WIDTH, REDUCTION, code_scale, padded_size
+from zscape.nn.encoder import (
+    DEPTH,
+    INNER_WIDTH,
+    MIN_HALVINGS,
+    OUTER_WIDTH,
+    code_scale,
+    inner_size,
+    n_halvings,
+    padded_size,
+)
 from zscape.nn.layers import (
     DATA_FORMAT,
     NarrowConv2D,
@@ -53,7 +66,7 @@ def build_decoder(
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
         config: preset, latent dimension, and upsampling of `classic`.
-        spatial: whether codes are (N, H/4, W/4, latent_dim), rounded up.
+        spatial: whether codes are (N, h, w, latent_dim), as large as the innermost feature map.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the hidden layers, `float32` or `mixed_bfloat16`.
 
@@ -63,7 +76,8 @@ def build_decoder(
     height, width, channels = image_shape
     classic = config.preset == "classic"
     initializers = seeded_initializers(seed, part=1)
-    inner_height, inner_width = (padded_size(size) // REDUCTION for size in (height, width))
+    inner_height, inner_width = inner_size(image_shape)
+    halvings = n_halvings(image_shape)
     places = (inner_height, inner_width) if spatial else ()
     codes = keras.Input((*places, config.latent_dim), dtype="float32", name="codes")
     options = {
@@ -83,8 +97,9 @@ def build_decoder(
         shape = (inner_height, inner_width, INNER_WIDTH)
         x = layers.Reshape(shape, dtype=dtype, name="reshape")(x)
     body = _classic_body if classic else _residual_body
-    x = body(x, channels, config, initializers, dtype)
-    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
+    x = body(x, channels, config, initializers, dtype, halvings - MIN_HALVINGS)
+    bottom, right = (padded_size(size, halvings) - size for size in (height, width))
+    if bottom or right:
         cropping = (0, bottom), (0, right)
         x = layers.Cropping2D(cropping, data_format=DATA_FORMAT, dtype=dtype, name="crop")(x)
     # In bfloat16 a pixel would keep three digits only.
@@ -98,6 +113,7 @@ def _classic_body(
     config: NetworkConfig,
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
+    n_more: int,
 ) -> keras.KerasTensor:
     def convolve(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
         return layers.Conv2D(
@@ -144,6 +160,8 @@ def _classic_body(
         return layer(x)
 
     x = convolve(x, INNER_WIDTH, "conv1")
+    for index in range(1, n_more + 1):
+        x = double(x, INNER_WIDTH, f"more{index}")
     x = double(x, 32, "conv2")  # (N, H/2, W/2, 32)
     x = double(x, 32, "conv3")  # (N, H, W, 32)
     options = {
@@ -162,10 +180,19 @@ def _residual_body(
     config: NetworkConfig,
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
+    n_more: int,
 ) -> keras.KerasTensor:
     depth = DEPTH[config.preset]
     for index in range(depth):
         x = residual_block(x, initializers, dtype=dtype, name=f"block{index + 1}")
+    for index in range(1, n_more + 1):
+        x = UpsampleConv2D(
+            INNER_WIDTH,
+            kernel_initializer=next(initializers),
+            dtype=dtype,
+            name=f"more{index}_conv",
+        )(normalise(x, dtype=dtype, name=f"more{index}"))  # twice the size
+        x = residual_block(x, initializers, dtype=dtype, name=f"more{index}_block")
     x = UpsampleConv2D(
         OUTER_WIDTH, kernel_initializer=next(initializers), dtype=dtype, name="conv1"
     )(normalise(x, dtype=dtype, name="inner"))  # (N, H/2, W/2, 32)

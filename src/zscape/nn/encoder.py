@@ -1,8 +1,11 @@
 """The encoder: images to features.
 
-    images (N,H,W,C) -> pad to multiples of 4 -> body -> flatten -> dense -> features (N,d)
+    images (N,H,W,C) -> pad to multiples of 2^k -> body -> flatten -> dense -> features (N,d)
 
-or, for spatial codes, `-> body -> conv 1x1 -> features (N,H/4,W/4,d)`.
+or, for spatial codes, `-> body -> conv 1x1 -> features (N,h,w,d)`.
+
+Images of up to about 40 pixels are halved k = 2 times, larger ones more often, so that the
+innermost feature map has about 7 or 8 pixels in each direction (`n_halvings`).
 
 The body of the preset `classic`:
 
@@ -11,6 +14,9 @@ The body of the preset `classic`:
 The body of `fast` and `quality`:
 
     conv 32, halve -> residual block -> 2x2 patches to 64 -> residual blocks -> normalise
+
+Each further halving comes right before the last stage: `classic` with conv 8, halve -> conv 8, the
+others with a residual block -> 2x2 patches to 64.
 
 `zscape.nn.decoder` is its mirror.
 """
@@ -26,8 +32,8 @@ from keras import layers
 from zscape.config import NetworkConfig
 from zscape.nn.layers import DATA_FORMAT, normalise, residual_block, seeded_initializers
 
-REDUCTION = 4  # how many times smaller the innermost feature map is, in each direction
-
+MIN_HALVINGS = 2
+INNER_SIZE = 7.5  # what the longer side of the innermost feature map shall be near to
 
 # The presets with residual blocks: channels at half the size of the image and at a quarter of it,
 # and how many blocks there are at a quarter (`benchmarks/results/study.md`).
@@ -36,9 +42,21 @@ INNER_WIDTH = 64
 DEPTH = {"fast": 1, "quality": 3}
 
 
-def padded_size(size: int) -> int:
-    """Return `size` rounded up to a multiple of 4, as both networks work on it."""
-    return -(-size // REDUCTION) * REDUCTION
+def n_halvings(image_shape: tuple[int, int, int]) -> int:
+    """Return how often images of a shape are halved: 2 at 28 pixels, 3 at 64, 5 at 256."""
+    return max(MIN_HALVINGS, round(math.log2(max(image_shape[:2]) / INNER_SIZE)))
+
+
+def padded_size(size: int, halvings: int) -> int:
+    """Return `size` rounded up to what can be halved so often, as both networks work on it."""
+    return -(-size // 2**halvings) * 2**halvings
+
+
+def inner_size(image_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Return (h, w) of the innermost feature map."""
+    halvings = n_halvings(image_shape)
+    height, width = (padded_size(size, halvings) >> halvings for size in image_shape[:2])
+    return height, width
 
 
 def code_scale(image_shape: tuple[int, int, int]) -> float:
@@ -47,9 +65,7 @@ def code_scale(image_shape: tuple[int, int, int]) -> float:
     A feature map of n normalised values gives codes of a size of sqrt(n) and more under Muon's
     large steps. Divided by that they lie within a few units of 0, where people look for them.
     """
-    height, width, _ = image_shape
-    n_features = INNER_WIDTH * padded_size(height) * padded_size(width) // REDUCTION**2
-    return math.sqrt(n_features)
+    return math.sqrt(INNER_WIDTH * math.prod(inner_size(image_shape)))
 
 
 def build_encoder(
@@ -74,17 +90,19 @@ def build_encoder(
 
     Returns:
         A Keras model from images (N, H, W, C) in [0, 1] to features (N, n_features), float32;
-        (N, H/4, W/4, n_features), rounded up, when spatial.
+        (N, h, w, n_features), with the size of the innermost feature map, when spatial.
     """
     height, width, _ = image_shape
     initializers = seeded_initializers(seed, part=0)
     images = keras.Input(image_shape, dtype="float32", name="images")
     x = images  # (N, H, W, C)
-    if (bottom := padded_size(height) - height) + (right := padded_size(width) - width):
+    halvings = n_halvings(image_shape)
+    bottom, right = (padded_size(size, halvings) - size for size in (height, width))
+    if bottom or right:
         padding = (0, bottom), (0, right)
         x = layers.ZeroPadding2D(padding, data_format=DATA_FORMAT, dtype=dtype, name="pad")(x)
     body = _classic_body if config.preset == "classic" else _residual_body
-    x = body(x, config, initializers, dtype)  # (N, H/4, W/4, K)
+    x = body(x, config, initializers, dtype, halvings - MIN_HALVINGS)  # (N, h, w, K)
     options = {
         "activation": config.code_activation,
         "kernel_initializer": next(initializers),
@@ -108,9 +126,10 @@ def _classic_body(
     config: NetworkConfig,
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
+    n_more: int,
 ) -> keras.KerasTensor:
     strided = config.downsampling == "stride"
-    for index, halve in enumerate((True, False, True, False), 1):
+    for index, halve in enumerate((True, False) * (MIN_HALVINGS + n_more), 1):
         x = layers.Conv2D(
             8,
             3,
@@ -132,6 +151,7 @@ def _residual_body(
     config: NetworkConfig,
     initializers: Iterator[keras.initializers.Initializer],
     dtype: str,
+    n_more: int,
 ) -> keras.KerasTensor:
     def halve(x: keras.KerasTensor, filters: int, size: int, name: str) -> keras.KerasTensor:
         return layers.Conv2D(
@@ -148,6 +168,9 @@ def _residual_body(
     x = halve(x, OUTER_WIDTH, 3, "conv1")  # (N, H/2, W/2, 32)
     x = residual_block(x, initializers, dtype=dtype, name="block1")
     x = halve(x, INNER_WIDTH, 2, "conv2")  # (N, H/4, W/4, 64)
+    for index in range(1, n_more + 1):
+        x = residual_block(x, initializers, dtype=dtype, name=f"more{index}_block")
+        x = halve(x, INNER_WIDTH, 2, f"more{index}_conv")  # half the size again
     for index in range(DEPTH[config.preset]):
         x = residual_block(x, initializers, dtype=dtype, name=f"block{index + 2}")
     return normalise(x, dtype=dtype, name="last")

@@ -20,8 +20,10 @@ from zscape.training.schedule import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
 
 RECONSTRUCTION = "reconstruction_mse"
-VALIDATION_BATCH_SIZE = 500
+VALIDATION_BATCH_SIZE = 500  # fewer of large images
+_MAX_VALIDATION_VALUES = 2**22
 _CHUNK = 1024
+_MAX_CHUNK_VALUES = 2**25
 
 
 def fit_autoencoder(
@@ -96,9 +98,14 @@ def fit_autoencoder(
                 batch_size=config.batch_size,
                 shuffle_seed=config.seed,
                 first_epoch=state.epoch,
+                corruption=config.corruption,
             ),
             validation_data=ReconstructionBatches(
-                dataset.validation.images, batch_size=VALIDATION_BATCH_SIZE
+                dataset.validation.images,
+                batch_size=_at_most(
+                    VALIDATION_BATCH_SIZE, dataset.validation.images, _MAX_VALIDATION_VALUES
+                ),
+                corruption=config.corruption,
             ),
             epochs=config.epochs,
             initial_epoch=state.epoch,
@@ -120,17 +127,24 @@ def mean_image_error(dataset: Dataset) -> float:
     """
     mean = _mean_image(dataset.train.images)
     images = dataset.validation.images
+    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
     parts = [
-        np.square(as_float(images[i : i + _CHUNK]) - mean).sum(dtype=np.float64)
-        for i in range(0, len(images), _CHUNK)
+        np.square(as_float(images[i : i + chunk]) - mean).sum(dtype=np.float64)
+        for i in range(0, len(images), chunk)
     ]
     return float(sum(parts) / images.size)
 
 
+def _at_most(n: int, images: np.ndarray, n_values: int) -> int:
+    """Return `n`, or how many images have `n_values` values if those are fewer; 1 or more."""
+    return max(1, min(n, n_values * len(images) // images.size))
+
+
 def _mean_image(images: np.ndarray) -> np.ndarray:
     total = np.zeros(images.shape[1:], np.float64)
-    for start in range(0, len(images), _CHUNK):
-        total += as_float(images[start : start + _CHUNK]).sum(axis=0, dtype=np.float64)
+    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
+    for start in range(0, len(images), chunk):
+        total += as_float(images[start : start + chunk]).sum(axis=0, dtype=np.float64)
     return total / len(images)  # (H, W, C)
 
 

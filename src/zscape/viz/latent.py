@@ -48,8 +48,9 @@ def plot_latent(
 
     Args:
         points: shape (N, 2), finite: `Projection.points`.
-        labels: length N. Integers of at most `MAX_CLASSES` values are classes, with a colour bar
-            that names each; other numbers get a continuous colour bar. None: a single colour.
+        labels: length N. Integers or names of at most `MAX_CLASSES` values are classes, with a
+            colour bar that names each; other numbers get a continuous colour bar, and more names
+            one by their place in the alphabet. None: a single colour.
         axis_names: what to write at the two axes: `Projection.axis_names`.
         explained: the share of the variance along each axis; their sum is then stated.
         label_name: what the labels are, written at the colour bar.
@@ -104,8 +105,11 @@ def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> ND
     values = np.asarray(labels)
     if values.shape != (n_points,):
         raise DataError(f"labels have shape {values.shape}; expected ({n_points},), one a point.")
-    if values.dtype.kind not in "iufb":
-        raise DataError(f"labels have dtype {values.dtype}; expected numbers.")
+    if values.dtype.kind not in "iufbU":
+        raise DataError(f"labels have dtype {values.dtype}; expected numbers or names.")
+    if values.dtype.kind == "U":
+        names, places = np.unique(values, return_inverse=True)
+        return values if len(names) <= MAX_CLASSES else places
     return values.astype(int) if values.dtype.kind == "b" else values
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import as_float, load_images
+from zscape.data.datasets import Images, as_float
 from zscape.errors import ConfigError, DataError
 from zscape.evaluation.metrics import mean_squared_error
 from zscape.files import write_arrays, write_bytes
@@ -32,16 +32,22 @@ _READ_ERRORS = (
 )
 
 
-def write_codes(run: Run, data: str | Path, out: Path) -> dict[str, int]:
+def write_codes(run: Run, data: str | Path | Images, out: Path) -> dict[str, int]:
     """Encode images into a `.npz` file: `codes`, and `labels` (N,) if there are any.
+
+    Of a folder there are also `paths` (N,), and the `class_names` that labels stand for.
 
     Raises:
         DataError: the images cannot be read or have another shape.
     """
-    images = load_images(data)
+    images = run.load_images(data)
     arrays = {"codes": run.model.encode(images.images)}
     if images.labels is not None:
         arrays["labels"] = images.labels
+    if images.class_names is not None:
+        arrays["class_names"] = np.array(images.class_names)
+    if images.names is not None:
+        arrays["paths"] = images.names
     write_arrays(out, arrays)
     return {"n_codes": len(images), "n_latent_variables": run.model.latent_dim}
 
@@ -61,7 +67,7 @@ def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
 
 
 def write_reconstructions(
-    run: Run, data: str | Path, folder: Path, *, n: int | None = None
+    run: Run, data: str | Path | Images, folder: Path, *, n: int | None = None
 ) -> dict[str, Any]:
     """Reconstruct images into a folder.
 
@@ -77,7 +83,7 @@ def write_reconstructions(
 
     if n is not None and n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
-    images = load_images(data)
+    images = run.load_images(data)
     images = images.take(np.arange(min(n or len(images), len(images))))
     inputs = as_float(images.images)
     outputs = run.model.reconstruct(inputs)
@@ -86,7 +92,7 @@ def write_reconstructions(
     errors = np.square(outputs - inputs).mean(axis=(1, 2, 3))  # (N,)
     write_arrays(folder / "reconstructions.npz", {"images": outputs, "mse": errors})
     write_bytes(
-        folder / "sheet.png", figure_png(plot_reconstructions(inputs, outputs, images.labels))
+        folder / "sheet.png", figure_png(plot_reconstructions(inputs, outputs, images.shown_labels))
     )
     write_pictures(folder, outputs)
     return {

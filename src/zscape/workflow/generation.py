@@ -40,7 +40,7 @@ def generate(
     *,
     density: DensityName | None = None,
     seed: int = 0,
-    label: int | None = None,
+    label: int | str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw codes from a density and decode them.
 
@@ -53,7 +53,7 @@ def generate(
         density: `prior`, `normal`, `gmm`, `kde` or `flow`; see `zscape.latent.density`. When
             None, `prior` where codes are choices from a list, else `gmm`.
         seed: seeds the draws.
-        label: only images like those with this label.
+        label: only images like those with this label, or in the class of this name.
 
     Returns:
         Images (n, H, W, C), float32 in [0, 1], and their codes, as `encode` gives them.
@@ -78,7 +78,7 @@ def default_density(run: Run) -> DensityName:
     return "prior" if run.model.bottleneck.prior == "autoregressive" else "gmm"
 
 
-def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Density:
+def run_density(run: Run, name: DensityName, *, label: int | str | None = None) -> Density:
     """Return a density of the codes of a run's training images: kept there, or fitted now.
 
     Its file is named after the model too, so that a model trained further gets a new one.
@@ -99,6 +99,8 @@ def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Den
         if label is not None:
             raise ConfigError("this prior knows no labels; choose normal, gmm, kde or flow.")
         return fit_density(name, np.zeros((1, run.model.latent_dim)), prior=prior)
+    if isinstance(label, str):
+        label = _label_number(run, label)
     folder, stem = run.path / "density", name if label is None else f"{name}-label{label}"
     digest = hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest()[:16]
     path = folder / f"{stem}.{digest}.npz"
@@ -122,6 +124,18 @@ def run_density(run: Run, name: DensityName, *, label: int | None = None) -> Den
         if other != path:
             other.unlink(missing_ok=True)
     return fitted
+
+
+def _label_number(run: Run, label: str) -> int:
+    """Return the number of the class of that name, or the number that the text is."""
+    # Only folders have class names; other images need not be read to know a number.
+    names = (run.dataset.train.class_names or ()) if run.config.pictures else ()
+    if label in names:
+        return names.index(label)
+    if label.lstrip("-").isdigit():
+        return int(label)
+    known = ", ".join(names[:20]) or "numbers only"
+    raise ConfigError(f"label is {label!r}; the images of this run have {known}.")
 
 
 def interpolate(
@@ -213,7 +227,8 @@ def _one_image(run: Run, image: str | Path | int) -> np.ndarray:
     """Return one image (H, W, C), float32 in [0, 1]: a picture file, or one of the test split."""
     name = str(image)
     if not name.isdigit():
-        return read_picture(name, run.config.image_shape)
+        fit = run.config.pictures.fit if run.config.pictures else "stretch"
+        return as_float(read_picture(name, run.config.image_shape, fit))
     test, number = run.dataset.test.images, int(name)
     if number >= len(test):
         raise DataError(

@@ -59,13 +59,28 @@ def stored_metrics(run: Run) -> dict[str, Any]:
             expected[who] = _FIGURES | dict.fromkeys(later, _FIGURES["mse"])
         elif figures is not None:
             expected[who] = _FIGURES
-    wrong = _first_wrong(values, expected)
+    if isinstance(values, dict) and values.get("denoising") is not None:
+        expected["denoising"] = {"n_images": int, "levels": list}
+    wrong = _first_wrong(values, expected) or _first_wrong_level(values.get("denoising"))
     if wrong is not None:
         raise RunError(
             f"{run.path / 'metrics.json'} is damaged: {wrong} is missing or of another type. "
             f"Write it with: zscape evaluate {run.path}"
         )
-    return {"pca": None, **values}
+    return {"pca": None, "denoising": None, **values}
+
+
+def _first_wrong_level(denoising: dict[str, Any] | None) -> str | None:
+    """Return the first name at which a level of noise is not as expected."""
+    figures = {"psnr": _NUMBER, "ssim": (*_NUMBER, type(None))}
+    for number, level in enumerate((denoising or {"levels": ()})["levels"]):
+        place = f"denoising.levels.{number}"
+        wrong = _first_wrong(level, {"corruption": str, "methods": dict}, place)
+        for name, values in level["methods"].items() if not wrong else ():
+            wrong = wrong or _first_wrong(values, figures, f"{place}.{name}")
+        if wrong:
+            return wrong
+    return None
 
 
 def _first_wrong(values: Any, expected: dict[str, Any], path: str = "") -> str | None:

@@ -13,6 +13,7 @@ from zscape.evaluation.report import (
     MetricRow,
     ReportFigure,
     Section,
+    Table,
     format_value,
     render_report,
 )
@@ -86,6 +87,7 @@ def _section(run: Run) -> Section:
             f"{metrics['n_images']:,} images ({metrics['data']}), not seen in training. "
             "MSE is the mean over pixels and channels of [0, 1] images."
         ),
+        tables=_tables(metrics),
         warnings=metrics["warnings"],
         figures=_figures(run),
         settings=_settings(run, metrics),
@@ -93,8 +95,34 @@ def _section(run: Run) -> Section:
     )
 
 
+def _tables(metrics: dict[str, Any]) -> list[Table]:
+    denoising = metrics["denoising"]
+    if denoising is None:
+        return []
+    levels = denoising["levels"]
+    rows = [
+        [name, *(_denoising_cell(level["methods"][name]) for level in levels)]
+        for name in levels[0]["methods"]
+    ]
+    return [
+        Table(
+            "Denoising",
+            f"PSNR in dB and SSIM, means over {denoising['n_images']:,} test images, by what was "
+            "done to them; both are better when higher. The parameters of each classical method "
+            "were chosen on validation images, for each level of noise.",
+            ["Method", *(level["corruption"] for level in levels)],
+            rows,
+        )
+    ]
+
+
+def _denoising_cell(figures: dict[str, Any]) -> str:
+    return f"{figures['psnr']:.2f} dB, {format_value(figures['ssim'])}"
+
+
 def _figures(run: Run) -> list[ReportFigure]:
     captions = {
+        "denoising": "From top to bottom: clean, noisy, the best classical method, the model.",
         "reconstructions": "Test images, their reconstructions and the absolute error.",
         "latent": "Codes of test images, coloured by label.",
         "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
@@ -134,6 +162,7 @@ def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
             f"{config.training.schedule} schedule, batches of {config.training.batch_size}, "
             f"{config.training.precision}, seed {config.training.seed}"
         ),
+        "corruption": str(config.training.corruption) or "none",
         "epochs": (
             f"{training['epochs']} of {config.training.epochs}, best {training['best_epoch']}, "
             f"{training['seconds']:.0f} s"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.datasets import Images, as_float, load_images
+from zscape.data.datasets import Images, as_float
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.evaluate import Evaluation, code_words
 from zscape.latent.paths import axis_values, data_range, latent_grid
@@ -28,9 +28,10 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
     from zscape.viz.images import plot_reconstructions
     from zscape.viz.latent import plot_loss
+    from zscape.viz.sheets import plot_image_rows
 
     history = run.history
-    test = run.dataset.test.take(np.arange(min(10, len(run.dataset.test))))
+    test = _some(run.dataset.test, 10)
     best = min(history, key=lambda row: row["val_loss"])
     mse_only = "reconstruction_mse" not in history[0]
     drawn = {
@@ -41,19 +42,24 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
             unit="MSE" if mse_only else "loss: MSE and terms of the bottleneck",
         ),
         "reconstructions": plot_reconstructions(
-            as_float(test.images), run.model.reconstruct(test.images), test.labels
+            as_float(test.images), run.model.reconstruct(test.images), test.shown_labels
         ),
         "latent": latent_map(run),
     }
     if run.model.code_shape == (2,):
         drawn["grid"] = grid(run)
+    if evaluation.denoising is not None:
+        samples = evaluation.denoising.samples
+        drawn["denoising"] = plot_image_rows(np.stack(list(samples.values())), list(samples))
     return drawn
 
 
 def latent_map(
     run: Run, data: str | Path | np.ndarray | Images | None = None, *, n: int = N_MAP
 ) -> Figure:
-    """Draw the codes of the first `n` images, of the test split when `data` is None.
+    """Draw the codes of `n` images, of the test split when `data` is None.
+
+    They are the first ones, or those of a folder evenly over all its pictures.
 
     Raises:
         ConfigError: `n` is below 1.
@@ -63,12 +69,12 @@ def latent_map(
 
     if n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
-    images = run.dataset.test if data is None else load_images(data)
-    images = images.take(np.arange(min(n, len(images))))
+    images = run.dataset.test if data is None else run.load_images(data)
+    images = _some(images, n)
     projection = project_codes(run.model.encode(images.images).reshape(len(images), -1))
     return plot_latent(
         projection.points,
-        images.labels,
+        images.shown_labels,
         axis_names=projection.axis_names,
         explained=projection.explained,
         title=(
@@ -76,6 +82,14 @@ def latent_map(
             f"{code_words(run.model.code_shape)}"
         ),
     )
+
+
+def _some(images: Images, n: int) -> Images:
+    """Return the first images, or of a folder, which is in alphabetical order, some of all."""
+    n = min(n, len(images))
+    if images.names is None:
+        return images.take(np.arange(n))
+    return images.take(np.arange(n) * len(images) // n)
 
 
 def grid(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import NAMES, Images, load_images
+from zscape.data.datasets import NAMES, Images
 from zscape.errors import DataError, RunError
+from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.files import write_atomically, write_bytes, write_json
 from zscape.latent.projection import PcaBaseline
@@ -16,9 +20,14 @@ from zscape.runs import Run, locked
 from zscape.workflow.page import short_source, write_report
 from zscape.workflow.pictures import run_figures
 
+MAX_VALUES = 2**27  # float32 values of images held at a time: half a gigabyte
+
 
 def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
     """Measure a run's best model, beside PCA with as many components.
+
+    A run that was trained with a corruption is also measured at several levels of it, beside
+    classical methods of denoising.
 
     Args:
         run: the run.
@@ -32,20 +41,40 @@ def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> 
     if data is None:
         images, name = run.dataset.test, f"{short_source(run.config.source)}, test split"
     else:
-        images = load_images(data)
+        images = run.load_images(data)
         name = short_source(images.source)
         if name in NAMES:
             name += ", test split"
     neighbours: Images | None = None
     notes: tuple[str, ...] = ()
+    if images.skipped:
+        notes = (f"{len(images.skipped):,} files of the folder were left out.",)
+    if (most := max(1, MAX_VALUES * len(images) // images.images.size)) < len(images):
+        notes = (*notes, f"Measured on the first {most:,} of {len(images):,} images.")
+        images = images.take(slice(most))
     try:
         neighbours = run.dataset.train
     except (DataError, RunError) as error:
-        notes = (f"Without the training images there are no neighbours to classify by: {error}",)
+        notes = (
+            *notes,
+            f"Without the training images there are no neighbours to classify by: {error}",
+        )
     baseline = _baseline(run, neighbours)
-    return evaluate_model(
+    evaluation = evaluate_model(
         run.model, images, data=name, baseline=baseline, neighbours=neighbours, notes=notes
     )
+    if not run.config.training.corruption:
+        return evaluation
+    if neighbours is None:
+        more = "Without the validation images no parameters of classical methods can be chosen."
+        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
+    denoising = evaluate_denoising(
+        run.model,
+        images.images,
+        run.config.training.corruption,
+        validation=None if neighbours is None else run.dataset.validation.images,
+    )
+    return dataclasses.replace(evaluation, denoising=denoising)
 
 
 def refresh(run: Run) -> Evaluation:
@@ -66,12 +95,25 @@ def write_results(run: Run) -> Evaluation:
     from zscape.viz.style import figure_png
 
     evaluation = evaluate(run)
+    _write_skipped(run)
     write_json(run.path / "metrics.json", {**evaluation.to_dict(), "training": _training(run)})
     (run.path / "figures").mkdir(exist_ok=True)
     for name, figure in run_figures(run, evaluation).items():
         write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
     write_report([run], run.path / "report.html")
     return evaluation
+
+
+def _write_skipped(run: Run) -> None:
+    """List the files of the folder that were left out, if there were any, in `skipped.csv`."""
+    skipped = run.dataset.train.skipped
+    if not skipped:
+        return
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(("path", "reason"))
+    rows.writerows((item.path, item.reason) for item in skipped)
+    write_bytes(run.path / "skipped.csv", text.getvalue().encode(errors="replace"))
 
 
 def _training(run: Run) -> dict[str, Any]:
@@ -102,6 +144,9 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    baseline = PcaBaseline(run.model.n_code_values).fit(train.images)
+    # Evenly over all, for those of one class may lie together.
+    most = max(1, MAX_VALUES * len(train) // train.images.size)
+    some = train.images[:: -(-len(train) // most)] if most < len(train) else train.images
+    baseline = PcaBaseline(run.model.n_code_values).fit(some)
     write_atomically(path, baseline.save)
     return baseline

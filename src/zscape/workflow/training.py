@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,17 +15,24 @@ from zscape.config import (
     RECIPES,
     BottleneckConfig,
     CodeActivation,
+    Color,
+    CorruptionConfig,
     Downsampling,
+    Fit,
     NetworkConfig,
     Optimizer,
+    PictureConfig,
     Precision,
     Preset,
     Schedule,
     TrainConfig,
     Upsampling,
 )
-from zscape.data.datasets import Images, load_dataset
-from zscape.errors import ConfigError
+from zscape.data.datasets import NAMES, Images, load_dataset
+from zscape.data.folder import Progress
+from zscape.data.listing import Skipped
+from zscape.data.sources import is_shard
+from zscape.errors import ConfigError, DataError
 from zscape.model import build_autoencoder
 from zscape.runs import Run, RunConfig, open_for_training
 from zscape.training.fit import fit_autoencoder
@@ -33,6 +41,10 @@ from zscape.workflow.results import write_results
 if TYPE_CHECKING:
     import keras
     from rich.console import Console
+
+
+DECODING_SECONDS = 5.0
+MAX_SKIPPED_LINES = 20
 
 
 class Interrupted(KeyboardInterrupt):
@@ -58,6 +70,12 @@ def train(
     seed: int = TrainConfig.seed,
     precision: Precision | None = None,
     limit: int | None = None,
+    corruption: str | Sequence[str] | CorruptionConfig = "",
+    size: int | None = None,
+    color: Color | None = None,
+    fit: Fit | None = None,
+    follow_links: bool = False,
+    strict: bool = False,
     resume: bool = False,
     force: bool = False,
     tensorboard: bool = False,
@@ -72,8 +90,8 @@ def train(
     once, at the end, for the final figures.
 
     Args:
-        data: a named data set (`mnist`), a file (`.npz`, `.npy`, idx, `idx.gz`) or an array of
-            images (N, H, W) or (N, H, W, C).
+        data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
+            `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
         out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None, with the name of a
             bottleneck other than `plain` in between.
         preset: the network: `fast`, `quality` or `classic`. When None, `classic` if its
@@ -94,6 +112,14 @@ def train(
         seed: seeds the weights, the split and the order of the images.
         precision: `float32` or `mixed_bfloat16`.
         limit: at most this many training and test images.
+        corruption: what the network sees in place of the clean images, as in
+            `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
+            turn; see `zscape.data.corruption`.
+        size: height and width of the images made of a folder's pictures; 64 when None.
+        color: `gray`, `rgb` or `auto` (gray if all pictures are), for a folder.
+        fit: `crop`, `pad` or `stretch`, for a folder's pictures of other proportions.
+        follow_links: also go where symbolic links lead out of a folder.
+        strict: refuse a folder with files that cannot be read as pictures.
         resume: go on with an interrupted run of the same settings.
         force: replace a run that is in `out` already.
         tensorboard: also write logs for TensorBoard to `<out>/tensorboard`.
@@ -131,6 +157,10 @@ def train(
             f"code_activation is {code_activation!r}, which is for the bottleneck plain; "
             f"{bottleneck.name} makes its codes from linear features. Leave it out."
         )
+    if isinstance(corruption, str):
+        corruption = CorruptionConfig.parse(corruption)
+    elif not isinstance(corruption, CorruptionConfig):
+        corruption = CorruptionConfig.parse(*corruption)
     recipe = RECIPES[network.preset]
     if tensorboard and not find_spec("tensorboard"):
         raise ConfigError(
@@ -147,8 +177,13 @@ def train(
         seed=seed,
         precision=recipe.precision if precision is None else precision,
         limit=limit,
+        corruption=corruption,
     )
-    dataset = load_dataset(data, seed=seed, limit=limit)
+    pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
+    dataset = load_dataset(
+        data, seed=seed, limit=limit, pictures=pictures, progress=_decoding_lines(console)
+    )
+    _tell_skipped(dataset.train.skipped, strict=strict, console=console)
     if epochs is None:
         training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
     config = RunConfig(
@@ -158,8 +193,13 @@ def train(
         network=network,
         bottleneck=bottleneck,
         training=training,
+        pictures=pictures,
     )
-    folder = Path(out) if out is not None else default_folder(dataset.name, network, bottleneck)
+    folder = (
+        Path(out)
+        if out is not None
+        else default_folder(dataset.name, network, bottleneck, corruption)
+    )
     with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
         try:
             _train_in(
@@ -200,20 +240,74 @@ def _train_in(
     write_results(run)
 
 
+def _picture_config(
+    data: object, size: int | None, color: Color | None, fit: Fit | None, *, follow_links: bool
+) -> PictureConfig | None:
+    """Return how pictures are read if `data` is a folder; otherwise nothing may be asked for."""
+    given = {"size": size, "color": color, "fit": fit, "follow_links": follow_links or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = PictureConfig.from_dict(given)
+    if isinstance(data, str | Path) and str(data) not in NAMES:
+        path = Path(data).expanduser()
+        if path.is_dir() or is_shard(path):
+            return config
+    if given:
+        raise ConfigError(f"{next(iter(given))} is for folders of pictures, which {data} is not.")
+    return None
+
+
+def _decoding_lines(console: Console | None) -> Progress | None:
+    """Return what says now and then how far the decoding of pictures has come."""
+    if console is None:
+        return None
+    said = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > DECODING_SECONDS:
+            said = time.monotonic()
+            console.print(f"decoded {done:,} of {total:,} pictures")
+
+    return progress
+
+
+def _tell_skipped(skipped: Sequence[Skipped], *, strict: bool, console: Console | None) -> None:
+    """Say what was left out of a folder, or refuse to leave anything out."""
+    if skipped and strict:
+        more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
+        raise DataError(
+            f"{skipped[0].path}: {skipped[0].reason}{more}; mend or remove such files, or leave "
+            "them out by leaving out --strict."
+        )
+    if console is None:
+        return
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        console.print(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        console.print(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more; see skipped.csv")
+
+
 def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset:
     """Return the preset when none is named: `classic` where only that has what is asked for."""
     default = NetworkConfig.downsampling, NetworkConfig.upsampling
     return "fast" if (downsampling, upsampling) == default else "classic"
 
 
-def default_folder(source: str, network: NetworkConfig, bottleneck: BottleneckConfig) -> Path:
+def default_folder(
+    source: str,
+    network: NetworkConfig,
+    bottleneck: BottleneckConfig,
+    corruption: CorruptionConfig | None = None,
+) -> Path:
     """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
 
-    The name of a bottleneck other than `plain` stands before the latent dimension.
+    The name of a bottleneck other than `plain`, and those of the corruptions, stand before the
+    latent dimension.
     """
     stem = Path(source).name.split(".")[0] or "images"
     between = "" if bottleneck.name == "plain" else f"{bottleneck.name}-"
-    return Path("runs") / f"{stem}-{network.preset}-{between}{network.latent_dim}d"
+    noise = "".join(f"{step.name}-" for step in corruption.steps) if corruption else ""
+    return Path("runs") / f"{stem}-{network.preset}-{between}{noise}{network.latent_dim}d"
 
 
 def _tensorboard(folder: Path, *, wanted: bool) -> list[keras.callbacks.Callback]:

@@ -1,0 +1,228 @@
+"""Denoising pictures of any size and kind."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zscape.data.datasets import as_float
+from zscape.data.listing import Skipped, list_pictures
+from zscape.data.pictures import (
+    DEEP_MODES,
+    UnreadablePictureError,
+    deep_values,
+    deep_white,
+    load_upright,
+    quiet_pillow,
+)
+from zscape.errors import ConfigError, DataError
+from zscape.files import write_bytes
+from zscape.model import Autoencoder
+from zscape.runs import Run
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+}
+
+
+def denoise(run: Run, image: np.ndarray) -> np.ndarray:
+    """Return what a run's model makes of one image, of any size and of 1, 3 or 4 channels.
+
+    An image larger than the model's input is cut into tiles that overlap by half or more, and
+    each pixel is the mean of the tiles over it, weighted by how central it is in each: no seam
+    can show. A smaller one is continued by its mirror image. If model and image differ in colour,
+    a model of one channel works on each channel by itself, and a gray image is shown to a model
+    of colours as a gray one in colour.
+
+    Args:
+        run: trained with a corruption, see `zscape.train`.
+        image: (H, W, K) of any type that `as_float` takes.
+
+    Returns:
+        (H, W, K), float32 in [0, 1].
+
+    Raises:
+        DataError: the channels of image and model do not fit.
+    """
+    model = run.model
+    values = as_float(np.asarray(image))
+    if values.ndim != 3 or 0 in values.shape:
+        raise DataError(f"the image has shape {values.shape}; expected (H, W, C).")
+    n, wanted = values.shape[2], model.image_shape[2]
+    if n == wanted:
+        return _tiled(model, values)
+    if wanted == 1:
+        return np.concatenate([_tiled(model, values[..., k : k + 1]) for k in range(n)], axis=2)
+    if n in (1, 3) and wanted in (3, 4):
+        shown = np.repeat(values, 3, axis=2) if n == 1 else values
+        if wanted == 4:
+            shown = np.concatenate([shown, np.ones_like(shown[..., :1])], axis=2)
+        colours = _tiled(model, shown)[..., :3]
+        return colours.mean(axis=2, keepdims=True) if n == 1 else colours
+    if n == 4 and wanted == 3:  # transparency stays
+        return np.concatenate([_tiled(model, values[..., :3]), values[..., 3:]], axis=2)
+    raise DataError(f"the image has {n} channels; this model takes {wanted}.")
+
+
+def write_denoised(
+    run: Run, sources: Sequence[Path], out: Path, *, follow_links: bool = False
+) -> tuple[int, list[Skipped]]:
+    """Denoise picture files, and those in folders, into files of the same name and format.
+
+    What is in a folder keeps its place below it. 16-bit gray stays 16-bit, transparency stays as
+    it is; pictures with a palette become coloured ones, and animations their first frame.
+
+    Args:
+        run: see `denoise`.
+        sources: files and folders.
+        out: the folder to write to; made if it is not there.
+        follow_links: also go where symbolic links lead out of a folder.
+
+    Returns:
+        How many pictures were written, and what in the folders could not be read.
+
+    Raises:
+        DataError: a file that was named cannot be read, or there is no picture at all.
+        ConfigError: two pictures would get the same name, or one would be replaced.
+        OSError: a file cannot be written.
+    """
+    pairs, skipped = _pairs(sources, out, follow_links=follow_links)
+    named = {source for source in sources if not source.is_dir()}
+    n_written = 0
+    with quiet_pillow():
+        for source, target in pairs:
+            try:
+                picture = load_upright(source)
+            except UnreadablePictureError as error:
+                if source in named:
+                    raise
+                skipped.append(Skipped(str(source), error.reason))
+                continue
+            content = _encoded(_denoised(run, picture), picture)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(target, content)
+            n_written += 1
+    if not n_written:
+        raise DataError(f"{', '.join(map(str, sources))}: there is no picture that can be read.")
+    return n_written, skipped
+
+
+def _pairs(
+    sources: Iterable[Path], out: Path, *, follow_links: bool
+) -> tuple[list[tuple[Path, Path]], list[Skipped]]:
+    """Return each picture and the file to write, and what was left out."""
+    pairs: list[tuple[Path, Path]] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        if source.is_dir():
+            names, odd = list_pictures(source, follow_links=follow_links)
+            skipped += [Skipped(str(source / item.path), item.reason) for item in odd]
+            pairs += [(source / name, out / name) for name in names]
+        elif source.is_file():
+            pairs.append((source, out / source.name))
+        else:
+            raise DataError(f"{source} does not exist; expected a picture, or a folder of them.")
+    taken: dict[Path, Path] = {}
+    for source, target in pairs:
+        if target in taken:
+            raise ConfigError(
+                f"{taken[target]} and {source} would both become {target}; denoise them one "
+                "after the other, into two folders."
+            )
+        if target.exists() and target.samefile(source):
+            raise ConfigError(f"{source} would be replaced; name another folder with -o.")
+        taken[target] = source
+    return pairs, skipped
+
+
+def _denoised(run: Run, picture: Image.Image) -> Image.Image:
+    """Return a denoised picture, of the picture's mode where that can be."""
+    from PIL import Image
+
+    if picture.mode in DEEP_MODES:
+        stored = np.asarray(picture)
+        white = deep_white(stored)
+        values = denoise(run, deep_values(stored)[..., None])[..., 0] * white
+        kind = np.float32 if picture.mode == "F" else np.uint16
+        return Image.fromarray(np.round(values).astype(kind) if kind is np.uint16 else values)
+    gray = picture.mode in ("1", "L", "LA", "La")
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    pixels = np.asarray(picture.convert("L" if gray else "RGB"))
+    pixels = pixels[..., None] if gray else pixels
+    if alpha is not None and run.config.image_shape[2] == 4 and not gray:
+        pixels = np.dstack([pixels, np.asarray(alpha)])
+    clean = np.round(255 * denoise(run, pixels)).astype(np.uint8)
+    result = Image.fromarray(clean[..., 0] if gray else clean)
+    if alpha is not None:
+        result.putalpha(alpha)
+    return result
+
+
+def _encoded(picture: Image.Image, original: Image.Image) -> bytes:
+    """Return the bytes of a picture file in the format of the original."""
+    kind = {"MPO": "JPEG"}.get(original.format or "", original.format or "PNG")
+    if picture.mode == "LA" and kind in ("BMP", "WEBP"):
+        picture = picture.convert("RGBA")
+    options = dict(_SAVE_OPTIONS.get(kind, {}))
+    if "dpi" in original.info and kind in ("PNG", "JPEG", "TIFF", "BMP"):
+        options["dpi"] = original.info["dpi"]
+    if picture.mode == original.mode and original.info.get("icc_profile"):
+        options["icc_profile"] = original.info["icc_profile"]
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()
+
+
+# --- tiles ---
+
+
+def _tiled(model: Autoencoder, image: np.ndarray) -> np.ndarray:
+    """Reconstruct an image (H, W, C) of any size whose channels are those of the model."""
+    tile_height, tile_width, channels = model.image_shape
+    height, width = image.shape[:2]
+    missing = (0, max(0, tile_height - height)), (0, max(0, tile_width - width)), (0, 0)
+    padded = np.pad(image, missing, mode="symmetric")
+    tops = _starts(padded.shape[0], tile_height)
+    lefts = _starts(padded.shape[1], tile_width)
+    rows, columns = _window(tile_height), _window(tile_width)
+    weight = np.outer(rows, columns)[..., None]  # (h, w, 1)
+    total = np.zeros((*padded.shape[:2], channels), np.float32)
+    for top in tops:
+        band = padded[top : top + tile_height]
+        tiles = model.reconstruct(
+            np.stack([band[:, left : left + tile_width] for left in lefts])
+        )  # (n, h, w, C)
+        for left, tile in zip(lefts, tiles, strict=True):
+            total[top : top + tile_height, left : left + tile_width] += weight * tile
+    total /= _coverage(tops, rows, padded.shape[0])[:, None, None]
+    total /= _coverage(lefts, columns, padded.shape[1])[None, :, None]
+    return np.clip(total[:height, :width], 0, 1)
+
+
+def _starts(size: int, tile: int) -> list[int]:
+    """Return where tiles begin that cover `size` pixels and overlap by half or more."""
+    n_tiles = 1 + math.ceil((size - tile) / max(1, tile // 2))
+    return [round(start) for start in np.linspace(0, size - tile, n_tiles)]
+
+
+def _window(size: int) -> np.ndarray:
+    """Return the weight of each pixel across a tile: a raised cosine, above 0 everywhere."""
+    window: np.ndarray = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    return window.astype(np.float32)
+
+
+def _coverage(starts: list[int], window: np.ndarray, size: int) -> np.ndarray:
+    """Return the sum of the weights of all tiles at each of `size` places."""
+    coverage = np.zeros(size, np.float32)
+    for start in starts:
+        coverage[start : start + len(window)] += window
+    return coverage

@@ -1,0 +1,210 @@
+"""Denoising: arrays of any size, files of any kind, and figures beside classical methods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import Trained, Zscape, blobs
+from zscape.errors import DataError, RunError
+from zscape.runs import load_run
+from zscape.workflow.denoising import denoise
+from zscape.workflow.metrics import stored_metrics
+
+
+def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
+    """Stand in for a run whose model does what it is told."""
+    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct)
+    return SimpleNamespace(model=model, config=SimpleNamespace(image_shape=shape))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 50), (9, 8), (61, 47)])
+@pytest.mark.parametrize("tile", [(8, 8), (7, 10), (1, 2)])
+def test_tiles_cover_every_pixel_and_add_up_to_one(
+    size: tuple[int, int], tile: tuple[int, int]
+) -> None:
+    image = np.random.default_rng(0).random((*size, 1), dtype=np.float32)
+    np.testing.assert_allclose(denoise(run_of((*tile, 1)), image), image, atol=1e-5)
+
+
+def test_no_seam_shows_where_tiles_disagree() -> None:
+    rng = np.random.default_rng(0)
+
+    def disagree(tiles: np.ndarray) -> np.ndarray:  # each tile has a gray of its own
+        return np.zeros_like(tiles) + rng.random((len(tiles), 1, 1, 1), dtype=np.float32)
+
+    result = denoise(run_of((32, 32, 1), disagree), np.zeros((200, 200, 1)))[..., 0]
+    assert result.std() > 0.1
+    for axis in (0, 1):
+        assert np.abs(np.diff(result, axis=axis)).max() < 0.12  # a hard seam would be up to 1
+
+
+@pytest.mark.parametrize("model", [1, 3, 4])
+@pytest.mark.parametrize("image", [1, 3, 4])
+def test_channels_of_model_and_image_may_differ(model: int, image: int) -> None:
+    pixels = np.random.default_rng(0).random((20, 11, image), dtype=np.float32)
+    np.testing.assert_allclose(denoise(run_of((8, 8, model)), pixels), pixels, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (5, 5, 2), (0, 5, 1)])
+def test_images_that_do_not_fit(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError):
+        denoise(run_of((8, 8, 3)), np.zeros(shape, np.float32))
+
+
+# --- a trained run, on the command line ---
+
+
+@pytest.fixture(scope="module")
+def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from zscape.workflow.training import train
+
+    folder = tmp_path_factory.mktemp("noisy")
+    images, labels = blobs(60)
+    np.savez(folder / "spots.npz", images=images, labels=labels)
+    noise = ["gaussian:sigma=0.2", "mask:size=2,count=1"]
+    return train(
+        folder / "spots.npz", out=folder / "run", latent_dim=3, epochs=2, batch_size=16,
+        corruption=noise,
+    ).path  # fmt: skip
+
+
+def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_run: Path) -> None:
+    run = load_run(noisy_run)
+    assert str(run.config.training.corruption) == "gaussian:sigma=0.2+mask:size=2,count=1"
+    levels = stored_metrics(run)["denoising"]["levels"]
+    assert [level["corruption"] for level in levels] == [
+        "gaussian:sigma=0.1+mask:size=2,count=1",
+        "gaussian:sigma=0.2+mask:size=2,count=1",
+        "gaussian:sigma=0.3+mask:size=2,count=2",
+    ]
+    for level in levels:
+        methods = level["methods"]
+        assert list(methods) == [
+            "noisy", "median", "bilateral", "total variation", "non-local means", "wavelet",
+            "zscape",
+        ]  # fmt: skip
+        assert max(figures["psnr"] for figures in methods.values()) > methods["noisy"]["psnr"]
+        assert all(-1 <= figures["ssim"] <= 1 for figures in methods.values())
+        assert set(methods["non-local means"]["parameters"]) == {"h", "sigma", "patch_size"}
+    psnrs = [level["methods"]["noisy"]["psnr"] for level in levels]
+    assert psnrs[0] > psnrs[1] > psnrs[2]
+    assert (noisy_run / "figures" / "denoising.png").stat().st_size > 1000
+    page = (noisy_run / "report.html").read_text()
+    assert "total variation" in page
+    assert "gaussian:sigma=0.3+mask:size=2,count=2" in page
+    shown = zscape("info", noisy_run).out
+    assert "non-local means" in shown
+    assert "mask:size=2,count=1" in shown
+
+
+def test_a_run_of_other_noise_is_not_resumed(zscape: Zscape, noisy_run: Path) -> None:
+    words = ("--latent-dim", 3, "--epochs", 2, "--batch-size", 16, "--resume")
+    data = noisy_run.parent / "spots.npz"
+    noise = ("--corruption", "gaussian:sigma=0.2+mask:size=2,count=1")
+    assert "corruption was" in zscape("train", data, "--out", noisy_run, *words).error
+    assert zscape("train", data, "--out", noisy_run, *noise, *words).status == 0
+
+
+def test_damaged_figures_of_denoising_are_named(noisy_run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(noisy_run, tmp_path / "run"))
+    values = json.loads((copy / "metrics.json").read_text())
+    values["denoising"]["levels"][1]["methods"]["median"]["psnr"] = "high"
+    (copy / "metrics.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"levels\.1\.median\.psnr"):
+        stored_metrics(load_run(copy))
+
+
+KINDS = {
+    "gray.png": "L", "two.bmp": "1", "colour.jpg": "RGB", "print.jpg": "CMYK", "few.png": "P",
+    "few.gif": "P", "clear.webp": "RGBA", "faint.png": "LA", "deep.png": "I;16", "float.tif": "F",
+}  # fmt: skip
+BECOME = {"1": "L", "CMYK": "RGB", "P": "RGB"}
+
+
+def test_files_keep_their_names_formats_and_places(
+    zscape: Zscape, noisy_run: Path, tmp_path: Path
+) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    for name, mode in KINDS.items():
+        picture = Image.fromarray(gray)
+        if mode == "I;16":
+            picture = Image.fromarray(np.uint16(257) * gray)
+        elif mode in ("CMYK", "P"):
+            picture = picture.convert("RGB").convert(mode)
+        else:
+            picture = picture.convert(mode)
+        if mode in ("LA", "RGBA"):
+            picture.putalpha(100)
+        picture.save(tmp_path / "in" / "sub" / name)
+    (tmp_path / "in" / "cut.png").write_bytes(
+        (tmp_path / "in" / "sub" / "gray.png").read_bytes()[:300]
+    )
+    (tmp_path / "in" / "notes.txt").write_text("mine")
+    out = tmp_path / "out"
+    done = zscape("denoise", noisy_run, tmp_path / "in", "-o", out, "--json")
+    assert done.status == 0, done.err
+    answer = json.loads(done.out)
+    assert answer["n_pictures"] == len(KINDS)
+    assert {Path(item["path"]).name for item in answer["skipped"]} == {"cut.png", "notes.txt"}
+    assert "cut.png" in done.err
+    assert sorted(path.name for path in (out / "sub").iterdir()) == sorted(KINDS)
+    for name, mode in KINDS.items():
+        with Image.open(tmp_path / "in" / "sub" / name) as before:
+            with Image.open(out / "sub" / name) as after:
+                assert (after.format, after.size) == (before.format, before.size)
+                expected = "P" if name.endswith(".gif") else BECOME.get(mode, mode)
+                assert after.mode == expected, name
+                if mode in ("LA", "RGBA"):
+                    np.testing.assert_array_equal(
+                        np.asarray(after.getchannel("A")), np.asarray(before.getchannel("A"))
+                    )
+
+
+def test_a_run_without_noise_says_so(zscape: Zscape, trained: Trained, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "x.png")
+    done = zscape("denoise", trained.two, tmp_path / "x.png", "-o", tmp_path / "out")
+    assert done.status == 0
+    assert "has not learned to denoise" in done.err
+    assert done.out == f"1 picture: {tmp_path / 'out'}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("cut.png", "-o", "out"), "cannot be read as a picture"),
+        (("gone.png", "-o", "out"), "does not exist"),
+        (("empty", "-o", "out"), "no picture that can be read"),
+        (("x.png", "sub/x.png", "-o", "out"), "would both become"),
+        (("x.png", "-o", "."), "is not empty"),
+        (("x.png", "-o", ".", "--force"), "would be replaced"),
+        (("x.png", "-o", "x.png"), "is a file"),
+        (("x.png",), "--out"),
+    ],
+)
+def test_what_cannot_be_denoised(
+    zscape: Zscape, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...], expected: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    Path("empty").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+    for name in ("x.png", "sub/x.png"):
+        Image.fromarray(pixels).save(name)
+    Path("cut.png").write_bytes(Path("x.png").read_bytes()[:200])
+    before = Path("x.png").read_bytes()
+    done = zscape("denoise", trained.two, *words)
+    assert done.status == 2
+    assert expected in done.err
+    assert Path("x.png").read_bytes() == before
