@@ -102,10 +102,10 @@ def _draw(model: Any, codes: Any, density: str, seed: int, n: int) -> Any:
 
     bottleneck = model.bottleneck
     discrete = density == "prior" and bottleneck.prior == "autoregressive"
-    known = np.asarray(bottleneck.symbols(codes)) if discrete else codes
+    known = model.symbols(codes) if discrete else codes
     drawn = fit_density(density, known, prior=bottleneck.prior, seed=seed).sample(n, seed)  # type: ignore[arg-type]
     return model.decode(
-        np.asarray(bottleneck.from_symbols(drawn) if discrete else bottleneck.nearest(drawn))
+        np.asarray(bottleneck.from_symbols(drawn)) if discrete else model.nearest(drawn)
     )
 
 

@@ -196,6 +196,19 @@ class Autoencoder(keras.Model):
         images = self._checked_images(images)
         return self._map(self._step("reconstruct"), images, self.image_shape)
 
+    def nearest(self, codes: np.ndarray) -> np.ndarray:
+        """Return the nearest codes that an image can have, float32, of the same shape.
+
+        Any code is one, but for discrete codes and those on a sphere.
+        """
+        return self._map(self.bottleneck.nearest, np.asarray(codes, np.float32), self.code_shape)
+
+    def symbols(self, codes: np.ndarray) -> np.ndarray:
+        """Return the symbols of discrete codes, int32; see `zscape.nn.quantized`."""
+        places = self.code_shape[:-1] if self.bottleneck.spatial else self.code_shape
+        # Whole numbers up to 2^24 are exact in float32.
+        return self._map(self.bottleneck.symbols, codes, places).astype(np.int32)
+
     def _step(self, name: str) -> Callable[[Any], Any]:
         """Return what encodes, decodes or reconstructs one batch, compiled once for any length."""
         # Not a property: Keras reads all properties when it saves. Not `self.x = ...`: Keras

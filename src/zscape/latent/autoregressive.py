@@ -22,7 +22,7 @@ PATIENCE = 2  # rounds
 BATCH_SIZE = 128
 LEARNING_RATE = 3e-3
 MAX_HELD_OUT = 1000
-DRAWS_AT_A_TIME = 2000
+CODES_AT_A_TIME = 500  # each has `n_symbols` numbers at every place
 
 
 class Autoregressive(Density):
@@ -78,7 +78,7 @@ class Autoregressive(Density):
     def sample(self, n: int, seed: int = 0) -> NDArray[np.int32]:
         """Draw symbols (n, d) or (n, h, w)."""
         rng = np.random.default_rng(seed)
-        n_parts = -(-positive_count(n) // DRAWS_AT_A_TIME)
+        n_parts = -(-positive_count(n) // CODES_AT_A_TIME)
         parts = [self._draw(len(part), rng) for part in np.array_split(np.arange(n), n_parts)]
         return np.concatenate(parts)
 
@@ -108,11 +108,14 @@ class Autoregressive(Density):
                 f"codes have shape {codes.shape}; this prior is of (N, "
                 f"{', '.join(map(str, self._shape))})."
             )
+        starts = range(0, len(codes), CODES_AT_A_TIME)
+        return np.concatenate([self._log_prob(codes[i : i + CODES_AT_A_TIME]) for i in starts])
+
+    def _log_prob(self, codes: NDArray[np.int32]) -> NDArray[np.float64]:
         flat = codes.reshape(len(codes), -1)
         known = np.minimum(flat, self._n_symbols - 1)
-        logits = self._network.predict(
-            self._contexts(known.reshape(codes.shape)), batch_size=500, verbose=0
-        ).astype(np.float64)
+        contexts = self._contexts(known.reshape(codes.shape))
+        logits = self._network.predict_on_batch(contexts).astype(np.float64)
         logits -= logits.max(axis=-1, keepdims=True)
         of_symbol = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
         each = of_symbol - np.log(np.exp(logits).sum(axis=-1))  # (N, places)

@@ -117,7 +117,7 @@ def run_density(run: Run, name: DensityName, *, label: int | str | None = None) 
         train = train.take(chosen)
     codes = run.model.encode(train.images)
     if discrete:
-        codes = np.asarray(run.model.bottleneck.symbols(codes))
+        codes = run.model.symbols(codes)
     fitted = fit_density(name, codes, prior=prior)
     save_density(fitted, path)
     for other in folder.glob(f"{stem}.*.npz"):
@@ -214,8 +214,7 @@ def _flat_codes(run: Run, images: np.ndarray) -> np.ndarray:
 
 def _possible(run: Run, codes: np.ndarray) -> np.ndarray:
     """Return the codes nearest to rows (N, n) that an image can have, in the shape of codes."""
-    shaped = codes.reshape(len(codes), *run.model.code_shape)
-    return np.asarray(run.model.bottleneck.nearest(shaped), dtype=np.float32)
+    return run.model.nearest(codes.reshape(len(codes), *run.model.code_shape))
 
 
 def _some(run: Run) -> np.ndarray:

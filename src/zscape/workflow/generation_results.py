@@ -138,7 +138,7 @@ def evaluate_generation(
     )
     samples, _ = generate(run, n, density=density, seed=seed)
     codes = run.model.encode(test.images)
-    between = np.asarray(run.model.bottleneck.nearest(midpoints(codes, seed)), np.float32)
+    between = run.model.nearest(midpoints(codes, seed))
     test_features = network.features(test.images)
     figures = generation_figures(
         train=network.features(train.images),
