@@ -18,6 +18,9 @@ from zscape.runs import load_run
 from zscape.workflow.denoising import denoise
 from zscape.workflow.metrics import stored_metrics
 
+# One process, so that its runs are trained once.
+pytestmark = pytest.mark.xdist_group("denoising")
+
 
 def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
     """Stand in for a run whose model does what it is told."""

@@ -21,6 +21,9 @@ from zscape.runs import Run, load_run
 from zscape.workflow.generation_results import evaluate_generation
 from zscape.workflow.training import train
 
+# One process, so that its runs are trained once.
+pytestmark = pytest.mark.xdist_group("generation_results")
+
 Zscape = Callable[..., Any]
 
 

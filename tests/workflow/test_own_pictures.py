@@ -12,6 +12,9 @@ from PIL import Image
 from tests.conftest import Trained, Zscape, blobs
 from zscape.runs import load_run
 
+# One process, so that its runs are trained once.
+pytestmark = pytest.mark.xdist_group("own_pictures")
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
