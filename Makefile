@@ -61,6 +61,7 @@ bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.study
 	@$(PY) -m benchmarks.recipe
+	@$(PY) -m benchmarks.generation
 	@$(PY) -m benchmarks.denoising
 	@$(PY) -m benchmarks.anomalies
 	@$(PY) -m benchmarks.explorer
