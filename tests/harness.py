@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,6 +63,11 @@ def check_component(
     keras.Model(images, component(images)).save(folder / "component.keras")
     loaded = keras.saving.load_model(folder / "component.keras")
     np.testing.assert_array_equal(numpy_of(loaded(inputs)), outputs)
+
+
+def heed_ctrl_c() -> None:
+    """Called in a new process: what a shell runs in the background ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_python(code: str, *arguments: object, **environment: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness import heed_ctrl_c
 from zscape.cli.terminal import errors_as_lines, load_frameworks, one_line
 from zscape.errors import ConfigError
 
@@ -115,6 +116,7 @@ def started(*words: object) -> tuple[subprocess.Popen[str], Iterator[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     assert process.stderr is not None
     return process, iter(process.stderr)

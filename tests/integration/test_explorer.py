@@ -21,6 +21,7 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests.harness import heed_ctrl_c
 from tests.integration.browser import chromium, code_of, opened, place_of, shown_pixels, wait_until
 from zscape.explorer.engine import build_payload, pack, unpack
 from zscape.explorer.page import one_file_page
@@ -344,7 +345,11 @@ def test_a_server_that_has_gone_is_said(browser: Browser, url: str, part: str) -
 def test_the_command_serves_and_ends_with_ctrl_c(trained: Any, browser: Browser) -> None:
     words = [sys.executable, "-m", "zscape", "explore", str(trained.two)]
     with subprocess.Popen(
-        [*words, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*words, "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline().strip()

@@ -32,7 +32,8 @@ def dataset() -> Dataset:
 
 
 def new_model(seed: int = 0) -> Autoencoder:
-    return build_autoencoder((8, 8, 1), NetworkConfig(latent_dim=2), seed=seed)
+    network = NetworkConfig(preset="classic", latent_dim=2)  # the quickest to build
+    return build_autoencoder((8, 8, 1), network, seed=seed)
 
 
 def history(folder: Path) -> list[dict[str, float]]:
@@ -194,7 +195,7 @@ def test_a_damaged_checkpoint_is_named(dataset: Dataset, tmp_path: Path, content
 
 def test_the_checkpoint_of_another_network_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     fit_autoencoder(new_model(), dataset, TrainConfig(epochs=1), tmp_path)
-    other = build_autoencoder((8, 8, 1), NetworkConfig(latent_dim=3))
+    other = build_autoencoder((8, 8, 1), NetworkConfig(preset="classic", latent_dim=3))
     with pytest.raises(RunError, match="another network"):
         fit_autoencoder(other, dataset, TrainConfig(epochs=2), tmp_path, resume=True)
 
