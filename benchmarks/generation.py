@@ -126,8 +126,10 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
         )
         scores["floor_fd"] = figures["floor_fd"]
         shares = class_shares(class_probabilities(images), dataset.test.labels)
-        numbers, _ = nearest_images(images[:N_SHOWN], dataset.train.images)
-        shown = [*images[:N_SHOWN], *dataset.train.images[numbers]]
+        # Any of them: some samplers give them sorted.
+        some = images[np.random.default_rng(1).permutation(len(images))[:N_SHOWN]]
+        numbers, _ = nearest_images(some, dataset.train.images)
+        shown = [*some, *dataset.train.images[numbers]]
         scores["samples"][density] = {
             **{k: figures[k] for k in ("sample_fd", "precision", "recall", "density", "coverage")},
             "missing": list(shares.missing),
@@ -177,6 +179,9 @@ def render(results: dict[str, Any]) -> str:
         seeds = min(len(found) for found in sides)
         lines.append(f"| {name} | {seeds} | {' | '.join([*distances, *errors])} |")
     lines += [
+        "",
+        "![Rows of digits: for each pair those of Pythae, those of zscape, and the training images "
+        "nearest to the latter.](images/generation.png)",
         "",
         "All models and samplers:",
         "",

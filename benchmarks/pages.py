@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.generation import N_SHOWN, PAIRS
 from benchmarks.speed_tables import GOALS, ratio
 from benchmarks.study import BASE, CLASSIC, SAMPLES
 from benchmarks.time_to_quality import compare, ratios
@@ -71,8 +72,6 @@ def draw_samples(runs: list[dict[str, Any]], names: tuple[str, ...], path: Path)
         names: the changes to show, from top to bottom.
         path: the PNG file to write.
     """
-    from PIL import Image
-
     from zscape.data.datasets import as_float, load_dataset
     from zscape.viz.sheets import plot_image_rows
     from zscape.viz.style import save_figure
@@ -80,12 +79,46 @@ def draw_samples(runs: list[dict[str, Any]], names: tuple[str, ...], path: Path)
     images = as_float(load_dataset("mnist", seed=0).validation.images[SAMPLES])
     rows = {"the images": images}
     for run in runs:
-        file = io.BytesIO(base64.b64decode(run["samples"]))
-        strip = as_float(np.asarray(Image.open(file)))
-        rows[run["change"]] = np.stack(np.split(strip, len(images), axis=1))[..., None]
+        rows[run["change"]] = _from_strip(run["samples"], len(images))
     shown = [name for name in ("the images", *names) if name in rows]
     titles = [name.removeprefix("loss: ").replace(BASE, "MSE (as it is)") for name in shown]
     save_figure(plot_image_rows(np.stack([rows[name] for name in shown]), titles), path)
+
+
+def draw_generated(runs: list[dict[str, Any]], path: Path) -> None:
+    """Draw generated images of each pair of models, and below ours the nearest training images.
+
+    Args:
+        runs: those of the benchmark of generation; of several seeds the first is shown.
+        path: the PNG file to write.
+    """
+    from zscape.viz.sheets import plot_image_rows
+    from zscape.viz.style import save_figure
+
+    shown: dict[str, np.ndarray] = {}
+    for name, sides in PAIRS.items():
+        found = [
+            next((run for run in runs if (run["library"], run["model"]) == (library, model)), None)
+            for library, (model, _) in zip(("Pythae", "zscape"), sides, strict=True)
+        ]
+        for run, (_, density) in zip(found, sides, strict=True):
+            if run is None or None in found:
+                continue
+            images = _from_strip(run["samples"][density]["shown"], 2 * N_SHOWN)
+            shown[f"{name}: {run['library']}"] = images[:N_SHOWN]
+            if run["library"] == "zscape":
+                shown[f"{name}: nearest in training"] = images[N_SHOWN:]
+    save_figure(plot_image_rows(np.stack(list(shown.values())), list(shown)), path)
+
+
+def _from_strip(text: str, n: int) -> np.ndarray:
+    """Return the `n` images (n, H, W, 1) of a PNG in base64 in which they stand side by side."""
+    from PIL import Image
+
+    from zscape.data.datasets import as_float
+
+    strip = as_float(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
+    return np.stack(np.split(strip, n, axis=1))[..., None]
 
 
 def _saved(name: str) -> dict[str, Any] | None:
@@ -146,6 +179,9 @@ def main() -> None:
     for name, (kind, names) in PICTURES.items() if study["runs"] else ():
         runs = [run for run in study["runs"] if run["study"] == kind and "samples" in run]
         draw_samples(runs, names, ROOT / "docs" / "images" / name)
+    generation = _saved("generation")
+    if generation is not None:
+        draw_generated(generation["runs"], ROOT / "docs" / "images" / "generation.png")
     (ROOT / "docs" / "benchmarks.md").write_text(docs_page())
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
