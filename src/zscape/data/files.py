@@ -35,8 +35,8 @@ _IDX_TYPES: dict[int, np.dtype[Any]] = {
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty archive
 _NPY_MAGIC = b"\x93NUMPY"
-# What damaged or hostile files make NumPy, gzip and zipfile raise.
-_READ_ERRORS = (
+# What damaged and hostile files make the libraries raise that read them, Pillow among them.
+PARSE_ERRORS = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -47,12 +47,11 @@ _READ_ERRORS = (
     SyntaxError,
     TypeError,
     ValueError,
-    lzma.LZMAError,
     struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
     zlib.error,
 )
+# And NumPy, gzip and zipfile besides.
+_READ_ERRORS = (*PARSE_ERRORS, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile)
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zscape.config import Fit
+from zscape.data.files import PARSE_ERRORS
 from zscape.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,21 +27,6 @@ BACKGROUND = "white"  # behind what is transparent, and beside a padded picture
 
 _MAX_TINT = 8  # by how much the channels of a gray picture may differ, as JPEG rounds
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# What damaged and hostile files make Pillow raise.
-_READ_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 class UnreadablePictureError(DataError):
@@ -119,7 +103,7 @@ def decode_picture(
             picture = _padded(picture, width, height)
         else:
             picture = picture.resize((width, height), resampling)
-    except _READ_ERRORS as error:
+    except PARSE_ERRORS as error:
         raise UnreadablePictureError(path, _reason(error)) from error
     return np.asarray(picture).reshape(height, width, channels)
 
@@ -163,7 +147,7 @@ def load_upright(
     except Image.DecompressionBombError as error:
         reason = f"it has too many pixels; at most {MAX_PIXELS:,} are read"
         raise UnreadablePictureError(path, reason) from error
-    except _READ_ERRORS as error:
+    except PARSE_ERRORS as error:
         raise UnreadablePictureError(path, _reason(error)) from error
 
 
@@ -185,7 +169,7 @@ def is_gray(path: Path | io.BytesIO) -> bool:
         if picture.mode in ("1", "L", "LA", *DEEP_MODES):
             return True
         pixels = np.asarray(picture.convert("RGB"), np.int16)
-    except (UnreadablePictureError, *_READ_ERRORS):
+    except (UnreadablePictureError, *PARSE_ERRORS):
         return True
     return int(np.ptp(pixels, axis=-1).max(initial=0)) <= _MAX_TINT
 

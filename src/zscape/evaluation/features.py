@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from zscape.data.datasets import as_float
 from zscape.errors import ConfigError, ModelError
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
+from zscape.files import sha256_of
 
 if TYPE_CHECKING:
     import keras
@@ -136,7 +136,7 @@ def _from_keras(path: Path) -> FeatureModel:
         except load_errors() as error:
             raise _cannot_run(path, error) from error
 
-    return FeatureModel(path.name, _sha256(path), shape, run)
+    return FeatureModel(path.name, sha256_of(path), shape, run)
 
 
 def _from_onnx(path: Path) -> FeatureModel:
@@ -184,7 +184,7 @@ def _from_onnx(path: Path) -> FeatureModel:
         except failures as error:
             raise _cannot_run(path, error) from error
 
-    return FeatureModel(path.name, _sha256(path), shape, run)
+    return FeatureModel(path.name, sha256_of(path), shape, run)
 
 
 def _image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, int | None, int]:
@@ -240,7 +240,3 @@ def _cannot_run(path: Path, error: Exception) -> ModelError:
 def _line(error: Exception) -> str:
     first = str(error).strip().partition("\n")[0]
     return "".join(character for character in first if character.isprintable())[:200].rstrip(".")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

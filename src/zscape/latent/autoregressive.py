@@ -12,7 +12,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.latent.density import Density, positive_count
+from zscape.latent.density import Density, positive_count, set_weight_arrays, weight_arrays
 from zscape.nn.layers import seeded_initializers
 
 N_UNITS = 128
@@ -140,9 +140,8 @@ class Autoregressive(Density):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the weights, the shape of a code and the number of symbols."""
-        named = {f"weight_{i:03d}": value for i, value in enumerate(self._network.get_weights())}
         shape = {"shape": np.array(self._shape), "n_symbols": np.array(self._n_symbols)}
-        return {**named, **shape}
+        return {**weight_arrays(self._network), **shape}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -151,8 +150,7 @@ class Autoregressive(Density):
         prior._shape = tuple(int(size) for size in arrays["shape"])
         prior._n_symbols = int(arrays["n_symbols"])
         prior._network = _NextSymbol(prior._n_symbols, _places(prior._shape), seed=0)
-        names = sorted(name for name in arrays if name.startswith("weight_"))
-        prior._network.set_weights([arrays[name] for name in names])
+        set_weight_arrays(prior._network, arrays)
         return prior
 
 

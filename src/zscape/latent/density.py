@@ -339,6 +339,17 @@ def load_density(name: DensityName, path: Path, *, prior: str | None = None) -> 
         ) from error
 
 
+def weight_arrays(network: Any) -> dict[str, NDArray[Any]]:
+    """Return the weights of a Keras model by names that sort in their order."""
+    return {f"weight_{i:03d}": value for i, value in enumerate(network.get_weights())}
+
+
+def set_weight_arrays(network: Any, arrays: dict[str, NDArray[Any]]) -> None:
+    """Give a Keras model the weights that `weight_arrays` named."""
+    names = sorted(name for name in arrays if name.startswith("weight_"))
+    network.set_weights([arrays[name] for name in names])
+
+
 def _mixture(
     weights: NDArray[Any], means: NDArray[Any], covariances: NDArray[Any]
 ) -> GaussianMixture:

@@ -11,7 +11,14 @@ from keras import ops
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError
-from zscape.latent.density import Density, matching_codes, moments, positive_count
+from zscape.latent.density import (
+    Density,
+    matching_codes,
+    moments,
+    positive_count,
+    set_weight_arrays,
+    weight_arrays,
+)
 from zscape.latent.paths import finite_codes
 from zscape.nn.layers import seeded_initializers
 
@@ -72,9 +79,7 @@ class Flow(Density):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the weights, and the scale of the codes."""
-        weights = self._network.get_weights()
-        named = {f"weight_{index:03d}": value for index, value in enumerate(weights)}
-        return {**named, "shift": self._shift, "scale": self._scale}
+        return {**weight_arrays(self._network), "shift": self._shift, "scale": self._scale}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -82,8 +87,7 @@ class Flow(Density):
         density = cls()
         density._shift, density._scale = arrays["shift"], arrays["scale"]
         density._network = _Couplings(len(density._shift), seed=0)
-        names = sorted(name for name in arrays if name.startswith("weight_"))
-        density._network.set_weights([arrays[name] for name in names])
+        set_weight_arrays(density._network, arrays)
         return density
 
 

@@ -6,6 +6,7 @@ and the encoder gets the decoder's gradient unchanged (the straight-through esti
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ from zscape.nn.bottleneck import Bottleneck
 DEAD_SHARE = 0.1
 
 
-class DiscreteBottleneck(Bottleneck):
+class DiscreteBottleneck(Bottleneck, ABC):
     """What bottlenecks share whose codes can be written as whole numbers, the symbols.
 
     Such codes have no density. An autoregressive prior (`zscape.latent.autoregressive`) is fitted
@@ -27,13 +28,13 @@ class DiscreteBottleneck(Bottleneck):
 
     prior = "autoregressive"
 
+    @abstractmethod
     def symbols(self, codes: Any) -> Any:
         """Return the symbols of codes, whole numbers from 0; the nearest where codes are off."""
-        raise NotImplementedError
 
+    @abstractmethod
     def from_symbols(self, symbols: Any) -> Any:
         """Return the codes with these symbols."""
-        raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable("zscape")

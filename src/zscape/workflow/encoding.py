@@ -18,7 +18,7 @@ from zscape.data.datasets import NAMES, Images
 from zscape.data.folder import decode_rows, source_key
 from zscape.data.sources import Source, is_shard, open_source
 from zscape.errors import ConfigError
-from zscape.files import write_atomically, write_json
+from zscape.files import sha256_of, write_atomically, write_json
 from zscape.runs import Run
 
 CHUNK = 1024  # images in memory at a time, and rows that an interruption may cost
@@ -57,7 +57,7 @@ def write_code_table(
         )
     import pyarrow.parquet as pq
 
-    model_key = hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest()
+    model_key = sha256_of(run.path / "model.keras")
     source = _source(run, data)
     n_chunk = max(1, min(CHUNK, _MAX_CHUNK_VALUES // int(np.prod(run.config.image_shape))))
     if source is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,7 +11,7 @@ from zscape.config import DensityName, PathName
 from zscape.data.datasets import as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
-from zscape.files import write_arrays, write_bytes
+from zscape.files import sha256_of, write_arrays, write_bytes
 from zscape.latent.density import (
     Density,
     density_class,
@@ -102,7 +101,7 @@ def run_density(run: Run, name: DensityName, *, label: int | str | None = None) 
     if isinstance(label, str):
         label = _label_number(run, label)
     folder, stem = run.path / "density", name if label is None else f"{name}-label{label}"
-    digest = hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest()[:16]
+    digest = sha256_of(run.path / "model.keras")[:16]
     path = folder / f"{stem}.{digest}.npz"
     if path.exists():
         return load_density(name, path, prior=prior)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from zscape.evaluation.generation import (
     midpoints,
     nearest_images,
 )
-from zscape.files import write_bytes, write_json
+from zscape.files import sha256_of, write_bytes, write_json
 from zscape.runs import Run, locked
 from zscape.workflow.generation import default_density, generate
 
@@ -172,7 +171,7 @@ def evaluate_generation(
             "test": float(np.median(test_distances)),
         },
         classes=classes,
-        model_sha256=hashlib.sha256((run.path / "model.keras").read_bytes()).hexdigest(),
+        model_sha256=sha256_of(run.path / "model.keras"),
         notes=notes,
         samples=samples[:N_SHEET],
         nearest=as_float(candidates[numbers[:N_SHEET]]),
