@@ -41,20 +41,21 @@ def _npm() -> tuple[list[str], str]:
     return [str(package / "bin" / "node"), str(program)], f"{package / 'bin'}{os.pathsep}{path}"
 
 
+def npm(*words: str, cwd: Path) -> None:
+    """Call npm in a folder; the program ends if it fails."""
+    words_before, path = _npm()
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run([*words_before, *words], cwd=cwd, env=environment, check=False)
+    if done.returncode:
+        sys.exit(f"npm {' '.join(words)} failed in {cwd}.")
+
+
 def run(task: str) -> None:
     """Install what the front end needs, if it has changed, and run one of its npm scripts."""
-    npm, path = _npm()
-
-    def call(*words: str) -> None:
-        environment = {**os.environ, "PATH": path}
-        done = subprocess.run([*npm, *words], cwd=WEB, env=environment, check=False)
-        if done.returncode:
-            sys.exit(f"npm {' '.join(words)} failed in {WEB}.")
-
     lock, installed = WEB / "package-lock.json", WEB / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        call("ci", "--silent")
-    call("run", "--silent", task)
+        npm("ci", "--silent", cwd=WEB)
+    npm("run", "--silent", task, cwd=WEB)
 
 
 if __name__ == "__main__":
