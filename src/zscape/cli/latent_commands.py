@@ -187,6 +187,9 @@ def map_codes(
     out: OutFile,
     data: OptionalData = None,
     n: Annotated[int, typer.Option("-n", help="How many images.")] = 1000,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Draw small images at their codes.")
+    ] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -196,7 +199,7 @@ def map_codes(
     from zscape.workflow.pictures import latent_map
 
     images = None if data is None else load_data(opened, data)
-    save_figure_to(latent_map(opened, images, n=n), out, as_json=as_json)
+    save_figure_to(latent_map(opened, images, n=n, thumbnails=thumbnails), out, as_json=as_json)
 
 
 @app.command()

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
+from zscape.viz.images import checked_images, drawable
 from zscape.viz.loss import plot_loss
 from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -26,6 +28,8 @@ MAX_CLASSES = 20
 _SIZE = (5.4, 4.7)  # inches
 _WIDE = (5.4, 3.9)
 _HISTOGRAM_BINS = 60
+_THUMBNAIL = 0.075  # longer side, of the height of the axes
+_MAX_NAME = 3  # longer class names would hide the points they stand on
 
 
 @look()
@@ -33,6 +37,7 @@ def plot_latent(
     points: NDArray[Any],
     labels: NDArray[Any] | Sequence[float] | None = None,
     *,
+    images: NDArray[Any] | None = None,
     axis_names: tuple[str, str] = ("z1", "z2"),
     explained: tuple[float, float] | None = None,
     label_name: str = "label",
@@ -42,15 +47,18 @@ def plot_latent(
     """Draw codes in the plane, coloured by label.
 
     The colours run from dark to light in the order of the labels, so the map survives being
-    printed in gray; each class also carries its label at its median. Codes of one dimension,
-    which `project_codes` gives a second coordinate of zero, are drawn as histograms instead,
-    one above the other for each class.
+    printed in gray; a class with a short name also carries it at its median. Codes of one
+    dimension, which `project_codes` gives a second coordinate of zero, are drawn as histograms
+    instead, one above the other for each class.
 
     Args:
         points: shape (N, 2), finite: `Projection.points`.
         labels: length N. Integers or names of at most `MAX_CLASSES` values are classes, with a
             colour bar that names each; other numbers get a continuous colour bar, and more names
             one by their place in the alphabet. None: a single colour.
+        images: shape (N, H, W, C), any dtype that `zscape.data.datasets.as_float` takes: as many
+            as there is room for are drawn small at their points, framed in the colour of their
+            label. Not for codes of one dimension.
         axis_names: what to write at the two axes: `Projection.axis_names`.
         explained: the share of the variance along each axis; their sum is then stated.
         label_name: what the labels are, written at the colour bar.
@@ -58,7 +66,8 @@ def plot_latent(
         equal_aspect: draw both axes to the same scale.
 
     Raises:
-        DataError: there are no points, some are not finite, or labels do not fit them.
+        DataError: there are no points, some are not finite, or labels or images do not fit
+            them.
     """
     from matplotlib.figure import Figure
 
@@ -71,6 +80,9 @@ def plot_latent(
         raise DataError("points hold values that are not finite; expected finite codes.")
     values = None if labels is None else _checked_labels(labels, len(points))
     classes = None if values is None else label_classes(values)
+    pictures = None if images is None else drawable(checked_images(images, "images"))
+    if pictures is not None and len(pictures) != len(points):
+        raise DataError(f"{len(pictures)} images for {len(points)} points; expected one each.")
 
     one_dimension = not points[:, 1].any()
     figure = Figure(figsize=_WIDE if one_dimension else _SIZE, layout="constrained")
@@ -88,17 +100,23 @@ def plot_latent(
     axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     if equal_aspect:
         axes.set_aspect("equal", adjustable="datalim")
-    _draw_points(axes, points, values, classes, label_name)
+    dots = _draw_points(axes, points, values, classes, label_name)
     if explained is not None:
         share = f"{100 * sum(explained):.1f} % of the variance is shown"
         place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
         axes.text(1.0, 1.01, share, size=7.5, color=QUIET, **place)
-    if classes is not None and values is not None:
+    if pictures is not None:
+        _draw_thumbnails(axes, points, pictures, dots)
+    elif classes is not None and values is not None and _are_short(classes):
         members = [points[values == c] for c in classes]
         middles = np.stack([np.median(member, axis=0) for member in members])
         few = np.array([len(member) < 3 for member in members])
         _write_apart(axes, middles, [str(c) for c in classes], few)
     return figure
+
+
+def _are_short(classes: NDArray[Any]) -> bool:
+    return max(len(str(c)) for c in classes) <= _MAX_NAME
 
 
 def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> NDArray[Any]:
@@ -141,15 +159,14 @@ def _draw_points(
     values: NDArray[Any] | None,
     classes: NDArray[Any] | None,
     label_name: str,
-) -> None:
+) -> PathCollection:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     size = float(np.clip(16_000 / len(points), 3.0, 26.0))
     x, y = points.T
     dots: dict[str, Any] = {"s": size, "alpha": 0.85, "linewidths": 0.25, "edgecolors": "white"}
     if values is None:
-        axes.scatter(x, y, color=ACCENT, **dots)
-        return
+        return axes.scatter(x, y, color=ACCENT, **dots)
     if classes is None:
         artist = axes.scatter(x, y, c=values, cmap=ramp(), **dots)
         ticks: NDArray[Any] | None = None
@@ -169,6 +186,40 @@ def _draw_points(
     if classes is not None:
         bar.ax.minorticks_off()
         bar.ax.set_yticklabels([str(c) for c in classes])
+    return artist
+
+
+def _draw_thumbnails(
+    axes: Axes, points: NDArray[Any], pictures: NDArray[np.float32], dots: PathCollection
+) -> None:
+    """Draw small pictures at their points, each where it covers none drawn before it."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    figure: Any = axes.get_figure()
+    figure.draw_without_rendering()  # places and colours are known only then
+    spots = axes.transData.transform(points)  # (N, 2) pixels
+    side = _THUMBNAIL * axes.get_window_extent().height
+    height, width = pictures.shape[1:3]
+    zoom = side / max(height, width)
+    room = np.array([width, height]) * zoom + 0.2 * side
+    colors = np.asarray(dots.get_facecolor())[:, :3]  # of every point, or one for all
+    free = np.ones(len(points), dtype=bool)
+    for i in range(len(points)):
+        if not free[i]:
+            continue
+        free &= (np.abs(spots - spots[i]) >= room).any(axis=1)
+        # Nearest: a picture of few pixels shows them; a large one is averaged.
+        small = OffsetImage(
+            pictures[i],
+            zoom=zoom * 72 / figure.dpi,  # it counts in points
+            interpolation="nearest" if zoom > 1 else "antialiased",
+            cmap="gray",
+            clim=(0.0, 1.0),
+        )
+        frame: dict[str, Any] = {"edgecolor": colors[i % len(colors)], "linewidth": 1.1}
+        box = AnnotationBbox(small, tuple(points[i]), pad=0.06, bboxprops=frame)
+        box.set_in_layout(False)
+        axes.add_artist(box)
 
 
 def _write_apart(

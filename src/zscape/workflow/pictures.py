@@ -55,11 +55,16 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
 
 
 def latent_map(
-    run: Run, data: str | Path | np.ndarray | Images | None = None, *, n: int = N_MAP
+    run: Run,
+    data: str | Path | np.ndarray | Images | None = None,
+    *,
+    n: int = N_MAP,
+    thumbnails: bool = False,
 ) -> Figure:
     """Draw the codes of `n` images, of the test split when `data` is None.
 
-    They are the first ones, or those of a folder evenly over all its pictures.
+    They are the first ones, or those of a folder evenly over all its pictures; `thumbnails`
+    draws some of them at their codes.
 
     Raises:
         ConfigError: `n` is below 1.
@@ -75,6 +80,7 @@ def latent_map(
     return plot_latent(
         projection.points,
         images.shown_labels,
+        images=images.images if thumbnails else None,
         axis_names=projection.axis_names,
         explained=projection.explained,
         title=(
