@@ -33,6 +33,7 @@ demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions
 
 test: check ## Run the checks, then all tests
 	@command -v chromium >/dev/null || $(call quietly,scripts/install_chromium.sh)
+	@test -d data/emoji || $(call quietly,$(PY) scripts/emoji.py data/emoji)
 	@$(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
 
 check: $(VENV)/.installed-dev ## Check style, types and the layers
