@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 THRESHOLD = 0.99
 _CHUNK_VALUES = 2**24
 _SMALLEST = 1e-12
+_LEAST_CONTRAST = 0.01  # added, so that an image of one colour has an error too
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Scores:
     """How odd images are; more is odder.
 
     Attributes:
-        error: mean squared error of the reconstruction, (N,).
+        error: root mean squared error of the reconstruction in units of the image's contrast,
+            which is the mean absolute deviation from its own median, (N,). Without the contrast,
+            an anomaly of few strokes would pass for more normal than a normal image of many.
         density: minus the log density of the code among those of normal images, in nats, (N,).
         combined: the mean of log error and density, each in standard deviations from its mean
             over held-out normal images, (N,).
@@ -107,7 +110,7 @@ class AnomalyScorer:
             inputs = as_float(images[start : start + step])
             codes = self.model.encode(inputs)
             outputs = self.model.decode(codes)
-            errors.append(np.square(outputs - inputs).mean(axis=(1, 2, 3), dtype=np.float64))
+            errors.append(_relative_errors(inputs, outputs))
             surprises.append(-self._density.log_prob(codes))
         return np.concatenate(errors), np.concatenate(surprises)
 
@@ -118,6 +121,16 @@ class AnomalyScorer:
         (log_mean, log_std), (mean, std) = self._scales
         combined: NDArray[np.float64] = (logs - log_mean) / log_std + (surprise - mean) / std
         return combined / 2
+
+
+def _relative_errors(
+    images: NDArray[np.float32], reconstructions: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    squares = np.square(reconstructions - images).mean(axis=(1, 2, 3), dtype=np.float64)
+    medians = np.median(images, axis=(1, 2), keepdims=True)  # of each channel
+    contrasts = np.abs(images - medians).mean(axis=(1, 2, 3), dtype=np.float64)
+    errors: NDArray[np.float64] = np.sqrt(squares) / (contrasts + _LEAST_CONTRAST)
+    return errors
 
 
 class AnomalyDetector:

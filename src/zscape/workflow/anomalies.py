@@ -135,9 +135,9 @@ def _gallery(
     table = Table(
         "By combined score",
         f"Above {scorer.limit:.3f} an image is called an anomaly. Combined: mean of log error and "
-        "density, in standard deviations from validation images; density: minus its logarithm, "
-        "in nats.",
-        ["Image", "Combined", "MSE", "Density", "Anomaly"],
+        "density, in standard deviations from validation images; error: root mean squared error "
+        "in units of the image's contrast; density: minus its logarithm, in nats.",
+        ["Image", "Combined", "Error", "Density", "Anomaly"],
         [
             [
                 names[i],
