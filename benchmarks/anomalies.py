@@ -2,13 +2,12 @@
 
 MNIST, in three settings. `one normal`: the training images of one digit are normal, all others are
 anomalies. `one odd`: all digits but one are normal. `outsiders`: all digits are normal, and the
-anomalies are the 3,786 pictures of emoji that `scripts/emoji.py data/emoji` fetches, bright on black
-and as small as digits. Every method sees normal training images only; AUROC and average precision on
-the test split, for each digit in turn. The methods: zscape's
-`AnomalyDetector`; PCA with 32 components (error of the reconstruction), Isolation Forest, one-class
-SVM and the distance to the 5th nearest neighbour of scikit-learn, on pixels; PyOD's AutoEncoder and
-DeepSVDD as they come, in the peers' environment. Runs that are in the results file already are not
-repeated.
+anomalies are the 3,786 pictures of emoji that `scripts/emoji.py data/emoji` fetches, bright on
+black and as small as digits. Every method sees normal training images only; AUROC and average
+precision on the test split, for each digit in turn. The methods: zscape's `AnomalyDetector`; PCA
+with 32 components (error of the reconstruction), Isolation Forest, one-class SVM and the distance
+to the 5th nearest neighbour of scikit-learn, on pixels; PyOD's AutoEncoder and DeepSVDD as they
+come, in the peers' environment. Runs that are in the results file already are not repeated.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ def test_pictures_of_emoji_are_learned_with_their_categories(run: Path) -> None:
     parts = (dataset.train, dataset.validation, dataset.test)
     assert sum(map(len, parts)) == 3786
     assert dataset.train.image_shape == (32, 32, 3)
-    assert len(np.unique(dataset.train.shown_labels)) == 10
+    labels = dataset.train.shown_labels
+    assert labels is not None
+    assert len(np.unique(labels)) == 10
     mean = as_float(dataset.train.images).mean(axis=0)
     mse_of_mean = float(np.square(as_float(dataset.test.images) - mean).mean())
     metrics = json.loads((run / "metrics.json").read_text())
