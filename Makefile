@@ -65,6 +65,7 @@ bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.generation
 	@$(PY) -m benchmarks.denoising
 	@$(PY) -m benchmarks.anomalies
+	@$(PY) -m benchmarks.soak
 	@$(PY) -m benchmarks.explorer
 	@$(PY) -m benchmarks.pages
 
