@@ -32,6 +32,7 @@ BENCHMARKS = (
     "denoising",
     "generation",
     "anomalies",
+    "soak",
     "explorer",
 )
 # The pictures of the study: the rows under the images themselves.
@@ -111,6 +112,30 @@ def draw_generated(runs: list[dict[str, Any]], path: Path) -> None:
     save_figure(plot_image_rows(np.stack(list(shown.values())), list(shown)), path)
 
 
+def draw_memory(samples: list[dict[str, float]], path: Path) -> None:
+    """Draw the memory of a process over the number of pictures it has encoded.
+
+    Args:
+        samples: those of the soak.
+        path: the PNG file to write.
+    """
+    from matplotlib.figure import Figure
+
+    from zscape.viz.style import ACCENT, SECOND, look, save_figure
+
+    with look():
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        axes = figure.subplots()
+    encoded = [row["encoded"] for row in samples]
+    for kind, color in (("resident", ACCENT), ("anonymous", SECOND)):
+        axes.plot(encoded, [row[kind] for row in samples], label=kind, color=color)
+    axes.set(xlabel="pictures encoded", ylabel="memory, MiB")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, loc="lower right")
+    save_figure(figure, path)
+
+
 def _from_strip(text: str, n: int) -> np.ndarray:
     """Return the `n` images (n, H, W, 1) of a PNG in base64 in which they stand side by side."""
     from PIL import Image
@@ -182,6 +207,9 @@ def main() -> None:
     generation = _saved("generation")
     if generation is not None:
         draw_generated(generation["runs"], ROOT / "docs" / "images" / "generation.png")
+    soak = _saved("soak")
+    if soak is not None:
+        draw_memory(soak["runs"][-1]["samples"], ROOT / "docs" / "images" / "soak.png")
     (ROOT / "docs" / "benchmarks.md").write_text(docs_page())
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)

@@ -233,7 +233,11 @@ class CorruptionConfig(_Config):
         steps = []
         for part in (part for text in texts if text.strip() for part in text.split("+")):
             name, options = _parse_named(part, "corruption", "gaussian:sigma=0.3")
-            steps.append(Noise(name=name, options=options))  # type: ignore[arg-type]
+            if name not in CORRUPTION_OPTIONS:
+                raise ConfigError(
+                    f"corruption is {name!r}; expected one of {', '.join(CORRUPTION_OPTIONS)}."
+                )
+            steps.append(Noise(name=name, options=options))
         return cls(steps=tuple(steps))
 
 

@@ -55,7 +55,7 @@ class RunConfig:
 
     Attributes:
         source: the data as they were named: a known name, or an absolute path.
-        fingerprint: hash of the images, so that a changed file is noticed.
+        fingerprint: that of the `Dataset`, so that changed images are noticed.
         image_shape: (H, W, C) of one image.
         network: encoder and decoder.
         bottleneck: the part between them.
@@ -162,7 +162,7 @@ class Run:
         from zscape.data.datasets import load_dataset
 
         if self.known_dataset is not None:
-            return self.known_dataset
+            return self.known_dataset.readable()
         training = self.config.training
         try:
             dataset = load_dataset(

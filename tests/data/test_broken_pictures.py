@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zscape.config import Fit, PictureConfig
-from zscape.data.folder import read_folder
+from zscape.data.datasets import load_images
 from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
 
 SHAPE = (8, 8, 3)
@@ -103,7 +103,8 @@ def test_a_folder_of_broken_files_is_counted(
         (root / f"cut.{ending}").write_bytes(content[: len(content) // 3])
         (root / f"none.{ending}").write_bytes(b"")
         (root / f"zeros.{ending}").write_bytes(bytes(5000))
-    found = read_folder(root, PictureConfig(size=8))
+    found = load_images(root, pictures=PictureConfig(size=8))
+    assert found.names is not None
     assert len(found.names) == 2 * len(SAMPLES)
     assert len(found.skipped) == 3 * len(SAMPLES)
     assert all(item.reason for item in found.skipped)

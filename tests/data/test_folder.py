@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import struct
 import tarfile
 import zlib
@@ -123,7 +124,7 @@ def test_a_second_look_decodes_nothing_and_a_change_decodes_anew(
         decoded.append(path.name)
         return decode_picture(path, *arguments)
 
-    monkeypatch.setattr("zscape.data.folder.decode_picture", counting)
+    monkeypatch.setattr("zscape.data.decoding.decode_picture", counting)
     first = read(root)
     assert sorted(decoded) == ["a.png", "b.png"]
     again = read(root)
@@ -146,7 +147,7 @@ def test_a_decoding_that_fails_leaves_nothing(
     def fail(*_: Any) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zscape.data.folder.decode_picture", fail)
+    monkeypatch.setattr("zscape.data.decoding.decode_picture", fail)
     with pytest.raises(KeyboardInterrupt):
         read(root)
     assert list((tmp_path / "cache" / "pictures").iterdir()) == []
@@ -226,9 +227,13 @@ def test_folders_without_pictures(root: Path, names: list[str], expected: str) -
 
 
 def test_too_few_pictures(root: Path) -> None:
-    draw(root / "a.png")
-    (root / "b.png").write_text("no picture")
-    with pytest.raises(DataError, match=r"\(1 files were left out\) gives 1 image; .* at least 20"):
+    for number in range(15):
+        draw(root / f"{number}.png")
+    with pytest.raises(DataError, match=r"root gives 15 images; .* at least 20"):
+        load_dataset(root, seed=0, pictures=SMALL)
+    for number in range(10):
+        (root / f"broken{number}.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"\(10 files were left out\) gives 15 images; .* at least"):
         load_dataset(root, seed=0, pictures=SMALL)
 
 
@@ -256,13 +261,29 @@ def test_a_split_of_a_folder_stays_on_disk(root: Path) -> None:
         assert part.names is not None
         assert [int(name[:2]) for name in part.names] == part.images[:, 0, 0, 0].tolist()
     in_memory = load_dataset(Images(np.asarray(read(root).images), None, "array"), seed=0)
-    assert in_memory.fingerprint == dataset.fingerprint
+    np.testing.assert_array_equal(in_memory.train.images, dataset.train.images[:])
 
 
-def test_stored_images_are_read_like_an_array() -> None:
+def test_the_fingerprint_of_a_folder_is_that_of_its_names_and_sizes(
+    root: Path, tmp_path: Path
+) -> None:
+    for number in range(30):
+        draw(root / f"{number:02d}.png", number)
+    before = load_dataset(root, seed=0, pictures=SMALL).fingerprint
+    copy = Path(shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copy))
+    assert load_dataset(copy, seed=0, pictures=SMALL).fingerprint == before
+    draw(copy / "07.png", 7, size=(200, 90))
+    assert load_dataset(copy, seed=0, pictures=SMALL).fingerprint != before
+
+
+def test_stored_images_are_read_like_an_array(root: Path) -> None:
     array = np.random.default_rng(0).integers(0, 256, (9, 2, 3, 1), dtype=np.uint8)
     rows = np.array([7, 2, 2, 5])
-    stored, expected = StoredImages(array, rows), array[rows]
+    for number, image in enumerate(array):
+        Image.fromarray(image[..., 0]).save(root / f"{number}.png")
+    whole = read(root, image_shape=(2, 3, 1)).images
+    assert isinstance(whole, StoredImages)
+    stored, expected = whole.take(rows), array[rows]
     assert (stored.shape, stored.size, stored.nbytes) == (expected.shape, 24, 24)
     for index in (0, -1, slice(1, 3), np.array([3, 0]), slice(None)):
         np.testing.assert_array_equal(stored[index], expected[index])

@@ -7,7 +7,8 @@ import numpy as np
 
 from zscape.config import CorruptionConfig
 from zscape.data.corruption import corrupt
-from zscape.data.datasets import as_float
+from zscape.data.datasets import as_float, epoch_order
+from zscape.data.stored import StoredImages
 
 # The last word of the seeds of corruption, so that they are not also those of an order: NumPy
 # takes [1, 2] and [1, 2, 0] for the same seed.
@@ -18,6 +19,12 @@ class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
 
     With a corruption the pairs are (corrupted images, images).
+
+    Pictures of a folder may still be on their way into the cache, and some may turn out broken. A
+    shuffled epoch therefore goes through all that are listed, and the place of a broken one is
+    taken by the next in order that can be read, so that the number of batches is known from the
+    start and nothing depends on when a picture is decoded. Without shuffling, broken ones are left
+    out, and the number of batches is known when all are decoded.
 
     Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
     An object serves one `fit`, with the argument `shuffle=False`: otherwise Keras also shuffles
@@ -53,23 +60,30 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._epoch = first_epoch
         self._corruption = corruption
         self._fit_has_begun = False
-        self._order = self._epoch_order()
+        self._known_order: np.ndarray | None = None
 
-    def _epoch_order(self) -> np.ndarray:
-        n = len(self._images)
-        if self._shuffle_seed is None:
-            return np.arange(n)
-        return np.random.default_rng([self._shuffle_seed, self._epoch]).permutation(n)
+    @property
+    def _order(self) -> np.ndarray:
+        if self._known_order is None:
+            n = len(self._images)
+            if self._shuffle_seed is not None:
+                self._known_order = epoch_order(n, self._shuffle_seed, self._epoch)
+            elif isinstance(self._images, StoredImages):
+                self._images.decoding.finish()
+                self._known_order = np.flatnonzero(~self._images.is_broken(np.arange(n)))
+            else:
+                self._known_order = np.arange(n)
+        return self._known_order
 
     @property
     def num_batches(self) -> int:
         """Batches in one epoch."""
-        return -(-len(self._images) // self._batch_size)
+        return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index` of this epoch as input, corrupted if so asked, and as target."""
         start = index * self._batch_size
-        batch = as_float(self._images[self._order[start : start + self._batch_size]])
+        batch = as_float(self._images[self._chosen(start)])
         if not self._corruption:
             return batch, batch
         seed = [0, 0, index, _FIXED]
@@ -77,10 +91,23 @@ class ReconstructionBatches(keras.utils.PyDataset):
             seed = [self._shuffle_seed, self._epoch, index, _TRAINING]
         return corrupt(batch, self._corruption, seed), batch
 
+    def _chosen(self, start: int) -> np.ndarray:
+        """Return which images a batch has, those in the places of broken ones included."""
+        order, images = self._order, self._images
+        chosen = order[start : start + self._batch_size].copy()
+        if isinstance(images, StoredImages):
+            for place in np.flatnonzero(images.is_broken(chosen)):
+                chosen[place] = next(
+                    index
+                    for index in np.roll(order, -(start + place))
+                    if not images.is_broken(np.array([index]))[0]
+                )
+        return chosen
+
     def on_epoch_end(self) -> None:
         """Draw the order of the next epoch; Keras calls this."""
         # The first call is no end of an epoch: `fit` resets its iterator before it begins.
         if self._fit_has_begun:
             self._epoch += 1
-            self._order = self._epoch_order()
+            self._known_order = None
         self._fit_has_begun = True

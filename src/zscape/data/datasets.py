@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -12,8 +13,9 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from zscape.config import PictureConfig
+from zscape.data.decoding import Decoding, Progress
 from zscape.data.files import ACCEPTED, read_arrays
-from zscape.data.folder import Progress, read_folder
+from zscape.data.folder import list_folder
 from zscape.data.listing import Skipped
 from zscape.data.sources import is_shard
 from zscape.data.stored import StoredImages
@@ -23,6 +25,8 @@ NAMES = ("mnist",)
 N_VALIDATION = 5000
 MIN_IMAGES = 20
 MAX_FILE_TEST = 10_000
+MAX_TEST_VALUES = 2**27  # they are measured as a whole: half a gigabyte of float32
+DECODED_FIRST = 500  # pictures that are not worth streaming
 
 Split = Literal["train", "test", "all"]
 
@@ -41,6 +45,7 @@ class Images:
         class_names: what the labels 0, 1, 2, ... stand for, if they have names.
         names: the path of each picture within its folder.
         skipped: files of the folder that were left out.
+        fingerprint: of what is listed in a folder.
     """
 
     images: np.ndarray
@@ -49,6 +54,7 @@ class Images:
     class_names: tuple[str, ...] | None = None
     names: np.ndarray | None = None
     skipped: tuple[Skipped, ...] = ()
+    fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,6 +84,22 @@ class Images:
             names=None if self.names is None else self.names[indices],
         )
 
+    def readable(self) -> Images:
+        """Return them without the pictures that cannot be read, which are then `skipped`.
+
+        Waits until all pictures are decoded.
+
+        Raises:
+            DataError, OSError: what went wrong while they were decoded.
+        """
+        images: Any = self.images
+        if not isinstance(images, StoredImages):
+            return self
+        broken = images.decoding.finish()
+        kept = self.take(np.flatnonzero(~images.is_broken(np.arange(len(self)))))
+        skipped = sorted({*self.skipped, *broken}, key=lambda item: item.path)
+        return replace(kept, skipped=tuple(skipped))
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -89,7 +111,8 @@ class Dataset:
         train: what the network sees.
         validation: held out of train; early stopping and checkpoints look at it.
         test: looked at once, for the final figures.
-        fingerprint: SHA-256 of all images used, with their shape and type.
+        fingerprint: SHA-256 of all images used, with their shape and type; of the pictures of a
+            folder SHA-256 of their names and sizes in bytes.
     """
 
     name: str
@@ -97,6 +120,21 @@ class Dataset:
     validation: Images
     test: Images
     fingerprint: str
+
+    @property
+    def decoding(self) -> Decoding | None:
+        """The decoding of the pictures that the images come from; None for arrays."""
+        images: Any = self.train.images
+        return images.decoding if isinstance(images, StoredImages) else None
+
+    def readable(self) -> Dataset:
+        """Return it without the pictures that cannot be read; see `Images.readable`."""
+        return replace(
+            self,
+            train=self.train.readable(),
+            validation=self.validation.readable(),
+            test=self.test.readable(),
+        )
 
 
 def as_float(images: np.ndarray) -> np.ndarray:
@@ -134,7 +172,7 @@ def load_images(
         split: which part of a named set; all else is taken whole.
         pictures: how the pictures of a folder become images.
         image_shape: (H, W, C) that the pictures of a folder shall have, as a model asks for.
-        progress: called while pictures are decoded, see `zscape.data.folder.read_folder`.
+        progress: called while pictures are decoded, see `zscape.data.decoding`.
 
     Raises:
         DataError: the source is unknown, cannot be read, or does not hold images.
@@ -145,6 +183,24 @@ def load_images(
     """
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
+    images = _open(source, split, pictures, image_shape)
+    if isinstance(images.images, StoredImages) and not isinstance(source, Images):
+        decoding = images.images.decoding
+        try:
+            decoding.start(images.images.rows, partial(_check_some, images))
+            decoding.finish(progress)
+        finally:
+            decoding.close()
+    return images.readable()
+
+
+def _open(
+    source: str | Path | np.ndarray | Images,
+    split: Split,
+    pictures: PictureConfig | None,
+    image_shape: tuple[int, int, int] | None = None,
+) -> Images:
+    """Do what `load_images` does, but only list the pictures of a folder."""
     if isinstance(source, Images):
         checked = _checked(source.images, source.labels, source.source)
         return replace(source, images=checked.images, labels=checked.labels)
@@ -166,16 +222,15 @@ def load_images(
             f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
         ) from error
     if has_pictures:
-        found = read_folder(
-            path, pictures or PictureConfig(), image_shape=image_shape, progress=progress
-        )
+        listed = list_folder(path, pictures or PictureConfig(), image_shape=image_shape)
         return Images(
-            cast(np.ndarray, found.images),
-            found.labels,
+            cast(np.ndarray, StoredImages(listed.decoding, np.arange(len(listed.names)))),
+            listed.labels,
             str(path.resolve()),
-            found.class_names,
-            np.array(found.names),
-            found.skipped,
+            listed.class_names,
+            np.array(listed.names),
+            listed.skipped,
+            listed.fingerprint,
         )
     if not exists and path.suffix == "":
         close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
@@ -193,12 +248,14 @@ def load_dataset(
     limit: int | None = None,
     pictures: PictureConfig | None = None,
     progress: Progress | None = None,
+    wait: bool = True,
 ) -> Dataset:
     """Load images and split them for training.
 
-    A named set keeps its own test split. Of all else, a tenth (at most 10,000) is
-    held out as the test split. Of what remains, a tenth (at most 5,000) is for validation. Both
-    draws come from `seed`.
+    A named set keeps its own test split. Of all else, a tenth is held out as the test split, at
+    most 10,000 and fewer of large images: 2,730 of 128x128 in colour. Of what remains, a tenth (at
+    most 5,000) is for validation. Both draws come from `seed`. Of a folder all listed pictures are
+    split, before it is known which of them can be read.
 
     Args:
         source: as for `load_images`.
@@ -207,21 +264,25 @@ def load_dataset(
             most as many of the test split.
         pictures: how the pictures of a folder become images.
         progress: as for `load_images`.
+        wait: return when all pictures are decoded, and without those that cannot be read. Otherwise
+            those of a large folder are being decoded when this returns, in the order of the first
+            epoch of training with this seed; then `Dataset.decoding` is to be closed, and
+            `Dataset.readable` gives what `wait` would have.
 
     Raises:
         DataError: as for `load_images`, or there are too few images.
+        OSError: a file cannot be read, or the cache not written.
     """
     if limit is not None:
         _check_enough(limit, f"a limit of {limit}")
     if isinstance(source, str | Path) and str(source) in NAMES:
         rest, test = _load_mnist("train"), _load_mnist("test")
     else:
-        images = load_images(source, pictures=pictures, progress=progress)
-        n_skipped = len(images.skipped)
-        left_out = f" ({n_skipped:,} files were left out)" if n_skipped else ""
-        _check_enough(len(images), f"{images.source}{left_out}")
+        images = _open(source, "all", pictures)
+        _check_enough(len(images), _described(images.source, len(images.skipped)))
         order = np.random.default_rng([seed, 1]).permutation(len(images))
-        n_test = min(MAX_FILE_TEST, max(1, len(images) // 10))
+        most = min(MAX_FILE_TEST, MAX_TEST_VALUES // int(np.prod(images.image_shape)))
+        n_test = max(1, min(most, len(images) // 10))
         # In file order, so that nothing but the choice itself is random.
         test = images.take(np.sort(order[:n_test]))
         rest = images.take(np.sort(order[n_test:]))
@@ -230,13 +291,72 @@ def load_dataset(
     order = np.random.default_rng(seed).permutation(len(rest))
     n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
     in_memory = isinstance(source, Images) and rest.source in NAMES  # perhaps a part of the set
-    return Dataset(
+    dataset = Dataset(
         name="array" if in_memory else rest.source,
         train=rest.take(np.sort(order[n_validation:])),
         validation=rest.take(np.sort(order[:n_validation])),
         test=test,
-        fingerprint=_fingerprint(rest.images, test.images),
+        fingerprint=rest.fingerprint or _fingerprint(rest.images, test.images),
     )
+    if dataset.decoding is not None and not isinstance(source, Images):
+        _decode(dataset, dataset.decoding, seed, progress, wait=wait)
+    return dataset.readable() if wait else dataset
+
+
+def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:
+    """Return in which order an epoch, counted from 0, shows the training images, (n_images,)."""
+    return np.random.default_rng([seed, epoch]).permutation(n_images)
+
+
+def _decode(
+    dataset: Dataset, decoding: Decoding, seed: int, progress: Progress | None, *, wait: bool
+) -> None:
+    """Begin to decode the pictures of all parts; of a small folder, or to `wait`, decode all."""
+    train, validation, test = (
+        cast(StoredImages, part.images).rows
+        for part in (dataset.train, dataset.validation, dataset.test)
+    )
+    rows = np.concatenate([train[epoch_order(len(train), seed, 0)], validation, test])
+    try:
+        decoding.start(rows, partial(_check_parts, dataset))
+        if wait or len(rows) <= DECODED_FIRST:
+            decoding.finish(progress)
+            decoding.close()
+    except BaseException:
+        decoding.close()
+        raise
+
+
+def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
+    """Refuse parts of too few pictures that can be read."""
+    parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
+    n_left = {
+        use: int((~is_broken[cast(StoredImages, part.images).rows]).sum())
+        for use, part in parts.items()
+    }
+    n_left_out = len(dataset.train.skipped) + int(is_broken.sum())
+    what = _described(dataset.name, n_left_out)
+    _check_enough(sum(n_left.values()), what)
+    for use, n in n_left.items():
+        if not n:
+            raise DataError(
+                f"{what} has no picture to {use} on, for none of those drawn for it can be read; "
+                "mend or remove the broken ones, or try another --seed."
+            )
+
+
+def _check_some(images: Images, is_broken: np.ndarray) -> None:
+    if is_broken.all():
+        decoding = cast(StoredImages, images.images).decoding
+        first = decoding.reason(0)
+        raise DataError(
+            f"none of the {len(images):,} pictures in {images.source} can be read; the first, "
+            f"{decoding.source.names[0]}: {first}."
+        )
+
+
+def _described(source: str, n_left_out: int) -> str:
+    return source + (f" ({n_left_out:,} files were left out)" if n_left_out else "")
 
 
 def _load_mnist(split: Split) -> Images:

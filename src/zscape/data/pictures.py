@@ -178,7 +178,7 @@ def is_gray(path: Path | io.BytesIO) -> bool:
 def quiet_pillow() -> Iterator[None]:
     """Keep Pillow's warnings about odd files from the user; not to be entered by two threads."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module=r"PIL\b")
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -15,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from zscape.config import Fit
 from zscape.data.listing import Skipped, list_pictures
 from zscape.data.pictures import ENDINGS, KINDS
 from zscape.errors import ConfigError, DataError
 
 SHARD_ENDINGS = (".tar", ".parquet")
 MAX_CLASSES = 1000
+CACHE_VERSION = 2  # counted up when the same pictures are decoded to other values
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 _MAX_LABEL_BYTES = 1000
 _KEPT_GROUPS = 4  # of rows of Parquet, read as a whole
@@ -36,6 +39,7 @@ class Source:
         class_names: what whole numbers stand for, where that is known.
         skipped: what was left out.
         files: the files that all comes from.
+        sizes: bytes of each picture, or of each file where that of pictures is not known.
         open: gives the path or the content of picture number `row`, in any thread.
     """
 
@@ -44,6 +48,7 @@ class Source:
     class_names: tuple[str, ...] | None
     skipped: list[Skipped]
     files: list[Path]
+    sizes: list[int]
     open: Callable[[int], Path | io.BytesIO]
 
 
@@ -73,6 +78,26 @@ def open_source(path: Path, *, follow_links: bool) -> Source:
     return _tar(shards) if kinds == {".tar"} else _parquet(shards)
 
 
+def source_key(
+    source: Source, fit: Fit, image_shape: Sequence[int], rows: np.ndarray | None = None
+) -> str:
+    """Return a name for decoded pictures; any change of a file or an option gives another.
+
+    Args:
+        source: the pictures.
+        fit: how they are fitted.
+        image_shape: (H, W, C) of the images.
+        rows: which of them, in any order; all when None.
+    """
+    digest = hashlib.sha256(repr((CACHE_VERSION, fit, *image_shape)).encode())
+    if rows is not None and len(rows) < len(source.names):
+        digest.update(np.sort(rows).tobytes())
+    for path in source.files:
+        facts = path.stat()
+        digest.update(f"\0{path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode(errors="replace"))
+    return digest.hexdigest()[:32]
+
+
 def _folder(root: Path, names: list[str], skipped: list[Skipped]) -> Source:
     if not names:
         others = f"; it has {len(skipped):,} other files" if skipped else ""
@@ -81,7 +106,8 @@ def _folder(root: Path, names: list[str], skipped: list[Skipped]) -> Source:
             "files with such."
         )
     files = [root / name for name in names]
-    return Source(names, _folder_classes(names), None, skipped, files, lambda row: files[row])
+    sizes = [file.stat().st_size for file in files]
+    return Source(names, _folder_classes(names), None, skipped, files, sizes, files.__getitem__)
 
 
 def _folder_classes(names: Sequence[str]) -> list[str] | None:
@@ -155,6 +181,7 @@ def _tar(shards: list[Path]) -> Source:
         None,
         skipped,
         shards,
+        [size for _, _, size in places],
         read,
     )
 
@@ -211,7 +238,8 @@ def _parquet(files: list[Path]) -> Source:
         return io.BytesIO(content or b"")
 
     names = [f"row{row}" for row in range(int(starts[-1]))]
-    return Source(names, labels, class_names, [], files, read)
+    sizes = [file.stat().st_size for file in files]
+    return Source(names, labels, class_names, [], files, sizes, read)
 
 
 def _image_column(path: Path, schema: Any) -> str:

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from zscape.data.decoding import Decoding
+
 
 class StoredImages:
-    """Some of the images of a memory-mapped array, in any order; looks like an array of them.
+    """Some of the images of an array on disk, in any order; looks like an array of them.
 
     Args:
-        array: images (M, H, W, C), usually memory-mapped.
+        array: images (M, H, W, C); reading those that are not decoded yet waits for them.
         rows: which of them, (N,).
     """
 
-    def __init__(self, array: np.ndarray, rows: np.ndarray) -> None:
-        self._array = array
-        self._rows = rows
+    def __init__(self, array: Decoding, rows: np.ndarray) -> None:
+        self.decoding = array
+        self.rows = rows
         self.shape: tuple[int, ...] = (len(rows), *array.shape[1:])
         self.dtype: np.dtype[Any] = array.dtype
         self.ndim = array.ndim
@@ -25,24 +27,27 @@ class StoredImages:
         self.nbytes: int = self.size * array.dtype.itemsize
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read the images at `index`: a number, a slice or an array, and parts of them."""
         if isinstance(index, tuple):
             first, *rest = index
-            one = np.ndim(self._rows[first]) == 0
+            one = np.ndim(self.rows[first]) == 0
             return self[first][tuple(rest) if one else (slice(None), *rest)]
-        images: np.ndarray = self._array[self._rows[index]]
-        return np.array(images)  # of a single row the array would give a view of the file
+        return np.array(self.decoding[self.rows[index]])  # of one row it is a view of the file
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read all of them."""
         return self[:] if dtype is None else self[:].astype(dtype)
 
+    def is_broken(self, indices: np.ndarray) -> np.ndarray:
+        """Tell which of the pictures at `indices` cannot be read, when they are decoded."""
+        return self.decoding.is_broken(self.rows[indices])
+
     def take(self, indices: np.ndarray | slice) -> StoredImages:
         """Return the images at `indices`, still on disk."""
-        return StoredImages(self._array, self._rows[indices])
+        return StoredImages(self.decoding, self.rows[indices])
 
 
 def as_rows(images: Any) -> np.ndarray:

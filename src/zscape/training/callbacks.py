@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 import time
@@ -137,13 +138,14 @@ class StuckWatch(keras.callbacks.Callback):
     """Says so, once, when training gets no further than the mean image.
 
     Args:
-        threshold: validation MSE of answering every image with the mean training image.
+        threshold: gives the validation MSE of answering every image with the mean training image;
+            called once, after an epoch, for it reads all images.
         say: takes the warning.
     """
 
-    def __init__(self, threshold: float, say: Callable[[str], None]) -> None:
+    def __init__(self, threshold: Callable[[], float], say: Callable[[str], None]) -> None:
         super().__init__()
-        self._threshold = threshold
+        self._threshold = functools.cache(threshold)
         self._say = say
         self._n_bad = 0
 
@@ -152,11 +154,11 @@ class StuckWatch(keras.callbacks.Callback):
         logs = logs or {}
         loss = float(logs.get("val_reconstruction_mse", logs["val_loss"]))
         # Where all images are equal, the mean image is perfect and nothing is left to learn.
-        stuck = loss >= 0.99 * self._threshold > NOTHING_TO_LEARN
+        stuck = loss >= 0.99 * self._threshold() > NOTHING_TO_LEARN
         self._n_bad = self._n_bad + 1 if stuck else 0
         if self._n_bad == 2:  # after a single epoch a small data set may just need more
             self._say(
                 f"warning: the loss is stuck: validation {loss:.5f} is no better than answering "
-                f"every image with the mean one ({self._threshold:.5f}); try a lower "
+                f"every image with the mean one ({self._threshold():.5f}); try a lower "
                 "--learning-rate, --optimizer adam or another --seed."
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -11,7 +12,9 @@ from rich.console import Console
 
 from zscape.config import TrainConfig
 from zscape.data.batches import ReconstructionBatches
-from zscape.data.datasets import Dataset, as_float
+from zscape.data.datasets import Dataset, as_float, epoch_order
+from zscape.data.decoding import Decoding
+from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
 from zscape.nn.decoder import start_at_mean
 from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch, write_history
@@ -22,6 +25,7 @@ from zscape.training.state import TrainingState, load_checkpoint
 RECONSTRUCTION = "reconstruction_mse"
 VALIDATION_BATCH_SIZE = 500  # fewer of large images
 _MAX_VALIDATION_VALUES = 2**22
+N_FIRST_PICTURES = 256  # of a folder, from which the mean at the start is taken
 _CHUNK = 1024
 _MAX_CHUNK_VALUES = 2**25
 
@@ -42,6 +46,10 @@ def fit_autoencoder(
     of the bottleneck, which the history has by name beside `reconstruction_mse`. The best model,
     the history and the last state are written to `folder` after each epoch.
 
+    The pictures of a folder may still be decoded meanwhile; the result is the same to the last bit.
+    The schedule counts all that are listed, broken ones are replaced (`ReconstructionBatches`), and
+    the output starts at the mean of the first pictures of the first epoch, not of all.
+
     Args:
         model: an autoencoder for the shape of the images; its weights are changed.
         dataset: the images; the test split is not looked at.
@@ -58,11 +66,12 @@ def fit_autoencoder(
     Raises:
         TrainingError: the loss became NaN or infinite.
         RunError: the checkpoint is damaged.
+        DataError: too few pictures can be read, as it turned out.
         OSError: a file cannot be written.
     """
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
-    start_at_mean(model.decoder, mean_pixel(train))
+    start_at_mean(model.decoder, mean_pixel(_first_images(train, config.seed)))
     model.compile(
         optimizer=build_optimizer(config, steps),
         loss="mean_squared_error",
@@ -90,34 +99,56 @@ def fit_autoencoder(
         watchers.append(bars)
     if console is not None:
         watchers.append(EpochLines(keeper, config.epochs, console.print))
-        watchers.append(StuckWatch(mean_image_error(dataset), console.print))
+        watchers.append(StuckWatch(lambda: mean_image_error(dataset.readable()), console.print))
     try:
-        model.fit(
-            ReconstructionBatches(
-                train,
-                batch_size=config.batch_size,
-                shuffle_seed=config.seed,
-                first_epoch=state.epoch,
-                corruption=config.corruption,
-            ),
-            validation_data=ReconstructionBatches(
-                dataset.validation.images,
-                batch_size=_at_most(
-                    VALIDATION_BATCH_SIZE, dataset.validation.images, _MAX_VALIDATION_VALUES
+        with _errors_of(dataset.decoding):
+            model.fit(
+                ReconstructionBatches(
+                    train,
+                    batch_size=config.batch_size,
+                    shuffle_seed=config.seed,
+                    first_epoch=state.epoch,
+                    corruption=config.corruption,
                 ),
-                corruption=config.corruption,
-            ),
-            epochs=config.epochs,
-            initial_epoch=state.epoch,
-            callbacks=[*watchers, *callbacks],
-            # Keras would draw the order of the batches anew, from a global random state.
-            shuffle=False,
-            verbose=0,
-        )
+                validation_data=ReconstructionBatches(
+                    dataset.validation.images,
+                    batch_size=_at_most(
+                        VALIDATION_BATCH_SIZE, dataset.validation.images, _MAX_VALIDATION_VALUES
+                    ),
+                    corruption=config.corruption,
+                ),
+                epochs=config.epochs,
+                initial_epoch=state.epoch,
+                callbacks=[*watchers, *callbacks],
+                # Keras would draw the order of the batches anew, from a global random state.
+                shuffle=False,
+                verbose=0,
+            )
     finally:
         if bars is not None:
             bars.close()
     return state
+
+
+@contextmanager
+def _errors_of(decoding: Decoding | None) -> Iterator[None]:
+    """Raise what went wrong in decoding as it was, not as the data pipeline wraps it."""
+    try:
+        yield
+    except Exception as error:
+        if decoding is not None and decoding.error is not None and decoding.error is not error:
+            raise decoding.error from None
+        raise
+
+
+def _first_images(train: np.ndarray, seed: int) -> np.ndarray:
+    """Return the images the output shall start at the mean of; of a folder those decoded first."""
+    if not isinstance(train, StoredImages):
+        return train
+    first = epoch_order(len(train), seed, 0)[:N_FIRST_PICTURES]
+    readable = first[~train.is_broken(first)]
+    # Without any there is no mean; training finds out by itself.
+    return train[np.sort(readable if len(readable) else first)]
 
 
 def mean_image_error(dataset: Dataset) -> float:

@@ -15,8 +15,8 @@ import numpy as np
 
 from zscape.config import PictureConfig
 from zscape.data.datasets import NAMES, Images
-from zscape.data.folder import decode_rows, source_key
-from zscape.data.sources import Source, is_shard, open_source
+from zscape.data.decoding import decode_rows
+from zscape.data.sources import Source, is_shard, open_source, source_key
 from zscape.errors import ConfigError
 from zscape.files import sha256_of, write_atomically, write_json
 from zscape.runs import Run
@@ -66,7 +66,7 @@ def write_code_table(
         tables = _array_tables(run, images, n_chunk)
     else:
         pictures, shape = _pictures(run), run.config.image_shape
-        n_rows, key = len(source.names), source_key(source, pictures, shape)
+        n_rows, key = len(source.names), source_key(source, pictures.fit, shape)
         tables = _picture_tables(run, source, pictures, n_chunk)
     parts = out.with_name(f"{out.name}.parts")
     done = _open_parts(parts, {"model": model_key, "images": key, "chunk": n_chunk})

@@ -28,8 +28,8 @@ from zscape.config import (
     TrainConfig,
     Upsampling,
 )
-from zscape.data.datasets import NAMES, Images, load_dataset
-from zscape.data.folder import Progress
+from zscape.data.datasets import NAMES, Dataset, Images, load_dataset
+from zscape.data.decoding import Progress
 from zscape.data.listing import Skipped
 from zscape.data.sources import is_shard
 from zscape.errors import ConfigError, DataError
@@ -181,41 +181,65 @@ def train(
     )
     pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
     dataset = load_dataset(
-        data, seed=seed, limit=limit, pictures=pictures, progress=_decoding_lines(console)
-    )
-    _tell_skipped(dataset.train.skipped, strict=strict, console=console)
-    if epochs is None:
-        training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
-    config = RunConfig(
-        source=dataset.name,
-        fingerprint=dataset.fingerprint,
-        image_shape=dataset.train.image_shape,
-        network=network,
-        bottleneck=bottleneck,
-        training=training,
+        data,
+        seed=seed,
+        limit=limit,
         pictures=pictures,
+        progress=_decoding_lines(console),
+        wait=False,
     )
-    folder = (
-        Path(out)
-        if out is not None
-        else default_folder(dataset.name, network, bottleneck, corruption)
-    )
-    with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
-        try:
-            _train_in(
-                run, resume=resume, callbacks=callbacks, tensorboard=tensorboard, console=console
-            )
-        except KeyboardInterrupt as stop:
-            raise Interrupted from stop
+    try:
+        if strict and dataset.decoding is not None:
+            dataset.decoding.finish(_decoding_lines(console))
+        known = _skipped(dataset)
+        _tell_skipped(known, strict=strict, console=console)
+        if epochs is None:
+            training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
+        config = RunConfig(
+            source=dataset.name,
+            fingerprint=dataset.fingerprint,
+            image_shape=dataset.train.image_shape,
+            network=network,
+            bottleneck=bottleneck,
+            training=training,
+            pictures=pictures,
+        )
+        folder = (
+            Path(out)
+            if out is not None
+            else default_folder(dataset.name, network, bottleneck, corruption)
+        )
+        with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
+            try:
+                _fit(
+                    run,
+                    dataset,
+                    resume,
+                    [*callbacks, *_tensorboard(run.path, wanted=tensorboard)],
+                    console,
+                )
+                _tell_skipped(
+                    [item for item in run.dataset.train.skipped if item not in known],
+                    strict=False,
+                    console=console,
+                )
+                if console is not None:
+                    n_test = len(run.dataset.test)
+                    console.print(f"measuring on {n_test:,} test images, drawing figures")
+                write_results(run)
+            except KeyboardInterrupt as stop:
+                raise Interrupted from stop
+    finally:
+        if dataset.decoding is not None:
+            dataset.decoding.close()
     return run
 
 
-def _train_in(
+def _fit(
     run: Run,
-    *,
+    dataset: Dataset,
     resume: bool,
     callbacks: Sequence[keras.callbacks.Callback],
-    tensorboard: bool,
     console: Console | None,
 ) -> None:
     config = run.config
@@ -228,16 +252,20 @@ def _train_in(
     )
     fit_autoencoder(
         model,
-        run.dataset,
+        dataset,
         config.training,
         run.path,
         resume=resume,
-        callbacks=[*callbacks, *_tensorboard(run.path, wanted=tensorboard)],
+        callbacks=callbacks,
         console=console,
     )
-    if console is not None:
-        console.print(f"measuring on {len(run.dataset.test):,} test images, drawing figures")
-    write_results(run)
+
+
+def _skipped(dataset: Dataset) -> Sequence[Skipped]:
+    """Return what is left out of a folder, as far as it is known."""
+    if dataset.decoding is None or not dataset.decoding.is_whole:
+        return dataset.train.skipped
+    return dataset.readable().train.skipped
 
 
 def _picture_config(

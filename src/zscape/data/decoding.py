@@ -1,0 +1,298 @@
+"""Pictures decoded in the background, in the order in which they are needed, into the cache.
+
+The cache is an array of uint8 in a file, of which only the parts that are used take memory, so
+that the number of pictures is limited by the disk alone. It lies in a folder that gets its name
+when it is whole; what an interruption leaves is thrown away, and decoding begins again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from zscape.config import Fit
+from zscape.data.listing import Skipped
+from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
+from zscape.data.sources import Source, source_key
+from zscape.errors import DataError
+from zscape.files import TEMPORARY_PREFIX, write_json
+
+Progress = Callable[[int, int], object]
+Check = Callable[[np.ndarray], None]
+
+_PROGRESS_SECONDS = 0.5
+_JOIN_SECONDS = 10.0  # a file that never ends must not keep the process
+_UNKNOWN, _DECODED, _BROKEN = range(3)
+
+
+class Decoding:
+    """The pictures of a source as an array (N, H, W, C) of uint8, of which a part may be to come.
+
+    Reading waits for the pictures asked for. One that cannot be read is black.
+
+    Args:
+        source: the pictures.
+        image_shape: (H, W, C) of the images.
+        fit: how pictures of other proportions are fitted to it.
+        folder: where decoded pictures are kept.
+    """
+
+    def __init__(
+        self, source: Source, image_shape: tuple[int, int, int], fit: Fit, folder: Path
+    ) -> None:
+        self.source = source
+        self.shape: tuple[int, ...] = (len(source.names), *image_shape)
+        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
+        self.ndim = 4
+        self._fit = fit
+        self._folder = folder
+        self._state = np.full(len(source.names), _UNKNOWN, np.uint8)
+        self._reasons: dict[int, str] = {}
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._n_rows = self._n_left = self._n_working = 0
+        self._is_whole = self._is_stopped = False
+        self._cleanup = ExitStack()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, rows: np.ndarray, check: Check) -> None:
+        """Take the images from the cache, or begin to decode them in as many threads as cores.
+
+        Args:
+            rows: the pictures that will be needed, in the order in which they will be.
+            check: called when all are decoded with which of the N cannot be read, (N,) of bool;
+                what it raises is an error of the decoding.
+
+        Raises:
+            DataError: the disk has no room, or what `check` raises.
+            OSError: the cache cannot be written.
+        """
+        self._rows, self._check = rows, check
+        self._n_rows = len(rows)
+        key = source_key(self.source, self._fit, self.shape[1:], rows)
+        self._place = self._folder / key
+        if (self._place / "index.json").is_file():
+            index = json.loads((self._place / "index.json").read_text(encoding="utf-8"))
+            self._reasons = {int(row): reason for row, reason in index["broken"].items()}
+            self._state[rows] = _DECODED
+            self._state[list(self._reasons)] = _BROKEN
+            self._array = _open_array(self._place)
+            check(self._state == _BROKEN)
+            self._is_whole = True
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._check_room()
+        self._building = self._make_folder(key)
+        self._cleanup.callback(shutil.rmtree, self._building, ignore_errors=True)
+        path = self._building / "images.npy"
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=self.shape)  # sparse
+        self._array = _open_array(self._building)
+        # Written through a descriptor: of a full disk a write tells, and a memory map dies.
+        self._file = os.open(path, os.O_WRONLY)
+        self._cleanup.callback(os.close, self._file)
+        self._cleanup.enter_context(quiet_pillow())
+        self._n_left, self._to_do = len(rows), iter(rows.tolist())
+        self._n_working = len(os.sched_getaffinity(0))
+        self._threads = [
+            threading.Thread(target=self._work, daemon=True, name="decoding")
+            for _ in range(self._n_working)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Wait for some pictures and return them.
+
+        Raises:
+            DataError, OSError: what went wrong in the background.
+        """
+        self._wait(rows)
+        return np.asarray(self._array[rows])
+
+    def is_broken(self, rows: np.ndarray) -> np.ndarray:
+        """Wait for some pictures and tell which of them cannot be read."""
+        self._wait(rows)
+        return np.asarray(self._state[rows] == _BROKEN)
+
+    def reason(self, row: int) -> str:
+        """Return why a broken picture cannot be read."""
+        return self._reasons[row]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is to come."""
+        return self._is_whole
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong in the background."""
+        return self._error
+
+    def finish(self, progress: Progress | None = None) -> tuple[Skipped, ...]:
+        """Wait until all is decoded; return the pictures that cannot be read, with the reasons.
+
+        Args:
+            progress: called now and then, with how many are done and how many are to be done.
+
+        Raises:
+            DataError, OSError: what went wrong in the background.
+        """
+        with self._changed:
+            while not self._is_whole and self._error is None:
+                self._changed.wait(_PROGRESS_SECONDS)
+                if progress is not None:
+                    progress(self._n_rows - self._n_left, self._n_rows)
+            self._raise_error()
+        names = self.source.names
+        return tuple(Skipped(names[row], self._reasons[row]) for row in sorted(self._reasons))
+
+    def close(self) -> None:
+        """Stop decoding; what is not whole is thrown away. Images that were read stay."""
+        self._is_stopped = True
+        for thread in self._threads:
+            thread.join(_JOIN_SECONDS)
+        self._cleanup.close()
+
+    def _wait(self, rows: Any) -> None:
+        if self._is_whole:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._error is not None or bool(self._state[rows].all()))
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    # --- in the background ---
+
+    def _work(self) -> None:
+        """Decode pictures until there are no more; the last thread puts the cache in its place."""
+        try:
+            for row in self._next_rows():
+                self._decode(row)
+            with self._changed:
+                self._n_working -= 1
+                is_last = self._n_working == 0 and self._n_left == 0
+            if is_last:
+                self._publish()
+                self._check(self._state == _BROKEN)
+                with self._changed:
+                    self._is_whole = True
+                    self._changed.notify_all()
+        except BaseException as error:  # it is raised again in whoever waits
+            with self._changed:
+                self._error = error
+                self._is_stopped = True
+                self._changed.notify_all()
+
+    def _next_rows(self) -> Iterator[int]:
+        while not self._is_stopped:
+            with self._changed:
+                row = next(self._to_do, None)
+            if row is None:
+                return
+            yield row
+
+    def _decode(self, row: int) -> None:
+        state, shape = _DECODED, (self.shape[1], self.shape[2], self.shape[3])
+        try:
+            image = decode_picture(self.source.open(row), shape, self._fit)
+        except UnreadablePictureError as error:
+            self._reasons[row], state = error.reason, _BROKEN
+        else:
+            self._write(image.tobytes(), self._array.offset + row * image.nbytes)
+        with self._changed:
+            self._state[row] = state
+            self._n_left -= 1
+            self._changed.notify_all()
+
+    def _write(self, content: bytes, offset: int) -> None:
+        try:
+            while content:
+                n_written = os.pwrite(self._file, content, offset)
+                content, offset = content[n_written:], offset + n_written
+        except OSError as error:
+            error.filename = str(self._folder)
+            raise
+
+    def _publish(self) -> None:
+        os.fsync(self._file)
+        broken = {str(row): self._reasons[row] for row in sorted(self._reasons)}
+        write_json(self._building / "index.json", {"broken": broken})
+        try:
+            self._building.rename(self._place)
+        except OSError:
+            if not (self._place / "index.json").is_file():  # else another process was faster
+                raise
+
+    # --- the folder ---
+
+    def _check_room(self) -> None:
+        needed = self._n_rows * int(np.prod(self.shape[1:]))
+        free = shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise DataError(
+                f"the decoded pictures take {needed / 2**30:,.1f} GiB and {self._folder} has "
+                f"{free / 2**30:,.1f} GiB free; free some, name a folder on another disk in "
+                "ZSCAPE_CACHE, or choose smaller images or a limit."
+            )
+
+    def _make_folder(self, key: str) -> Path:
+        """Make the folder to decode into, in place of what a killed process left of the same."""
+        lock = FileLock(self._folder / f".lock-{key}", timeout=0)
+        try:
+            self._cleanup.enter_context(lock)
+        except Timeout:  # another process decodes the same pictures; the first to end wins
+            return Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=self._folder))
+        self._cleanup.callback((self._folder / f".lock-{key}").unlink, missing_ok=True)
+        building = self._folder / f"{TEMPORARY_PREFIX}{key}"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
+        return building
+
+
+def _open_array(folder: Path) -> np.memmap[Any, Any]:
+    array: np.memmap[Any, Any] = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def decode_rows(
+    source: Source, rows: range, image_shape: tuple[int, int, int], fit: Fit
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Decode some pictures into memory, in as many threads as there are cores.
+
+    Returns:
+        Images (N, H, W, C) of uint8, black where one cannot be read, and why, by row.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    images = np.zeros((len(rows), *image_shape), np.uint8)
+    broken: dict[int, str] = {}
+
+    def decode(row: int) -> None:
+        try:
+            images[row - rows.start] = decode_picture(source.open(row), image_shape, fit)
+        except UnreadablePictureError as error:
+            broken[row] = error.reason
+
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        with quiet_pillow():
+            list(pool.map(decode, rows))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return images, dict(sorted(broken.items()))
