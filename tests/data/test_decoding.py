@@ -45,8 +45,8 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def train_briefly(folder: Path, out: Path, **more: Any) -> Run:
-    return train(folder, out=out, size=8, latent_dim=2, epochs=2, preset="classic", **more)
+def train_briefly(folder: Path, out: Path, *, epochs: int = 1, **more: Any) -> Run:
+    return train(folder, out=out, size=8, latent_dim=2, epochs=epochs, preset="classic", **more)
 
 
 def cached(tmp_path: Path) -> list[str]:
@@ -84,9 +84,9 @@ def test_training_begins_before_all_is_decoded(
 
 
 def test_weights_do_not_depend_on_the_cache(folder: Path, tmp_path: Path) -> None:
-    first = train_briefly(folder, tmp_path / "first")
+    first = train_briefly(folder, tmp_path / "first", epochs=2)
     assert len(cached(tmp_path)) == 1
-    second = train_briefly(folder, tmp_path / "second")
+    second = train_briefly(folder, tmp_path / "second", epochs=2)
     for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     for run in (first, second):

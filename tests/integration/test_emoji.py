@@ -29,12 +29,12 @@ PIXELS = """() => {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on the folder that scripts/emoji.py makes, two epochs long."""
+    """A run on the folder that scripts/emoji.py makes, one epoch long."""
     from zscape.workflow.training import train
 
     assert EMOJI.is_dir(), "The pictures are missing; run scripts/emoji.py data/emoji."
     out = tmp_path_factory.mktemp("emoji") / "run"
-    return train(EMOJI, out=out, size=32, latent_dim=16, epochs=2).path
+    return train(EMOJI, out=out, size=32, latent_dim=16, epochs=1).path
 
 
 def test_pictures_of_emoji_are_learned_with_their_categories(run: Path) -> None:
