@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -13,6 +16,11 @@ from zscape.data.stored import StoredImages
 # The last word of the seeds of corruption, so that they are not also those of an order: NumPy
 # takes [1, 2] and [1, 2, 0] for the same seed.
 _TRAINING, _FIXED = 1, 2
+
+# TensorFlow runs several steps in one call where steps are short: the time between two calls is
+# that of a tenth of a step at 28 pixels. Large images have long steps, between which Ctrl-C works.
+_MAX_STEPS_PER_CALL = 10
+_MAX_VALUES_PER_CALL = 2**19
 
 
 class ReconstructionBatches(keras.utils.PyDataset):
@@ -28,7 +36,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
     An object serves one `fit`, with the argument `shuffle=False`: otherwise Keras also shuffles
-    the batches, from a global random state that no seed of ours reaches.
+    the batches, from a global random state that no seed of ours reaches. `fit` takes the object
+    itself, or `for_fit()`, which gives the same batches sooner.
 
     Args:
         images: (N, H, W, C), any type that `as_float` takes.
@@ -91,6 +100,45 @@ class ReconstructionBatches(keras.utils.PyDataset):
             seed = [self._shuffle_seed, self._epoch, index, _TRAINING]
         return corrupt(batch, self._corruption, seed), batch
 
+    @property
+    def steps_per_call(self) -> int:
+        """How many steps TensorFlow should run in one call; see `Model.compile`."""
+        if keras.backend.backend() != "tensorflow":
+            return 1
+        batch_values = self._batch_size * int(np.prod(self._images.shape[1:]))
+        return min(max(1, _MAX_VALUES_PER_CALL // batch_values), _MAX_STEPS_PER_CALL)
+
+    def for_fit(self) -> Any:
+        """Return what Keras reads shuffled batches from fastest: on TensorFlow a `tf.data.Dataset`.
+
+        `start_epoch` must then be called before each epoch.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        spec = tf.TensorSpec((None, *self._images.shape[1:]), tf.float32)
+        batches = tf.data.Dataset.from_generator(self._blocks, output_signature=(spec, spec))
+        # The next block is made while TensorFlow works on this one.
+        batches = batches.prefetch(1).rebatch(self._batch_size).prefetch(2)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(self.num_batches))
+        options = tf.data.Options()
+        # The autotuner can hold up the end of an epoch; see `__init__`.
+        options.autotune.enabled = False
+        options.threading.private_threadpool_size = 1
+        return batches.with_options(options)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch; they count from 0."""
+        self._epoch = epoch
+        self._known_order = None
+
+    def _blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the inputs and targets of several batches at a time: Python is slow to call."""
+        for start in range(0, self.num_batches, self.steps_per_call):
+            block = range(start, min(start + self.steps_per_call, self.num_batches))
+            yield tuple(map(np.concatenate, zip(*(self[index] for index in block), strict=True)))
+
     def _chosen(self, start: int) -> np.ndarray:
         """Return which images a batch has, those in the places of broken ones included."""
         order, images = self._order, self._images
@@ -108,6 +156,5 @@ class ReconstructionBatches(keras.utils.PyDataset):
         """Draw the order of the next epoch; Keras calls this."""
         # The first call is no end of an epoch: `fit` resets its iterator before it begins.
         if self._fit_has_begun:
-            self._epoch += 1
-            self._known_order = None
+            self.start_epoch(self._epoch + 1)
         self._fit_has_begun = True

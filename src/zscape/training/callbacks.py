@@ -43,16 +43,21 @@ class RunKeeper(keras.callbacks.Callback):
         self._n_images = n_images
         self._started = 0.0
         self._trained = 0.0
+        self._next_check = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         self._started = time.perf_counter()
+        self._next_check = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop at once when the loss is no longer a number."""
         self._trained = time.perf_counter()
-        if batch % NAN_CHECK_STEPS == 0:  # reading the loss waits for the device
+        # Not at every step, since reading the loss waits for the device. Several steps may be run
+        # in one call; `batch` is the last of them.
+        if batch >= self._next_check:
             self._check_finite(logs)
+            self._next_check = batch + NAN_CHECK_STEPS
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the history, the model when it is the best so far, and the checkpoint."""

@@ -72,12 +72,20 @@ def fit_autoencoder(
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
     start_at_mean(model.decoder, mean_pixel(_first_images(train, config.seed)))
+    batches = ReconstructionBatches(
+        train,
+        batch_size=config.batch_size,
+        shuffle_seed=config.seed,
+        corruption=config.corruption,
+    )
     model.compile(
         optimizer=build_optimizer(config, steps),
         loss="mean_squared_error",
         # Without other terms it is the loss itself.
         metrics=[keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else [],
         jit_compile=model.jit_compile,
+        # Callbacks of the user's see every step.
+        steps_per_execution=1 if callbacks else batches.steps_per_call,
     )
     (folder / "checkpoint").mkdir(exist_ok=True)
     checkpoint = folder / "checkpoint" / "state.npz"
@@ -90,7 +98,10 @@ def fit_autoencoder(
         return state  # it had come to its end
 
     keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
-    watchers: list[keras.callbacks.Callback] = [keeper]
+    watchers: list[keras.callbacks.Callback] = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
+        keeper,
+    ]
     bars: ProgressBars | None = None
     if console is not None and console.is_terminal:
         bars = ProgressBars(
@@ -103,13 +114,7 @@ def fit_autoencoder(
     try:
         with _errors_of(dataset.decoding):
             model.fit(
-                ReconstructionBatches(
-                    train,
-                    batch_size=config.batch_size,
-                    shuffle_seed=config.seed,
-                    first_epoch=state.epoch,
-                    corruption=config.corruption,
-                ),
+                batches.for_fit(),
                 validation_data=ReconstructionBatches(
                     dataset.validation.images,
                     batch_size=_at_most(
