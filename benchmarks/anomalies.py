@@ -26,8 +26,6 @@ import numpy as np
 
 from benchmarks.resumable import run_missing
 from benchmarks.workers import peers_python
-from zscape.towers import use_towers
-
 RESULTS = Path(__file__).parent / "results" / "anomalies.json"
 SETTINGS = ("one normal", "one odd", "outsiders")
 OUTSIDERS = Path(__file__).parents[1] / "data" / "emoji"
@@ -203,7 +201,6 @@ def main() -> None:
     parser.add_argument("--peers-python", help="interpreter of an environment that has the peers")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    use_towers()
     if set(arguments.methods) & set(PEERS):
         _peers["python"] = arguments.peers_python or peers_python()
     wanted = (

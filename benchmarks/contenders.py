@@ -71,9 +71,6 @@ def keras_default_predict(images: np.ndarray, batch_size: int) -> Contender:
 
 def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> Contender:
     """The preset `classic`, trained and used as `zscape train` and `zscape reconstruct` do."""
-    from zscape.towers import use_towers
-
-    use_towers()
     import keras
 
     from zscape.config import NetworkConfig

@@ -27,8 +27,6 @@ from zscape.evaluation.denoising import (
     classical_methods,
     run_classical,
 )
-from zscape.towers import use_towers
-
 RESULTS = Path(__file__).parent / "results" / "denoising.json"
 SIGMAS = (0.3, 0.5)
 SEEDS = (0, 1, 2)
@@ -161,7 +159,6 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="use fewer images, to try it out")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    use_towers()
     wanted = (
         {"method": method, "sigma": sigma, "seed": seed}
         for seed, sigma, method in itertools.product(arguments.seeds, SIGMAS, arguments.methods)

@@ -25,8 +25,6 @@ import numpy as np
 
 from benchmarks.resumable import run_missing
 from benchmarks.workers import environment, peers_python
-from zscape.towers import use_towers
-
 RESULTS = Path(__file__).parent / "results" / "generation.json"
 SEEDS = (0, 1, 2)
 SECONDS = 300.0
@@ -235,7 +233,6 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep what the models made in this folder")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    use_towers()
     wanted = (
         {"library": library, "model": model, "seed": seed}
         for seed, (library, model) in itertools.product(arguments.seeds, MODELS)

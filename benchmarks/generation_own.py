@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 
 from zscape.config import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
-from zscape.towers import use_towers
-
 LATENT_DIM = 16
 PRESET: Preset = "fast"
 PILOT_IMAGES = 6400
@@ -27,7 +25,6 @@ PILOT_IMAGES = 6400
 def main() -> None:
     """Train one model, and write what it makes."""
     text, path, seconds, seed, out, *densities = sys.argv[1:]
-    use_towers()
     from zscape.data.datasets import load_dataset
 
     dataset = load_dataset("mnist", seed=int(seed))

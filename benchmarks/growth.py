@@ -50,9 +50,6 @@ def measure_point(
         n_images: images in the data set.
         seconds: how long to train at least, and twice as long at most.
     """
-    from zscape.towers import use_towers
-
-    use_towers()
     import keras
 
     from zscape.config import NetworkConfig

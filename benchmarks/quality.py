@@ -17,8 +17,6 @@ from typing import Any, get_args
 
 from benchmarks.resumable import run_missing
 from zscape.config import Preset
-from zscape.towers import use_towers
-
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 LATENT_DIMS = (10, 2, 16, 30)
 SEEDS = (0, 1, 2)
@@ -101,7 +99,6 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    use_towers()
     wanted = (
         {"preset": preset, "latent_dim": latent_dim, "seed": seed}
         for seed, latent_dim, preset in itertools.product(

@@ -28,8 +28,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.resumable import run_missing
-from zscape.towers import use_towers
-
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset
     from zscape.model import Autoencoder
@@ -251,7 +249,6 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    use_towers()
     wanted = (
         {"study": study, "change": change, "seed": seed}
         for seed, study in itertools.product(arguments.seeds, arguments.studies)

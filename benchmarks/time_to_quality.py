@@ -39,9 +39,6 @@ PUBLISHED = 0.0140  # what the tutorial came to, after about 45 epochs
 
 def train_zscape(seed: int) -> list[tuple[float, float]]:
     """Train as `zscape train mnist --latent-dim 10` does; return seconds and test MSE."""
-    from zscape.towers import use_towers
-
-    use_towers()
     import keras
 
     from zscape.config import RECIPES, NetworkConfig, TrainConfig

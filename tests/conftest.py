@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import zscape  # noqa: F401  # before Keras and TensorFlow, for which it sets something
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import zscape
 from tests.harness import numpy_of, random_images, run_python
 from zscape.data.batches import ReconstructionBatches
+from zscape.hardware import has_bfloat16
 
 SHAPE = (9, 6, 3)
 N = 40
@@ -232,12 +232,15 @@ def test_precision_is_what_was_asked_for_whatever_the_global_policy_is(
     np.testing.assert_allclose(copy.reconstruct(images), model.reconstruct(images), atol=1e-6)
 
 
-def test_bfloat16_trains_and_gives_float32_near_the_float32_model(
+def test_bfloat16_trains_near_the_float32_model_or_is_refused(
     images: np.ndarray, model: zscape.Autoencoder
 ) -> None:
-    half = zscape.build_autoencoder(
-        SHAPE, zscape.NetworkConfig(latent_dim=4), precision="mixed_bfloat16"
-    )
+    network = zscape.NetworkConfig(latent_dim=4)
+    if not has_bfloat16():
+        with pytest.raises(zscape.ConfigError, match="no bfloat16 arithmetic.*use float32"):
+            zscape.build_autoencoder(SHAPE, network, precision="mixed_bfloat16")
+        return
+    half = zscape.build_autoencoder(SHAPE, network, precision="mixed_bfloat16")
     half.set_weights(model.get_weights())
 
     assert all(weight.dtype == "float32" for weight in half.weights)
@@ -260,21 +263,6 @@ def test_the_configuration_covers_every_constructor_argument(model: zscape.Autoe
     assert [getattr(again, part).name for part in parts[:3]] == list(parts[:3])
 
 
-# Trains a little and prints what came of it.
-_TRAIN = """
-import json, sys
-import numpy as np, keras, zscape
-from zscape.data.batches import ReconstructionBatches
-from zscape.towers import n_towers
-images = np.random.default_rng(0).integers(0, 256, (25, 9, 6, 3), dtype=np.uint8)
-model = zscape.build_autoencoder((9, 6, 3), zscape.NetworkConfig(latent_dim=4), seed=1)
-model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse", jit_compile=False)
-batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
-losses = model.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"]
-print(json.dumps([n_towers(), losses, model.encode(images).tolist()]))
-"""
-
-
 def test_codes_are_drawn_where_the_bottleneck_has_a_distribution() -> None:
     images = random_images((6, 8, 8, 1))
     network = zscape.NetworkConfig(latent_dim=2)
@@ -290,13 +278,35 @@ def test_codes_are_drawn_where_the_bottleneck_has_a_distribution() -> None:
     np.testing.assert_array_equal(plain.encode(images, sample=True), plain.encode(images))
 
 
-def test_towers_change_nothing_but_the_speed() -> None:
-    # 25 images in batches of 8: the last batch is one image, less than there are towers.
-    one, several = (
-        json.loads(run_python(_TRAIN, TF_NUM_INTRAOP_THREADS=threads)) for threads in ("0", "1")
-    )
+def test_training_cuts_batches_into_shards_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = zscape.NetworkConfig(latent_dim=4)
+    model = zscape.build_autoencoder(SHAPE, network, n_shards=3)
+    seen: list[int] = []
+    layer = model.encoder.get_layer("conv1")
+    call = layer.call
 
-    assert one[0] == 1
-    assert several[0] == min(len(os.sched_getaffinity(0)), 8)
-    np.testing.assert_allclose(several[1], one[1], rtol=1e-5)
-    np.testing.assert_allclose(several[2], one[2], atol=1e-5)
+    def record(inputs: Any) -> Any:
+        seen.append(inputs.shape[0])
+        return call(inputs)
+
+    monkeypatch.setattr(layer, "call", record)
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+    images = random_images((9, *SHAPE))
+    model.fit(ReconstructionBatches(images, batch_size=8), shuffle=False, verbose=0)
+    assert seen == [3, 3, 3, 1, 1, 1]  # of 8 images and of 1, filled up
+
+
+def test_shards_change_nothing_but_the_speed() -> None:
+    # 25 images in batches of 8: the last batch is one image, less than there are shards.
+    images = np.random.default_rng(0).integers(0, 256, (25, *SHAPE), dtype=np.uint8)
+    losses, codes = [], []
+    for n_shards in (1, 3):
+        network = zscape.NetworkConfig(latent_dim=4)
+        model = zscape.build_autoencoder(SHAPE, network, seed=1, n_shards=n_shards)
+        model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+        batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
+        losses.append(model.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"])
+        codes.append(model.encode(images))
+
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    np.testing.assert_allclose(codes[1], codes[0], atol=1e-5)

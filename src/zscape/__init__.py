@@ -1,7 +1,8 @@
 """zscape: train autoencoders, look at their latent space and walk through it.
 
 Importing this package loads neither Keras nor TensorFlow; the first use of a name that needs
-them does. After `import zscape`, `keras.saving.load_model` opens a model file of zscape.
+them does. It also sets what makes TensorFlow fast on small networks (`zscape.hardware`), so import
+it before TensorFlow. After `import zscape`, `keras.saving.load_model` opens a model file of zscape.
 
 Example:
     >>> import zscape
@@ -26,6 +27,7 @@ from zscape.errors import (
     TrainingError,
     ZscapeError,
 )
+from zscape.hardware import prepare_tensorflow
 
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset, Images, load_dataset, load_images
@@ -123,6 +125,8 @@ def _register_keras_classes(keras: ModuleType) -> None:
     """Import the module whose classes Keras must know to open a model file."""
     importlib.import_module("zscape.model")
 
+
+prepare_tensorflow()
 
 # Runs at once if Keras is there already.
 wrapt.register_post_import_hook(_register_keras_classes, "keras")

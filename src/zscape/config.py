@@ -338,6 +338,8 @@ class TrainConfig(_Config):
         precision: `float32`, or `mixed_bfloat16` (arithmetic in bfloat16, weights in float32).
         limit: at most this many images of the training split, and of the test split.
         corruption: what the network sees in place of the clean images.
+        shards: parts of a batch that the cores work on side by side, 1 to 64; None for one per
+            core. Another number adds up gradients in another order, so the last digits differ.
     """
 
     epochs: int = 10
@@ -350,6 +352,7 @@ class TrainConfig(_Config):
     precision: Precision = "float32"
     limit: int | None = None
     corruption: CorruptionConfig = CorruptionConfig()
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -363,6 +366,8 @@ class TrainConfig(_Config):
         self._check_count("seed", low=0, high=2**32 - 1)
         if self.limit is not None:
             self._check_count("limit", low=1)
+        if self.shards is not None:
+            self._check_count("shards", low=1, high=64)
         self._check_positive("learning_rate")
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.data.datasets import as_float
 from zscape.data.stored import as_rows
 from zscape.errors import DataError
+from zscape.hardware import check_precision, default_shards
 from zscape.nn.bottleneck import Bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
 from zscape.nn.families import build_bottleneck
-from zscape.towers import n_towers
 
 PREDICT_BATCH_SIZE = 128
 
@@ -33,6 +33,11 @@ class Autoencoder(keras.Model):
     Where the bottleneck is spatial (`vq`), codes are (N, h, w, d) instead.
 
     It is an ordinary Keras model: `compile`, `fit`, `save` and `keras.saving.load_model` work.
+
+    Attributes:
+        n_shards: how many parts a batch is cut into in training, which the processor's cores work
+            on side by side; no part of the model file. The arithmetic is the same but for the
+            order in which the gradients of the parts are added up.
 
     Args:
         encoder: a Keras model from images (N, H, W, C) in [0, 1] to features.
@@ -60,6 +65,7 @@ class Autoencoder(keras.Model):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
+        self.n_shards = 1
         # Means over an epoch, in the history under these names.
         self._terms = {name: keras.metrics.Mean(name=name) for name in bottleneck.terms}
         # On TensorFlow and the CPU, XLA makes these networks slower, and compiles each of
@@ -77,10 +83,22 @@ class Autoencoder(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
-        features = _in_towers(self.encoder, images, training)
+        features = self._in_shards(self.encoder, images, training)
         # Whole: some bottlenecks look at all codes of a batch together.
         codes = self.bottleneck(features, training=training)
-        return _in_towers(self.decoder, codes, training)
+        return self._in_shards(self.decoder, codes, training)
+
+    def _in_shards(self, part: keras.Model, inputs: Any, training: bool | None) -> Any:
+        """Send inputs (N, ...) through encoder or decoder, one shard per core."""
+        n_shards = 1 if isinstance(inputs, keras.KerasTensor) else self.n_shards
+        if n_shards == 1:
+            return part(inputs, training=training)
+        # Shards of one size; the last input fills up what is missing, and is cut off again.
+        n_inputs = ops.shape(inputs)[0]
+        n_padded = -(-n_inputs // n_shards) * n_shards
+        padded = ops.take(inputs, ops.minimum(ops.arange(n_padded), n_inputs - 1), axis=0)
+        outputs = [part(shard, training=training) for shard in ops.split(padded, n_shards)]
+        return ops.concatenate(outputs)[:n_inputs]
 
     def compute_loss(
         self,
@@ -253,7 +271,7 @@ class Autoencoder(keras.Model):
     def _map(
         step: Callable[[Any], Any], inputs: np.ndarray, output_shape: tuple[int, ...]
     ) -> np.ndarray:
-        """Send inputs (N, ...) through `step` in batches, as many at a time as there are towers."""
+        """Send inputs (N, ...) through `step` in batches, as many at a time as there are shards."""
         outputs = np.empty((len(inputs), *output_shape), np.float32)
 
         def fill(start: int) -> None:
@@ -261,7 +279,7 @@ class Autoencoder(keras.Model):
             results = step(ops.convert_to_tensor(as_float(inputs[batch])))
             outputs[batch] = ops.convert_to_numpy(results)
 
-        with ThreadPoolExecutor(n_towers()) as pool:
+        with ThreadPoolExecutor(default_shards()) as pool:
             list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
         return outputs
 
@@ -290,19 +308,6 @@ def _listed(shape: tuple[int, ...]) -> str:
     return ", ".join(str(size) for size in shape)
 
 
-def _in_towers(part: keras.Model, inputs: Any, training: bool | None) -> Any:
-    """Send inputs (N, ...) through encoder or decoder, cut into one part for each tower."""
-    n_parts = 1 if isinstance(inputs, keras.KerasTensor) else n_towers()
-    if n_parts == 1:
-        return part(inputs, training=training)
-    # Parts of one size; the last input fills up what is missing, and is cut off again.
-    n_inputs = ops.shape(inputs)[0]
-    n_padded = -(-n_inputs // n_parts) * n_parts
-    padded = ops.take(inputs, ops.minimum(ops.arange(n_padded), n_inputs - 1), axis=0)
-    outputs = [part(tower, training=training) for tower in ops.split(padded, n_parts)]
-    return ops.concatenate(outputs)[:n_inputs]
-
-
 def build_autoencoder(
     image_shape: tuple[int, int, int],
     network: NetworkConfig,
@@ -310,6 +315,7 @@ def build_autoencoder(
     *,
     seed: int = 0,
     precision: str = "float32",
+    n_shards: int = 1,
 ) -> Autoencoder:
     """Build an untrained autoencoder.
 
@@ -319,12 +325,17 @@ def build_autoencoder(
         bottleneck: the part between them; plain when None.
         seed: seeds the initial weights.
         precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16.
+        n_shards: parts of a batch in training; `zscape.hardware.default_shards()` is the fastest.
+
+    Raises:
+        ConfigError: the hardware has no bfloat16 arithmetic.
     """
+    check_precision(precision)
     n_values = math.prod(image_shape)
     between = build_bottleneck(bottleneck or BottleneckConfig(), n_values=n_values, seed=seed)
     n_features = between.n_features_per_code * network.latent_dim
     spatial = between.spatial
-    return Autoencoder(
+    model = Autoencoder(
         build_encoder(
             image_shape,
             network,
@@ -337,3 +348,5 @@ def build_autoencoder(
         build_decoder(image_shape, network, spatial=spatial, seed=seed, dtype=precision),
         name="autoencoder",
     )
+    model.n_shards = n_shards
+    return model

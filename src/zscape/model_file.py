@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import struct
 import threading
@@ -16,6 +17,7 @@ import keras
 
 from zscape.errors import ModelError
 from zscape.files import write_atomically
+from zscape.hardware import has_bfloat16
 from zscape.model import Autoencoder
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
@@ -128,7 +130,23 @@ def load_model(path: str | Path) -> Autoencoder:
         _is_autoencoder,
         "an autoencoder from images to codes and back",
     )
+    _avoid_missing_arithmetic(model, path)
     return model
+
+
+def _avoid_missing_arithmetic(model: Autoencoder, path: Path) -> None:
+    """Compute in float32 where the model was trained in bfloat16 and the hardware has none."""
+    parts = (*model.encoder.layers, *model.decoder.layers)
+    layers = [layer for layer in parts if layer.compute_dtype == "bfloat16"]
+    if not layers or has_bfloat16():
+        return
+    for layer in layers:
+        layer.dtype_policy = keras.DTypePolicy("float32")
+    logging.getLogger("zscape").warning(
+        "%s was trained in bfloat16, which this processor does not have; it computes in float32 "
+        "here, and results differ in the third digit.",
+        path,
+    )
 
 
 def load_network(path: str | Path) -> keras.Model:

@@ -9,7 +9,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from zscape.config import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
+from zscape.hardware import default_shards, describe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -300,8 +301,11 @@ def open_for_training(
         for folder in (path, path / "checkpoint", path / "figures"):
             remove_leftovers(folder)
         if is_run and resume:
-            _check_same(load_run(path).config, config)
+            before = _with_shards(load_run(path).config, None)
+            config = _with_shards(config, before.training.shards)
+            _check_same(before, config)
         else:
+            config = _with_shards(config, None)
             for name in _OWN_FILES:
                 (path / name).unlink(missing_ok=True)
             for name in ("tensorboard", "density"):
@@ -331,12 +335,20 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:
+    """Return settings with a number of shards: as asked, as stored, or what is best here."""
+    training = config.training
+    shards = training.shards or stored or default_shards()
+    return replace(config, training=replace(training, shards=shards))
+
+
 def _write_config(path: Path, config: RunConfig) -> None:
     made = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in _PACKAGES},
+        "hardware": describe(),
     }
     values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": made}
     write_json(path / "config.json", values)

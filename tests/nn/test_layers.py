@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness import check_component, numpy_of, random_images
+from zscape.hardware import has_bfloat16
 from zscape.nn.layers import NarrowConv2D, UpsampleConv2D, seeded_initializers
 
 
@@ -93,6 +94,9 @@ def test_narrow_conv_is_a_sound_layer(tmp_path: Path) -> None:
 
 
 def test_upsample_conv_equals_the_plain_layers_in_bfloat16_as_far_as_that_goes() -> None:
+    # Without bfloat16 arithmetic, sums too are kept in bfloat16: the two then differ by a tenth,
+    # depending on the order of the sums, and zscape refuses to train so.
+    tolerance = 0.03 if has_bfloat16() else 0.3
     plain, fused = _plain_and_fused(8, 6, dtype="mixed_bfloat16")
     plain.set_weights(_random_weights(8, 6, seed=1))
     fused.set_weights(plain.get_weights())
@@ -101,7 +105,7 @@ def test_upsample_conv_equals_the_plain_layers_in_bfloat16_as_far_as_that_goes()
     assert fused(images).dtype == "bfloat16"
     received = _value_and_gradients(fused, images)
     for one, other in zip(received, _value_and_gradients(plain, images), strict=True):
-        assert np.abs(one - other).max() <= 0.03 * np.abs(other).max()
+        assert np.abs(one - other).max() <= tolerance * np.abs(other).max()
 
 
 def test_weights_are_exchanged_with_the_plain_layers_in_both_directions() -> None:

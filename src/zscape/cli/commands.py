@@ -24,7 +24,7 @@ from zscape.cli.options import (
     open_run,
     report_written,
 )
-from zscape.cli.show import print_evaluation, print_generation, print_run
+from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
 from zscape.cli.terminal import (
     load_frameworks,
     print_json,
@@ -124,6 +124,12 @@ def train(
     precision: Annotated[
         Precision | None, typer.Option(help="Arithmetic.", show_default="by preset")
     ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            help="Parts of a batch that cores work on side by side.", show_default="one per core"
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many training and test images.")
     ] = None,
@@ -191,6 +197,7 @@ def train(
             patience=patience,
             seed=seed,
             precision=precision,
+            shards=shards,
             limit=limit,
             corruption=noise,
             size=size,
@@ -268,8 +275,23 @@ def evaluate(
 
 
 @app.command()
-def info(run: RunArgument, as_json: AsJson = False) -> None:
-    """Say what a run is: data, settings, training and final figures."""
+def info(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="Describe this machine instead.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a run (data, settings, training, results), or this machine."""
+    if (run is None) != machine:
+        raise ConfigError("name a run, as in zscape info runs/two, or ask for --machine.")
+    if run is None:
+        load_frameworks()
+        from zscape.hardware import describe
+
+        facts = describe(measured=True)
+        (print_json if as_json else print_machine)(facts)
+        return
     from zscape.runs import load_run
     from zscape.workflow.metrics import stored_metrics
 

@@ -33,6 +33,27 @@ def print_run(
         print_evaluation(metrics)
 
 
+def print_machine(facts: Mapping[str, Any]) -> None:
+    """Print what `zscape.hardware.describe` found, and what zscape does with it."""
+    print("machine")
+    _line("processor", facts["processor"])
+    _line("cores", facts["cores"])
+    _line("vector units", facts["vector_units"])
+    _line("bfloat16", "yes" if facts["bfloat16"] else "no")
+    _line("GPU", "yes" if facts["gpu"] else "no")
+    print("what zscape does with it")
+    _line("backend", facts["backend"])
+    if "shards" in facts:
+        _line("oneDNN", "on" if facts["onednn"] else "off")
+        _line("threads per op", facts["threads_per_operation"])
+        _line("shards per batch", facts["shards"])
+    more = ", mixed_bfloat16 with --precision" if facts["bfloat16"] else ""
+    _line("precision", f"float32{more}")
+    print("measured: a large matrix product, which no training can exceed")
+    for dtype, gflops in facts["peak_gflops"].items():
+        _line(dtype, f"{gflops:,.0f} GFLOP/s")
+
+
 def print_evaluation(figures: Mapping[str, Any]) -> None:
     """Print the figures of a model beside those of PCA to stdout, warnings to stderr."""
     from rich.console import Console

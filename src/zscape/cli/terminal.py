@@ -19,7 +19,6 @@ import typer
 
 from zscape.errors import ConfigError, ZscapeError
 from zscape.files import TEMPORARY_PREFIX
-from zscape.towers import use_towers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +86,6 @@ def load_frameworks() -> None:
         ConfigError: the backend is not installed, or there is none of that name.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    use_towers()
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as log, _ctrl_c_ends_at_once():

@@ -33,6 +33,7 @@ from zscape.data.decoding import Progress
 from zscape.data.listing import Skipped
 from zscape.data.sources import is_shard
 from zscape.errors import ConfigError, DataError
+from zscape.hardware import check_precision
 from zscape.model import build_autoencoder
 from zscape.runs import Run, RunConfig, open_for_training
 from zscape.training.fit import fit_autoencoder
@@ -69,6 +70,7 @@ def train(
     patience: int = TrainConfig.patience,
     seed: int = TrainConfig.seed,
     precision: Precision | None = None,
+    shards: int | None = None,
     limit: int | None = None,
     corruption: str | Sequence[str] | CorruptionConfig = "",
     size: int | None = None,
@@ -110,7 +112,9 @@ def train(
         schedule: `cosine` (warm-up, then decay to 1 % of the peak) or `constant`.
         patience: epochs without a better validation loss after which training stops.
         seed: seeds the weights, the split and the order of the images.
-        precision: `float32` or `mixed_bfloat16`.
+        precision: `float32`, or `mixed_bfloat16` on hardware that has bfloat16 arithmetic.
+        shards: parts of a batch that the cores work on side by side; one per core when None.
+            `config.json` keeps the number, and `resume` goes on with it.
         limit: at most this many training and test images.
         corruption: what the network sees in place of the clean images, as in
             `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
@@ -130,7 +134,7 @@ def train(
         The run, with its best model.
 
     Raises:
-        ConfigError: a setting is unknown or outside its range.
+        ConfigError: a setting is unknown, outside its range, or not for this hardware.
         DataError: the images cannot be read or are too few.
         RunError: the folder is in the way, in use, or damaged.
         TrainingError: the loss became NaN or infinite.
@@ -178,7 +182,9 @@ def train(
         precision=recipe.precision if precision is None else precision,
         limit=limit,
         corruption=corruption,
+        shards=shards,
     )
+    check_precision(training.precision)
     pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
     dataset = load_dataset(
         data,
@@ -249,6 +255,7 @@ def _fit(
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        n_shards=config.training.shards or 1,
     )
     fit_autoencoder(
         model,
