@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.resumable import run_missing
 from benchmarks.workers import peers_python
+
 RESULTS = Path(__file__).parent / "results" / "anomalies.json"
 SETTINGS = ("one normal", "one odd", "outsiders")
 OUTSIDERS = Path(__file__).parents[1] / "data" / "emoji"

@@ -27,6 +27,7 @@ from zscape.evaluation.denoising import (
     classical_methods,
     run_classical,
 )
+
 RESULTS = Path(__file__).parent / "results" / "denoising.json"
 SIGMAS = (0.3, 0.5)
 SEEDS = (0, 1, 2)

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.resumable import run_missing
 from benchmarks.workers import environment, peers_python
+
 RESULTS = Path(__file__).parent / "results" / "generation.json"
 SEEDS = (0, 1, 2)
 SECONDS = 300.0

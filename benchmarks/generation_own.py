@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from zscape.config import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
+
 LATENT_DIM = 16
 PRESET: Preset = "fast"
 PILOT_IMAGES = 6400

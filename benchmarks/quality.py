@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from benchmarks.resumable import run_missing
 from zscape.config import Preset
+
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 LATENT_DIMS = (10, 2, 16, 30)
 SEEDS = (0, 1, 2)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.resumable import run_missing
+
 if TYPE_CHECKING:
     from zscape.data.datasets import Dataset
     from zscape.model import Autoencoder

@@ -14,7 +14,28 @@ from typing import Any
 import keras
 import numpy as np
 
+import zscape
+from zscape.hardware import has_bfloat16
+from zscape.model import Autoencoder
+from zscape.nn.decoder import build_decoder
+from zscape.nn.encoder import build_encoder
+from zscape.nn.families import build_bottleneck
+
 Shape = tuple[int, ...]
+
+# What the processor can compute in; in bfloat16 only where it has the arithmetic.
+PRECISIONS = ("float32", "mixed_bfloat16") if has_bfloat16() else ("float32",)
+
+
+def autoencoder_from_elsewhere(
+    shape: tuple[int, int, int], network: zscape.NetworkConfig, precision: str
+) -> Autoencoder:
+    """Build a model as any processor can, in a precision that this one need not have."""
+    return Autoencoder(
+        build_encoder(shape, network, dtype=precision),
+        build_bottleneck(zscape.BottleneckConfig(), n_values=1, seed=0),
+        build_decoder(shape, network, dtype=precision),
+    )
 
 
 def random_images(shape: Shape, seed: int = 0) -> np.ndarray:

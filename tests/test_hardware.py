@@ -15,11 +15,7 @@ import pytest
 
 import zscape
 from tests.conftest import Trained, Zscape
-from tests.harness import random_images
-from zscape.model import Autoencoder
-from zscape.nn.decoder import build_decoder
-from zscape.nn.encoder import build_encoder
-from zscape.nn.families import build_bottleneck
+from tests.harness import autoencoder_from_elsewhere, random_images
 
 SETTINGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "ONEDNN_MAX_CPU_ISA")
 NO_BFLOAT16 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}  # oneDNN then works as on a processor without it
@@ -133,15 +129,8 @@ def test_a_model_trained_in_bfloat16_opens_in_float32_without_the_arithmetic(
     tmp_path: Path,
 ) -> None:
     shape, network = (8, 8, 1), zscape.NetworkConfig(latent_dim=3)
-
-    def build(dtype: str) -> Autoencoder:
-        return Autoencoder(
-            build_encoder(shape, network, dtype=dtype),
-            build_bottleneck(zscape.BottleneckConfig(), n_values=64, seed=0),
-            build_decoder(shape, network, dtype=dtype),
-        )
-
-    half, single = build("mixed_bfloat16"), build("float32")
+    half = autoencoder_from_elsewhere(shape, network, "mixed_bfloat16")
+    single = autoencoder_from_elsewhere(shape, network, "float32")
     single.set_weights(half.get_weights())
     images = random_images((5, *shape))
     zscape.save_model(half, tmp_path / "half.keras")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.harness import check_component, numpy_of, random_images
+from tests.harness import PRECISIONS, check_component, numpy_of, random_images
 from zscape.config import Downsampling, NetworkConfig, Upsampling
 from zscape.nn.decoder import build_decoder, start_at_mean
 from zscape.nn.encoder import build_encoder
@@ -46,7 +46,7 @@ def test_classic_has_exactly_the_parameters_of_the_tutorial(
     assert build_decoder(MNIST, config).count_params() == n_decoder
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
 @pytest.mark.parametrize(
     "network",
     [
@@ -72,7 +72,7 @@ def test_any_size_and_channels_come_back_in_the_unit_interval(
     assert images.max() <= 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_both_networks_are_sound_components(network: Any, dtype: str, tmp_path: Path) -> None:
     shape, config = (5, 7, 3), NetworkConfig(latent_dim=3, **network)

@@ -43,6 +43,7 @@ from zscape.nn.encoder import (
 from zscape.nn.layers import (
     DATA_FORMAT,
     NarrowConv2D,
+    SubpixelConv2DTranspose,
     UpsampleConv2D,
     normalise,
     residual_block,
@@ -198,15 +199,8 @@ def _residual_body(
     )(normalise(x, dtype=dtype, name="inner"))  # (N, H/2, W/2, 32)
     x = residual_block(x, initializers, dtype=dtype, name=f"block{depth + 1}")
     # Every pixel is a sum of 3x3 patches, so that no seam between patches can show.
-    return layers.Conv2DTranspose(
-        channels,
-        6,
-        strides=2,
-        padding="same",
-        data_format=DATA_FORMAT,
-        kernel_initializer=next(initializers),
-        dtype=dtype,
-        name=OUTPUT_LAYER,
+    return SubpixelConv2DTranspose(
+        channels, kernel_initializer=next(initializers), dtype=dtype, name=OUTPUT_LAYER
     )(normalise(x, dtype=dtype, name="last"))
 
 
