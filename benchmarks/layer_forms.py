@@ -1,8 +1,8 @@
-"""The hot layers of the tutorial's decoder in several forms: `python -m benchmarks.layer_forms`.
+"""The hot layers of the decoders in several forms: `python -m benchmarks.layer_forms`.
 
-All forms of a layer are the same function of input, kernel (3, 3, C, F) and bias; that their
-values and gradients agree is checked first. Then each in turn computes values and gradients. Those
-that lost stay here, so that nobody needs to try them again.
+All forms of a layer are the same function of input, kernel and bias; that their values and
+gradients agree is checked first. Then each in turn computes values and gradients, on one core, as
+a shard does in training. Those that lost stay here, so that nobody needs to try them again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# isort: split  # as users are told to: zscape first
 import keras
 import numpy as np
 import tensorflow as tf
 
-from zscape.nn.layers import NarrowConv2D, UpsampleConv2D
+from zscape.nn.layers import NarrowConv2D, SubpixelConv2DTranspose, UpsampleConv2D
 
-BATCH_SIZE = 64
+BATCH_SIZE = 32  # a shard, on two cores, of the usual batch
 CALLS = 10  # of one form in one round
 TOLERANCE = 1e-4
 
@@ -138,10 +139,36 @@ def _layer_form(layer: keras.Layer, x: Any, kernel: Any, bias: Any) -> Any:
     return layer.call(x)
 
 
+# --- 6x6 transposed convolution with stride 2; kernel (6, 6, F, C) ---
+
+
+def direct_transposed(x: Any, kernel: Any, bias: Any) -> Any:
+    """As written."""
+    n, height, width, _ = x.shape
+    shape = (n, 2 * height, 2 * width, kernel.shape[2])
+    return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME") + bias
+
+
+def subpixels(x: Any, kernel: Any, bias: Any) -> Any:
+    """Our layer: a 3x3 convolution to four sub-pixels, which are put in their places."""
+    return _layer_form(SubpixelConv2DTranspose(kernel.shape[2]), x, kernel, bias)
+
+
+def placed_maps(x: Any, kernel: Any, bias: Any) -> Any:
+    """One map for each of 36 taps, put in place by a fixed convolution; for one output channel."""
+    taps = tf.transpose(tf.reshape(kernel, (36, kernel.shape[3])))  # (C, 36)
+    placing = np.zeros((3, 3, 36, 4), np.float32)
+    for row, column in np.ndindex(6, 6):
+        place = 2 - row // 2, 2 - column // 2
+        placing[(*place, 6 * row + column, 2 * (row % 2) + column % 2)] = 1
+    maps = tf.nn.conv2d(x, taps[None, None], 1, "SAME")
+    return tf.nn.depth_to_space(tf.nn.conv2d(maps, placing, 1, "SAME"), 2) + bias
+
+
 # --- what is measured ---
 
-# Input size, input channels, output channels; then the forms, and whether XLA compiles them. The
-# first form of each is what the others are checked against.
+# The forms of a layer, and whether XLA compiles them. The first is what the others are checked
+# against.
 UPSAMPLING: dict[str, tuple[Form, bool]] = {
     "upsampling, then convolution": (plain_pair, False),
     "transposed convolution 4x4 (ours)": (transposed, False),
@@ -155,23 +182,31 @@ LAST: dict[str, tuple[Form, bool]] = {
     "a map for each tap, shifted sums": (shifted_sums, False),
     "a map for each tap, shifted sums, XLA": (shifted_sums, True),
 }
-LAYERS: dict[str, tuple[tuple[int, int, int], dict[str, tuple[Form, bool]]]] = {
-    "doubling 14x14, 32 channels to 32": ((14, 32, 32), UPSAMPLING),
-    "doubling 7x7, 64 channels to 32": ((7, 64, 32), UPSAMPLING),
-    "last convolution 28x28, 32 channels to 1": ((28, 32, 1), LAST),
+PATCHES: dict[str, tuple[Form, bool]] = {
+    "transposed convolution": (direct_transposed, False),
+    "3x3 convolution to sub-pixels (ours)": (subpixels, False),
+    "a map for each tap, fixed convolution": (placed_maps, False),
+}
+Shapes = tuple[tuple[int, int, int], tuple[int, ...]]  # of an input, and of the kernel
+LAYERS: dict[str, tuple[Shapes, dict[str, tuple[Form, bool]]]] = {
+    "classic, doubling 14x14, 32 channels to 32": (((14, 14, 32), (3, 3, 32, 32)), UPSAMPLING),
+    "classic, doubling 7x7, 64 channels to 32": (((7, 7, 64), (3, 3, 64, 32)), UPSAMPLING),
+    "classic, last convolution 28x28, 32 channels to 1": (((28, 28, 32), (3, 3, 32, 1)), LAST),
+    "fast, overlapping patches 14x14, 32 channels to 1": (((14, 14, 32), (6, 6, 1, 32)), PATCHES),
 }
 
 
 class Measured:
     """Values and gradients of one form at fixed inputs."""
 
-    def __init__(self, form: Form, size: tuple[int, int, int], *, xla: bool) -> None:
-        side, n_in, n_out = size
+    def __init__(self, form: Form, shapes: Shapes, *, xla: bool) -> None:
+        image, kernel_shape = shapes
+        n_out = kernel_shape[2] if form in (row[0] for row in PATCHES.values()) else kernel_shape[3]
         rng = np.random.default_rng(0)
         # Small numbers, as in a network: sums over 64 images then keep their digits.
         x, kernel, bias = (
             tf.constant(rng.normal(scale=0.1, size=shape), tf.float32)
-            for shape in ((BATCH_SIZE, side, side, n_in), (3, 3, n_in, n_out), (n_out,))
+            for shape in ((BATCH_SIZE, *image), kernel_shape, (n_out,))
         )
 
         @tf.function(jit_compile=xla)
@@ -211,8 +246,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     found: dict[str, dict[str, list[float]]] = {}
-    for layer, (size, forms) in LAYERS.items():
-        measured = {name: Measured(form, size, xla=xla) for name, (form, xla) in forms.items()}
+    for layer, (shapes, forms) in LAYERS.items():
+        measured = {name: Measured(form, shapes, xla=xla) for name, (form, xla) in forms.items()}
         check_agreement(measured)
         found[layer] = {name: [] for name in measured}
         for number in range(arguments.rounds + 1):

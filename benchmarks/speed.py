@@ -1,21 +1,29 @@
 """How fast are training and prediction beside the peers? `python -m benchmarks.speed`.
 
 The network of the well-known tutorial (preset `classic`, 10 latent dimensions), MNIST, Adam, MSE,
-float32 unless said, the same batch size for all. Four parts, each saved when it is done; those
+float32 unless said, the same batch size for all. Five parts, each saved when it is done; those
 that are skipped keep the results they had:
 
-- `contenders`: every contender is a process of its own; round by round each in turn trains and
-  predicts the same images, so that a slow minute of the machine hits all of them alike. The peers
-  are installed into `.venv-peers` when first needed.
+- `contenders`: every contender is a process of its own, started as its users start it, without
+  settings of ours; round by round each in turn trains and predicts the same images, so that a slow
+  minute of the machine hits all of them alike. Where TensorFlow leaves oneDNN off, plain Keras
+  takes part a second time with it on. The peers are installed into `.venv-peers` when first needed.
+- `command`: `zscape train` itself, from the speed in the history that it leaves.
 - `layers`: the hot layers in several forms.
 - `growth`: speed and memory as images, channels, codes or data sets grow.
 - `start`: how long the command line and the package take to start.
+
+`--avx2` emulates a processor with AVX2 at most, on one that has more: the libraries are limited to
+its instructions, and plain TensorFlow leaves oneDNN off, as it would there. Its caches and its
+clock are still those of this processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,42 +39,56 @@ from benchmarks.contenders import CONTENDERS, IN_OWN_ENVIRONMENT, MATRIX_PRODUCT
 from benchmarks.growth import POINTS
 from benchmarks.machine import describe_machine
 from benchmarks.speed_tables import render
-from benchmarks.workers import Worker, peers_python, run_module, versions
+from benchmarks.workers import Worker, environment, peers_python, run_module, versions
 
 RESULTS = Path(__file__).parent / "results"
 # Whole batches of 64 and of 256. A smaller last batch would make torch.compile go over to code for
 # any batch size, and Pythae leave images out.
-N_IMAGES = 6_400
+N_IMAGES = 12_800
+PARTS = ("contenders", "command", "layers", "start", "growth")
 OUR_PACKAGES = ["tensorflow-cpu", "tensorflow"]  # whichever is there
 PEERS_PACKAGES = ["torch", "pythae", "numpy"]
 
 
+def contenders(avx2: bool) -> list[str]:
+    """Return the names of those that take part."""
+    from zscape.hardware import has_bfloat16, uses_onednn
+
+    absent = []
+    if avx2 or not has_bfloat16():
+        absent.append("zscape bfloat16")
+    if not avx2 and uses_onednn():
+        absent.append("Keras, oneDNN on")  # that is what `Keras` has already
+    return [name for name in CONTENDERS if name not in absent]
+
+
 def measure_contenders(
-    batch_size: int, rounds: int, n_images: int, device: str, peers: str
+    batch_size: int, rounds: int, n_images: int, device: str, peers: str, *, avx2: bool
 ) -> dict[str, Any]:
     """Let all contenders train and predict in turn.
 
     Returns:
-        Images/s of every contender and round for `train` and `predict`, and under `peak_gflops`
-        1e9 operations/s of a large matrix product in every round.
+        Images/s of every contender and round for `train` and `predict`, under `faults` minor page
+        faults per image in training, and under `peak_gflops` 1e9 operations/s of a large matrix
+        product in every round.
     """
     from zscape.data.datasets import load_images
 
-    table: dict[str, Any] = {"train": {}, "predict": {}, "peak_gflops": []}
+    table: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}, "peak_gflops": []}
     workers: dict[str, Worker] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         np.save(path, load_images("mnist", split="train").images[:n_images])
         try:
-            for name in (*CONTENDERS, MATRIX_PRODUCT):
+            for name in (*contenders(avx2), MATRIX_PRODUCT):
                 python = peers if name in IN_OWN_ENVIRONMENT else sys.executable
-                workers[name] = Worker(name, python, path, batch_size, device)
+                workers[name] = Worker(name, python, path, batch_size, device, avx2=avx2)
             for number in range(rounds + 1):
                 found = _one_round(workers)
                 if number:  # the first round is the warm-up
-                    for work in ("train", "predict"):
-                        for name, speed in found[work].items():
-                            table[work].setdefault(name, []).append(speed)
+                    for work in ("train", "predict", "faults"):
+                        for name, value in found[work].items():
+                            table[work].setdefault(name, []).append(value)
                     table["peak_gflops"].append(found["peak_gflops"])
                 print(f"batches of {batch_size}: round {number} of {rounds}", flush=True)
         finally:
@@ -76,14 +98,39 @@ def measure_contenders(
 
 
 def _one_round(workers: dict[str, Worker]) -> dict[str, Any]:
-    found: dict[str, Any] = {"train": {}, "predict": {}}
-    for work, speeds in found.items():
-        for name in CONTENDERS:
-            if work == "train" and name == "Keras, its own batch size":
-                continue  # trains as Keras does
-            speeds[name] = workers[name].per_second(work)
-    found["peak_gflops"] = workers[MATRIX_PRODUCT].per_second("multiply")
+    found: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}}
+    for work in ("train", "predict"):
+        for name, worker in workers.items():
+            if name == MATRIX_PRODUCT or (work == "train" and name == "Keras, its own batch size"):
+                continue  # the latter trains as Keras does
+            found[work][name], faults = worker.measure(work)
+            if work == "train":
+                found["faults"][name] = faults
+    found["peak_gflops"], _ = workers[MATRIX_PRODUCT].measure("multiply")
     return found
+
+
+def measure_command(batch_size: int, rounds: int, device: str, *, avx2: bool) -> list[float]:
+    """Return images/s of `zscape train`: of the second and third epoch in each round."""
+    speeds = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "run"
+            words = (
+                f"train mnist --preset classic --latent-dim 10 --epochs 3 --limit {N_IMAGES} "
+                f"--batch-size {batch_size} --out {out}"
+            )
+            subprocess.run(
+                [sys.executable, "-m", "zscape", *words.split()],
+                env=environment(device, avx2=avx2),
+                capture_output=True,
+                check=True,
+            )
+            with (out / "history.csv").open(newline="") as file:
+                rows = list(csv.DictReader(file))
+        speeds.append(statistics.mean(float(row["images_per_second"]) for row in rows[1:]))
+        print(f"zscape train, batches of {batch_size}: round {number + 1} of {rounds}", flush=True)
+    return speeds
 
 
 def measure_growth(device: str, seconds: float, save: Callable[[list[Any]], None]) -> None:
@@ -121,18 +168,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=N_IMAGES, help="in one round")
     parser.add_argument("--growth-seconds", type=float, default=4.0, help="at least, a point")
-    parser.add_argument(
-        "--skip", nargs="+", choices=("contenders", "layers", "growth", "start"), default=[]
-    )
+    parser.add_argument("--skip", nargs="+", choices=PARTS, default=[])
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--avx2", action="store_true", help="emulate a processor with AVX2")
     parser.add_argument("--peers-python", help="an interpreter that has the peers already")
     parser.add_argument("--results", type=Path, help="where to save, a .json file")
     arguments = parser.parse_args()
     device: str = arguments.device
-    name = "speed.json" if device == "cpu" else "speed-gpu.json"
+    avx2: bool = arguments.avx2
+    name = "speed-avx2.json" if avx2 else f"speed{'-gpu' * (device == 'gpu')}.json"
     path: Path = arguments.results or RESULTS / name
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    results["device"] = device
+    results |= {"device": device, "avx2": avx2}
 
     def save(part: str, found: Any, **packages: str) -> None:
         # Parts may be of different days and machines: each says its own.
@@ -156,14 +203,18 @@ def main() -> None:
         found: dict[str, Any] = results.get("batch_sizes", {})
         for size in arguments.batch_sizes:
             found[str(size)] = measure_contenders(
-                size, arguments.rounds, arguments.images, device, peers
+                size, arguments.rounds, arguments.images, device, peers, avx2=avx2
             )
             save("batch_sizes", found, **packages)
+    if "command" not in arguments.skip:
+        speeds = {
+            str(size): measure_command(size, arguments.rounds, device, avx2=avx2)
+            for size in arguments.batch_sizes
+        }
+        save("command", speeds)
     if "layers" not in arguments.skip:
-        save(
-            "layers",
-            run_module("benchmarks.layer_forms", device, "--rounds", str(arguments.rounds)),
-        )
+        rounds = ("--rounds", str(arguments.rounds))
+        save("layers", run_module("benchmarks.layer_forms", device, *rounds, avx2=avx2))
     if "start" not in arguments.skip:
         save("start", measure_start())
     if "growth" not in arguments.skip:

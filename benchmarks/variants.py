@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+# isort: split  # as users are told to: zscape first
 import keras
 import numpy as np
 from keras import layers

@@ -14,18 +14,50 @@ ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".venv-peers"
 
 
-def environment(device: str) -> dict[str, str]:
-    """Return the environment of a worker that shall see this device only."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+# What makes the libraries below TensorFlow and PyTorch work as on a processor without AVX-512.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "DNNL_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+}
+
+
+def environment(device: str, name: str = "", *, avx2: bool = False) -> dict[str, str]:
+    """Return the environment of a process.
+
+    Args:
+        device: the only one it sees, `cpu` or `gpu`.
+        name: the contender. Each is started as its users start it, without settings of ours.
+        avx2: emulate a processor with AVX2 at most, on which TensorFlow leaves oneDNN off.
+    """
+    ours = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS")
+    variables = {key: value for key, value in os.environ.items() if key not in ours}
+    variables |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     if device == "cpu":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    if avx2:
+        variables |= AVX2
+        if name.startswith("Keras"):
+            variables["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    if name == "Keras, oneDNN on":
+        variables["TF_ENABLE_ONEDNN_OPTS"] = "1"
     return variables
 
 
 class Worker:
     """A contender in a process of its own."""
 
-    def __init__(self, name: str, python: str, images: Path, batch_size: int, device: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        python: str,
+        images: Path,
+        batch_size: int,
+        device: str,
+        *,
+        avx2: bool = False,
+    ) -> None:
         self._name = name
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
@@ -34,17 +66,22 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=environment(device),
+            env=environment(device, name, avx2=avx2),
         )
         self._answer()
 
-    def per_second(self, work: str) -> float:
-        """Let the contender work once; return images, or 1e9 operations, per second."""
+    def measure(self, work: str) -> tuple[float, float]:
+        """Let the contender work once.
+
+        Returns:
+            Images, or 1e9 operations, per second; minor page faults per image.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(f"{work}\n")
         self._process.stdin.flush()
         answer = self._answer()
-        return round(answer["amount"] / answer["seconds"], 1)
+        speed = round(answer["amount"] / answer["seconds"], 1)
+        return speed, round(answer["faults"] / answer["amount"], 2)
 
     def close(self) -> None:
         """End the process."""
@@ -60,13 +97,13 @@ class Worker:
         return answer
 
 
-def run_module(module: str, device: str, *arguments: str) -> Any:
+def run_module(module: str, device: str, *arguments: str, avx2: bool = False) -> Any:
     """Run `python -m module` to its end; return the JSON on the last line it prints."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,
         text=True,
-        env=environment(device),
+        env=environment(device, avx2=avx2),
     )
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import zscape  # noqa: F401  # before Keras and TensorFlow, for which it sets something
+from zscape.hardware import n_cores, processor_name, vector_units
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -22,6 +22,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The same examples in every run, and no time limit on one: the machine may be busy.
 settings.register_profile("zscape", deadline=None, derandomize=True)
 settings.load_profile("zscape")
+
+
+def pytest_report_header() -> str:
+    return f"processor: {processor_name()}, {vector_units()}, {n_cores()} cores"
 
 
 def blobs(n: int, shape: tuple[int, int, int] = (8, 8, 1)) -> tuple[np.ndarray, np.ndarray]:

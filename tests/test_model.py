@@ -237,7 +237,7 @@ def test_bfloat16_trains_near_the_float32_model_or_is_refused(
 ) -> None:
     network = zscape.NetworkConfig(latent_dim=4)
     if not has_bfloat16():
-        with pytest.raises(zscape.ConfigError, match="no bfloat16 arithmetic.*use float32"):
+        with pytest.raises(zscape.ConfigError, match=r"no bfloat16 arithmetic.*use float32"):
             zscape.build_autoencoder(SHAPE, network, precision="mixed_bfloat16")
         return
     half = zscape.build_autoencoder(SHAPE, network, precision="mixed_bfloat16")
@@ -280,7 +280,8 @@ def test_codes_are_drawn_where_the_bottleneck_has_a_distribution() -> None:
 
 def test_training_cuts_batches_into_shards_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     network = zscape.NetworkConfig(latent_dim=4)
-    model = zscape.build_autoencoder(SHAPE, network, n_shards=3)
+    model = zscape.build_autoencoder(SHAPE, network)
+    model.n_shards = 3
     seen: list[int] = []
     layer = model.encoder.get_layer("conv1")
     call = layer.call
@@ -302,7 +303,8 @@ def test_shards_change_nothing_but_the_speed() -> None:
     losses, codes = [], []
     for n_shards in (1, 3):
         network = zscape.NetworkConfig(latent_dim=4)
-        model = zscape.build_autoencoder(SHAPE, network, seed=1, n_shards=n_shards)
+        model = zscape.build_autoencoder(SHAPE, network, seed=1)
+        model.n_shards = n_shards
         model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
         batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
         losses.append(model.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"])

@@ -180,7 +180,7 @@ def describe(*, measured: bool = False) -> dict[str, Any]:
     }
     if backend == "tensorflow":
         facts |= {
-            "onednn": _onednn(),
+            "onednn": uses_onednn(),
             "threads_per_operation": int(os.environ.get(_THREADS, 0)) or "all cores",
             "shards": default_shards(),
         }
@@ -190,7 +190,7 @@ def describe(*, measured: bool = False) -> dict[str, Any]:
     return facts
 
 
-def _onednn() -> bool:
+def uses_onednn() -> bool:
     """Return whether TensorFlow uses oneDNN: as it was told, else as it decides by itself."""
     told = os.environ.get(_ONEDNN)
     if told is not None:

@@ -36,8 +36,9 @@ class Autoencoder(keras.Model):
 
     Attributes:
         n_shards: how many parts a batch is cut into in training, which the processor's cores work
-            on side by side; no part of the model file. The arithmetic is the same but for the
-            order in which the gradients of the parts are added up.
+            on side by side; by default one per core. It may be changed before `compile`, and is
+            not part of the model file. The arithmetic is the same but for the order in which the
+            gradients of the parts are added up.
 
     Args:
         encoder: a Keras model from images (N, H, W, C) in [0, 1] to features.
@@ -65,7 +66,7 @@ class Autoencoder(keras.Model):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
-        self.n_shards = 1
+        self.n_shards = default_shards()
         # Means over an epoch, in the history under these names.
         self._terms = {name: keras.metrics.Mean(name=name) for name in bottleneck.terms}
         # On TensorFlow and the CPU, XLA makes these networks slower, and compiles each of
@@ -315,7 +316,6 @@ def build_autoencoder(
     *,
     seed: int = 0,
     precision: str = "float32",
-    n_shards: int = 1,
 ) -> Autoencoder:
     """Build an untrained autoencoder.
 
@@ -325,7 +325,6 @@ def build_autoencoder(
         bottleneck: the part between them; plain when None.
         seed: seeds the initial weights.
         precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16.
-        n_shards: parts of a batch in training; `zscape.hardware.default_shards()` is the fastest.
 
     Raises:
         ConfigError: the hardware has no bfloat16 arithmetic.
@@ -335,7 +334,7 @@ def build_autoencoder(
     between = build_bottleneck(bottleneck or BottleneckConfig(), n_values=n_values, seed=seed)
     n_features = between.n_features_per_code * network.latent_dim
     spatial = between.spatial
-    model = Autoencoder(
+    return Autoencoder(
         build_encoder(
             image_shape,
             network,
@@ -348,5 +347,3 @@ def build_autoencoder(
         build_decoder(image_shape, network, spatial=spatial, seed=seed, dtype=precision),
         name="autoencoder",
     )
-    model.n_shards = n_shards
-    return model

@@ -255,8 +255,8 @@ def _fit(
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
-        n_shards=config.training.shards or 1,
     )
+    model.n_shards = config.training.shards or model.n_shards
     fit_autoencoder(
         model,
         dataset,
