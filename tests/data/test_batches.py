@@ -12,6 +12,7 @@ from zscape.config import CorruptionConfig
 from zscape.data.batches import ReconstructionBatches
 
 N, SEED = 23, 7
+NOISE = CorruptionConfig.parse("gaussian:sigma=0.2+mask:size=1,count=1")
 
 
 @pytest.fixture
@@ -47,16 +48,26 @@ class Recorder(keras.Model):
 
 
 def seen_in_fit(
-    batches: ReconstructionBatches, *, first: int, last: int, built: bool = True
+    batches: ReconstructionBatches,
+    *,
+    first: int,
+    last: int,
+    built: bool = True,
+    direct: bool = True,
 ) -> Recorder:
-    """Train over epochs `first` to `last`, the latter not included, and validate in between."""
+    """Train over epochs `first` to `last`, the latter not included, and validate in between.
+
+    `fit` gets the batches themselves, or unless `direct` what `for_fit` returns.
+    """
     model = Recorder()
     if built:
         model(np.zeros((1, 2, 3, 1), np.float32))
     model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
     validation = ReconstructionBatches(np.zeros((5, 2, 3, 1), np.uint8), batch_size=2)
+    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e))
     model.fit(
-        batches,
+        batches if direct else batches.for_fit(),
+        callbacks=[] if direct else [follow],
         validation_data=validation,
         shuffle=False,
         initial_epoch=first,
@@ -71,14 +82,21 @@ def expected_order(first: int, last: int, seed: int = SEED) -> list[int]:
     return np.concatenate(epochs).tolist()
 
 
+@pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("built", [True, False])
-def test_each_epoch_of_a_fit_has_its_own_seeded_order(images: np.ndarray, built: bool) -> None:
+def test_each_epoch_of_a_fit_has_its_own_seeded_order(
+    images: np.ndarray, built: bool, direct: bool
+) -> None:
     batches = ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED)
-    assert seen_in_fit(batches, first=0, last=4, built=built).order == expected_order(0, 4)
+    seen = seen_in_fit(batches, first=0, last=4, built=built, direct=direct)
+    assert seen.order == expected_order(0, 4)
 
 
+@pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("first", [1, 3])
-def test_a_resumed_fit_goes_on_in_the_same_order(images: np.ndarray, first: int) -> None:
+def test_a_resumed_fit_goes_on_in_the_same_order(
+    images: np.ndarray, first: int, direct: bool
+) -> None:
     whole = seen_in_fit(
         ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED), first=0, last=5
     )
@@ -86,6 +104,7 @@ def test_a_resumed_fit_goes_on_in_the_same_order(images: np.ndarray, first: int)
         ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED, first_epoch=first),
         first=first,
         last=5,
+        direct=direct,
     )
     assert resumed.order == whole.order[first * N :]
 
@@ -112,6 +131,36 @@ def test_without_a_seed_the_order_is_that_of_the_images(images: np.ndarray) -> N
     assert seen_in_fit(batches, first=0, last=2).order == [*range(N), *range(N)]
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 23, 100])
+def test_what_fit_gets_has_the_same_batches(images: np.ndarray, batch_size: int) -> None:
+    # Of one or two images there are more batches than TensorFlow gets in one block.
+    model, other = (
+        seen_in_fit(
+            ReconstructionBatches(
+                images, batch_size=batch_size, shuffle_seed=SEED, corruption=NOISE
+            ),
+            first=0,
+            last=1,
+            direct=direct,
+        )
+        for direct in (True, False)
+    )
+    assert len(model.inputs) == -(-N // batch_size)
+    for seen, expected in ((other.inputs, model.inputs), (other.targets, model.targets)):
+        for one, two in zip(seen, expected, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_short_steps_are_run_several_in_a_call_and_long_ones_alone() -> None:
+    def steps(side: int, batch_size: int) -> int:
+        images = np.zeros((3, side, side, 1), np.uint8)
+        return ReconstructionBatches(images, batch_size=batch_size).steps_per_call
+
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    assert steps(28, 64) == (10 if on_tensorflow else 1)
+    assert steps(256, 64) == 1
+
+
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
 @pytest.mark.parametrize("dtype", ["u1", ">u2", "?", ">f4", "f2", "f8"])
 def test_predict_sees_every_image_once_in_order(batch_size: int, dtype: str) -> None:
@@ -126,9 +175,6 @@ def test_predict_sees_every_image_once_in_order(batch_size: int, dtype: str) -> 
     assert batches.num_batches == -(-N // batch_size)
     assert outputs.dtype == np.float32
     np.testing.assert_allclose(outputs, stored.astype(np.float64) / scale, atol=1e-7)
-
-
-NOISE = CorruptionConfig.parse("gaussian:sigma=0.2+mask:size=1,count=1")
 
 
 def noisy_fit(images: np.ndarray, first: int, last: int) -> Recorder:

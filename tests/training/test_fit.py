@@ -221,3 +221,26 @@ def test_a_constant_schedule_keeps_the_rate() -> None:
     made.build([keras.Variable(np.zeros(3, np.float32))])
     made.iterations.assign(900)
     assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
+
+
+def test_several_steps_in_a_call_give_the_same_losses_as_single_ones(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    config = TrainConfig(epochs=3, batch_size=16)
+    rows = {}
+    for name, callbacks in (("together", []), ("alone", [keras.callbacks.Callback()])):
+        folder = tmp_path / name
+        folder.mkdir()
+        fit_autoencoder(new_model(), dataset, config, folder, callbacks=callbacks)
+        rows[name] = [(row["loss"], row["val_loss"]) for row in history(folder)]
+    assert rows["together"] == rows["alone"]
+
+
+def test_callbacks_of_the_user_see_every_step(dataset: Dataset, tmp_path: Path) -> None:
+    seen: list[int] = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(batch)
+    )
+    config = TrainConfig(epochs=1, batch_size=16)
+    fit_autoencoder(new_model(), dataset, config, tmp_path, callbacks=[watch])
+    assert seen == list(range(-(-len(dataset.train) // 16)))
