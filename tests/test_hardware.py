@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import zscape
+import zscape.hardware as hardware
 from tests.conftest import Trained, Zscape
 from tests.harness import autoencoder_from_elsewhere, random_images
 
@@ -99,6 +100,16 @@ def test_freed_memory_is_kept_unless_the_user_has_set_the_allocator() -> None:
     kept = int(run_plain(_ALLOCATE).stdout)
     own = int(run_plain(_ALLOCATE, MALLOC_MMAP_THRESHOLD_="131072").stdout)
     assert kept < 1000 < own
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("max 100000", 64)])
+def test_the_limit_of_a_container_counts(
+    limit: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(hardware, "_CONTAINER_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    assert hardware.n_cores() == cores
 
 
 def test_training_in_bfloat16_without_the_arithmetic_is_refused(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import math
 import os
 import platform
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from zscape.errors import ConfigError
@@ -31,6 +33,8 @@ _THREADS = "TF_NUM_INTRAOP_THREADS"
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _ONEDNN_ISA = "ONEDNN_MAX_CPU_ISA"
 _X86 = ("x86_64", "AMD64")
+
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 MAX_SHARDS = 8  # each is another copy of the graph; more were never tried
 
@@ -80,10 +84,17 @@ def _threads_per_operation() -> int:
 
 
 def n_cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores this process may use, in a container too."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    if _CONTAINER_LIMIT.exists():
+        # Processor time and the period it is for, both in microseconds; "max" is no limit.
+        limit, period = _CONTAINER_LIMIT.read_text().split()
+        if limit != "max":
+            cores = min(cores, math.ceil(int(limit) / int(period)))
+    return cores
 
 
 @functools.cache
