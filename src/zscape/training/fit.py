@@ -79,6 +79,8 @@ def fit_autoencoder(
         metrics=[keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else [],
         jit_compile=model.jit_compile,
     )
+    # A step that makes the optimizer's variables itself is traced twice, which takes seconds.
+    model.optimizer.build(model.trainable_variables)
     (folder / "checkpoint").mkdir(exist_ok=True)
     checkpoint = folder / "checkpoint" / "state.npz"
     state = TrainingState()
