@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
+PATIENCE = 200  # seconds for a process; a busy machine is slow
+
 Shape = tuple[int, ...]
 
 
@@ -77,7 +79,7 @@ def run_python(code: str, *arguments: object, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
