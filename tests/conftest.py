@@ -30,9 +30,8 @@ settings.load_profile("zscape")
 # --- tests that need what a machine may lack ---
 
 EMOJI = Path(__file__).parents[1] / "data" / "emoji"
-NEEDS: dict[
-    str, tuple[str, Callable[[], bool], str]
-] = {  # marker: (what is needed, whether it is there, how to get it)
+# By marker: what is needed, whether it is there, and how to get it.
+NEEDS: dict[str, tuple[str, Callable[[], bool], str]] = {
     "browser": (
         "Chromium",
         lambda: shutil.which("chromium") is not None,
