@@ -4,6 +4,7 @@ VENV ?= .venv
 N_PROCESSES ?= 2
 
 PY := $(VENV)/bin/python
+PYTEST = $(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
 WEB := src/zscape/explorer/web
 SPECS := pyproject.toml constraints.txt hatch_build.py scripts/front_end.py \
 	$(wildcard $(WEB)/*.json $(WEB)/build.mjs $(WEB)/src/*)
@@ -17,10 +18,14 @@ quietly = (log=$$(mktemp); $(1) >"$$log" 2>&1; status=$$?; \
 install = $(call quietly,$(PY) -m pip install --disable-pip-version-check --no-input \
 	-c constraints.txt -e ".[$(1)]") && touch $@
 
+# Try what needs the network; without it the tests that need the result are skipped.
+try = (log=$$(mktemp); $(2) >"$$log" 2>&1 || echo "$(1) ($$(grep . "$$log" | tail -n 1))" >&2; \
+	rm -f "$$log")
+
 # A half-made target must not pass for a finished one.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs bench clean
+.PHONY: help demo quick test pythons check format docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,10 +36,18 @@ demo: $(VENV)/.installed-demo ## Train on MNIST at 10 and at 2 latent dimensions
 	@$(VENV)/bin/zscape report runs/demo-10d runs/demo-2d -o runs/demo.html --force
 	@echo "Open this page in a browser: file://$(CURDIR)/runs/demo.html"
 
+quick: $(VENV)/.installed-dev ## Run the quick tests: under a minute, no network, no browser
+	@$(PYTEST) -m "not network and not browser and not slow"
+
 test: check ## Run the checks, then all tests
-	@command -v chromium >/dev/null || $(call quietly,scripts/install_chromium.sh)
-	@test -d data/emoji || $(call quietly,$(PY) scripts/emoji.py data/emoji)
-	@$(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
+	@command -v chromium >/dev/null || $(call try,Chromium could not be installed,\
+		scripts/install_chromium.sh)
+	@test -d data/emoji || $(call try,data/emoji could not be made,\
+		$(PY) scripts/emoji.py data/emoji)
+	@$(PYTEST)
+
+pythons: ## Run the quick tests on each supported Python of this machine
+	@scripts/test_pythons.sh
 
 check: $(VENV)/.installed-dev ## Check style, types and the layers
 	@echo "Style"

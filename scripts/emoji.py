@@ -36,7 +36,9 @@ def main(folder: Path) -> None:
         sys.exit(f"{folder} exists; name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        front_end.npm("pack", PACKAGE, "--silent", cwd=Path(work))  # prints the name of the file
+        # It prints the name of the file. Without a network it gives up soon.
+        options = ("--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000")
+        front_end.npm("pack", PACKAGE, *options, cwd=Path(work))
         (archive,) = Path(work).glob("*.tgz")
         if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
             sys.exit(f"{archive.name} is not the package it should be; its SHA-256 differs.")

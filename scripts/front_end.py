@@ -4,6 +4,7 @@ It takes Node.js from the machine or, where there is none, from the package node
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,9 +46,19 @@ def npm(*words: str, cwd: Path) -> None:
     """Call npm in a folder; the program ends if it fails."""
     words_before, path = _npm()
     environment = {**os.environ, "PATH": path}
-    done = subprocess.run([*words_before, *words], cwd=cwd, env=environment, check=False)
+    done = subprocess.run(
+        [*words_before, *words],
+        cwd=cwd,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    sys.stderr.write(done.stderr)
     if done.returncode:
-        sys.exit(f"npm {' '.join(words)} failed in {cwd}.")
+        code = re.search(r"npm error code (\S+)", done.stderr)
+        reason = f" with {code[1]}" if code else ""
+        sys.exit(f"npm {words[0]} failed in {cwd}{reason}.")
 
 
 def run(task: str) -> None:

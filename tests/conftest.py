@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
+from zscape.config import Preset
 from zscape.hardware import n_cores, processor_name, vector_units
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -26,6 +30,54 @@ settings.load_profile("zscape")
 
 def pytest_report_header() -> str:
     return f"processor: {processor_name()}, {vector_units()}, {n_cores()} cores"
+
+
+# --- tests that need what a machine may lack ---
+
+EMOJI = Path(__file__).parents[1] / "data" / "emoji"
+# By marker: what is needed, whether it is there, and how to get it.
+NEEDS: dict[str, tuple[str, Callable[[], bool], str]] = {
+    "browser": (
+        "Chromium",
+        lambda: shutil.which("chromium") is not None,
+        "which is not installed; run scripts/install_chromium.sh",
+    ),
+    "network": (
+        "the network",
+        EMOJI.is_dir,
+        "to fetch data/emoji; run scripts/emoji.py data/emoji",
+    ),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run here, before any fixture is made for it."""
+    for marker, (need, is_there, remedy) in NEEDS.items():
+        if not is_there():
+            skip = pytest.mark.skip(reason=f"needs {need}, {remedy}")
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each skipped test and its reason, and say in one line how many there are."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section("tests that were not run")
+    counts: Counter[str] = Counter()
+    for report in skipped:
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        name = re.sub(r"@\w+$", "", report.nodeid)  # without the group that pytest-xdist adds
+        terminalreporter.write_line(f"{name}: {reason}")
+        counts[_need_of(reason)] += 1
+    numbers = [f"{n} test{'s' * (n > 1)} need{'s' * (n == 1)} {need}" for need, n in counts.items()]
+    terminalreporter.write_line(f"NOT RUN: {', '.join(numbers)}")
+
+
+def _need_of(reason: str) -> str:
+    return next((need for need, *_ in NEEDS.values() if f"needs {need}," in reason), "other things")
 
 
 def blobs(n: int, shape: tuple[int, int, int] = (8, 8, 1)) -> tuple[np.ndarray, np.ndarray]:
@@ -44,27 +96,51 @@ def blobs(n: int, shape: tuple[int, int, int] = (8, 8, 1)) -> tuple[np.ndarray, 
 
 @dataclass(frozen=True)
 class Trained:
-    """Runs that any test may read, and none may change."""
+    """Runs that any test may read, and none may change.
+
+    `two` is of the preset that is quickest to train, `three` of the default one.
+    """
 
     data: Path
     two: Path
     three: Path
 
 
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of this test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A run of 2 latent variables and one of 3, on 60 labelled images of 8x8."""
+    """A run of 2 latent variables and one of 3, on 60 labelled images of 8x8.
+
+    Each is trained once, by the process that comes first; the others wait for it.
+    """
     from zscape.workflow.training import train
 
-    folder = tmp_path_factory.mktemp("trained")
-    images, labels = blobs(60)
-    np.savez(folder / "spots.npz", images=images, labels=labels)
-    data = folder / "spots.npz"
-    two, three = (
-        train(data, out=folder / name, latent_dim=d, epochs=2, batch_size=16).path
-        for name, d in (("two", 2), ("three", 3))
-    )
+    folder = _shared_folder(tmp_path_factory)
+    data, two, three = (folder / name for name in ("spots.npz", "two", "three"))
+    with FileLock(folder / "data.lock"):
+        if not data.exists():
+            images, labels = blobs(60)
+            np.savez(data, images=images, labels=labels)
+    wanted: list[tuple[Path, int, Preset]] = [(two, 2, "classic"), (three, 3, "fast")]
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+        wanted.reverse()  # two processes train one each
+    for run, latent_dim, preset in wanted:
+        with FileLock(run.with_suffix(".lock")):
+            if not (done := run.with_suffix(".done")).exists():
+                train(data, out=run, preset=preset, latent_dim=latent_dim, epochs=2, batch_size=16)
+                done.touch()
     return Trained(data, two, three)
+
+
+# What `zscape train` is asked for to resume `two`.
+AS_TRAINED = ("--preset", "classic", "--latent-dim", 2, "--epochs", 2, "--batch-size", 16)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
 from zscape.nn.families import build_bottleneck
 
+PATIENCE = 200  # seconds for a process; a busy machine is slow
+
 Shape = tuple[int, ...]
 
 # What the processor can compute in; in bfloat16 only where it has the arithmetic.
@@ -98,7 +100,7 @@ def run_python(code: str, *arguments: object, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

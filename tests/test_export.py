@@ -27,7 +27,12 @@ def run_onnx(content: bytes, inputs: np.ndarray) -> np.ndarray:
     ("network", "bottleneck", "shape"),
     [
         (NetworkConfig(preset="fast", latent_dim=3), "plain", (8, 8, 1)),
-        (NetworkConfig(preset="quality", latent_dim=2), "gaussian", (9, 6, 3)),
+        pytest.param(
+            NetworkConfig(preset="quality", latent_dim=2),
+            "gaussian",
+            (9, 6, 3),
+            marks=pytest.mark.slow,
+        ),
         (NetworkConfig(preset="classic", latent_dim=4), "sphere", (8, 8, 1)),
         (NetworkConfig(preset="classic", latent_dim=4, upsampling="bilinear"), "fsq", (8, 8, 5)),
         (

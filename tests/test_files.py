@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import PATIENCE
 from zscape.files import remove_leftovers, write_atomically, write_bytes, write_json, write_text
 
 
@@ -118,7 +119,7 @@ def test_a_killed_writer_leaves_the_old_file_and_a_leftover_to_remove(tmp_path: 
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_atomically(Path(sys.argv[1]), write)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
     assert len(names(tmp_path)) == 2

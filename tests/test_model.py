@@ -14,6 +14,9 @@ from tests.harness import numpy_of, random_images, run_python
 from zscape.data.batches import ReconstructionBatches
 from zscape.hardware import has_bfloat16
 
+# One process, so that its model is trained once.
+pytestmark = pytest.mark.xdist_group("model")
+
 SHAPE = (9, 6, 3)
 N = 40
 
@@ -81,6 +84,7 @@ def test_compile_fit_and_evaluate_work_as_on_any_keras_model(
     assert history["val_loss"][-1] == pytest.approx(error, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("imports", ["import zscape, keras", "import keras, zscape"])
 def test_a_fresh_process_loads_a_saved_model_after_import_zscape(
     imports: str, saved: Path, tmp_path: Path
@@ -95,6 +99,7 @@ def test_a_fresh_process_loads_a_saved_model_after_import_zscape(
         np.testing.assert_array_equal(received[name], expected[name])
 
 
+@pytest.mark.slow
 def test_jax_builds_trains_saves_and_loads_and_agrees_with_tensorflow(
     saved: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +115,7 @@ def test_jax_builds_trains_saves_and_loads_and_agrees_with_tensorflow(
     assert printed.split() == ["jax", "done"]
 
 
+@pytest.mark.slow
 def test_any_module_can_be_imported_first() -> None:
     package = Path(zscape.__file__).parent
     uses_keras = [path for path in package.rglob("*.py") if "\nimport keras" in path.read_text()]
@@ -232,6 +238,7 @@ def test_precision_is_what_was_asked_for_whatever_the_global_policy_is(
     np.testing.assert_allclose(copy.reconstruct(images), model.reconstruct(images), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_near_the_float32_model_or_is_refused(
     images: np.ndarray, model: zscape.Autoencoder
 ) -> None:

@@ -17,6 +17,9 @@ import zscape
 from tests.harness import random_images
 from zscape.files import TEMPORARY_PREFIX
 
+# One process, so that its model is trained once.
+pytestmark = pytest.mark.xdist_group("model_file")
+
 SHAPE = (6, 5, 1)
 Config = dict[str, Any]
 
@@ -159,6 +162,7 @@ def test_a_truncated_file_is_refused(share: float, good: Path, tmp_path: Path) -
     _refusal(path, "is damaged")
 
 
+@pytest.mark.slow
 def test_flipped_bytes_are_refused_or_harmless(good: Path, tmp_path: Path) -> None:
     content = good.read_bytes()
     path = tmp_path / "model.keras"
@@ -431,6 +435,7 @@ def test_parts_that_do_not_fit_together_are_refused(
     _refusal(_write(tmp_path / "model.keras", changed), "not an autoencoder|cannot be loaded")
 
 
+@pytest.mark.slow
 def test_random_changes_give_a_model_or_one_line(members: dict[str, bytes], tmp_path: Path) -> None:
     """Whatever value stands anywhere in the configuration, no other exception comes out."""
     rng = np.random.default_rng(1)

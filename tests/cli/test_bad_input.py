@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import AS_TRAINED
+
 Zscape = Callable[..., Any]
 SPOTS = np.random.default_rng(0).random((30, 8, 8)).astype(np.float32)
 
@@ -138,9 +140,8 @@ def test_command_lines_that_are_none(zscape: Zscape, words: tuple[str, ...], exp
         ("mine", (), "is not a run"),
         ("mine", ("--force",), "is not a run"),
         ("run", (), "holds a run already"),
-        ("run", ("--resume",), "latent_dim was 2"),
-        ("run", ("--resume", "--latent-dim", 2, "--epochs", 2, "--batch-size", 16, "--limit", 20),
-         "limit was None"),
+        ("run", ("--resume", "--preset", "classic"), "latent_dim was 2"),
+        ("run", ("--resume", *AS_TRAINED, "--limit", 20), "limit was None"),
     ],
 )  # fmt: skip
 def test_run_folders_in_the_way_stay_as_they_are(
@@ -159,11 +160,12 @@ def test_resume_with_other_images_is_refused(
     zscape: Zscape, trained: Any, copied: Path, tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "other.npz", images=SPOTS)
-    words = ("--resume", "--latent-dim", 2, "--epochs", 2, "--batch-size", 16)
-    message = zscape("train", tmp_path / "other.npz", "--out", copied, *words).error
+    words = ("train", tmp_path / "other.npz", "--out", copied, "--resume", *AS_TRAINED)
+    message = zscape(*words).error
     assert "other.npz" in message
 
 
+@pytest.mark.slow
 def test_learning_rate_far_too_high(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
     words = ("--preset", "classic", "--learning-rate", 1e6, "--epochs", 2)
     done = zscape("train", trained.data, "--out", tmp_path / "run", *words)
@@ -248,6 +250,7 @@ def test_files_of_a_run_that_are_damaged(
     assert contents(copied) == before
 
 
+@pytest.mark.slow
 def test_figures_of_another_type(zscape: Zscape, copied: Path) -> None:
     values = json.loads((copied / "metrics.json").read_text())
     values["model"]["mse"] = "small"
@@ -305,6 +308,7 @@ def test_model_with_a_program_in_it_is_not_run(
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_run_in_use(zscape: Zscape, trained: Any, copied: Path) -> None:
     program = (
         "import sys, filelock\n"

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import AS_TRAINED
+
 Zscape = Callable[..., Any]
 FRAMEWORK_CHATTER = ("TensorFlow", "oneDNN", "absl", "Warning", "I0000", "cuda", "XLA")
 
@@ -41,6 +43,7 @@ def test_train_leaves_a_whole_run_and_says_how_it_went(
     assert settings["network"]["downsampling"] == "maxpool"
 
 
+@pytest.mark.slow
 def test_train_names_the_folder_itself_and_force_replaces_only_runs(
     zscape: Zscape, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,13 +63,15 @@ def test_train_names_the_folder_itself_and_force_replaces_only_runs(
     assert (run / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("shape", "dtype", "latent_dim"),
-    [((13, 7, 3), "uint16", 2), ((1, 1, 5), "float32", 7)],
+    ("shape", "dtype", "latent_dim", "preset"),
+    [((13, 7, 3), "uint16", 2, "classic"), ((1, 1, 5), "float32", 7, "fast")],
 )
 def test_unusual_images_go_through_every_command(
-    zscape: Zscape, tmp_path: Path, shape: tuple[int, int, int], dtype: str, latent_dim: int
-) -> None:
+    zscape: Zscape, tmp_path: Path, shape: tuple[int, int, int], dtype: str, latent_dim: int,
+    preset: str,
+) -> None:  # fmt: skip
     rng = np.random.default_rng(1)
     values = rng.random((24, *shape))
     top = 1 if dtype == "float32" else np.iinfo(dtype).max
@@ -74,7 +79,7 @@ def test_unusual_images_go_through_every_command(
     run, data = tmp_path / "run", tmp_path / "x.npz"
     trained = zscape(
         "train", data, "--out", run, "--epochs", 1, "--latent-dim", latent_dim,
-        "--batch-size", 10**9,
+        "--batch-size", 10**9, "--preset", preset,
     )  # fmt: skip
     assert trained.status == 0, trained.err
     assert "no labels" in trained.err
@@ -90,6 +95,7 @@ def test_unusual_images_go_through_every_command(
             assert picture.size == (shape[1], shape[0])
 
 
+@pytest.mark.slow
 def test_images_that_are_all_black_train_without_complaint_of_python(
     zscape: Zscape, tmp_path: Path
 ) -> None:
@@ -100,6 +106,7 @@ def test_images_that_are_all_black_train_without_complaint_of_python(
     assert "Most training images have a label of their own" in done.err
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_figures_of_training(zscape: Zscape, copied: Path) -> None:
     before = json.loads((copied / "metrics.json").read_text())
     (copied / "metrics.json").unlink()
@@ -138,6 +145,7 @@ def test_codes_go_to_a_file_and_back_to_images(
         np.testing.assert_allclose(a["images"], b["images"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_reconstruct_writes_pictures_and_a_sheet(
     zscape: Zscape, trained: Any, tmp_path: Path
 ) -> None:
@@ -155,6 +163,7 @@ def test_reconstruct_writes_pictures_and_a_sheet(
         np.testing.assert_array_equal(np.asarray(picture), expected)
 
 
+@pytest.mark.slow
 def test_generate_writes_a_folder_a_sheet_or_arrays(
     zscape: Zscape, copied: Path, tmp_path: Path
 ) -> None:
@@ -178,6 +187,7 @@ def test_generate_writes_a_folder_a_sheet_or_arrays(
     assert len(list(folder.glob("0*.png"))) == 3
 
 
+@pytest.mark.slow
 def test_generate_draws_images_like_those_with_a_label(
     zscape: Zscape, copied: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +208,7 @@ def test_generate_draws_images_like_those_with_a_label(
         assert np.linalg.norm(middle - centres[label]) < np.linalg.norm(middle - centres[other])
 
 
+@pytest.mark.slow
 def test_generate_needs_the_training_images_once_for_each_model(
     zscape: Zscape, copied: Path, tmp_path: Path
 ) -> None:
@@ -211,13 +222,15 @@ def test_generate_needs_the_training_images_once_for_each_model(
     config.write_text(kept)
     (kept_density,) = (copied / "density").iterdir()
     other_model = copied.parent / "other"
-    assert zscape("train", _spots(copied), "--latent-dim", 2, "--epochs", 1, "--out", other_model)
+    words_of_other = ("--preset", "classic", "--latent-dim", 2, "--epochs", 1)
+    assert zscape("train", _spots(copied), *words_of_other, "--out", other_model).status == 0
     shutil.copy(other_model / "model.keras", copied / "model.keras")
     assert zscape(*words).status == 0
     (density,) = (copied / "density").iterdir()
     assert density.name != kept_density.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["linear", "spherical", "density"])
 def test_interpolate_decodes_the_way_between_two_images(
     zscape: Zscape, trained: Any, tmp_path: Path, path: str
@@ -236,6 +249,7 @@ def test_interpolate_decodes_the_way_between_two_images(
     assert "--force" in zscape(*words, "-o", figure).error
 
 
+@pytest.mark.slow
 def test_interpolate_and_traverse_name_their_files_themselves(
     zscape: Zscape, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +270,7 @@ def _spots(run: Path) -> str:
     return source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("b.pdf", b"%PDF")])
 def test_map_and_grid_draw_into_the_format_of_the_name(
     zscape: Zscape, trained: Any, tmp_path: Path, name: str, start: bytes
@@ -311,12 +326,12 @@ def test_report_puts_runs_side_by_side(zscape: Zscape, trained: Any, tmp_path: P
     assert text.count("data:image/png;base64,") == 7
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_run_shows_the_same_figures(
     zscape: Zscape, trained: Any, copied: Path
 ) -> None:
     history = (copied / "history.csv").read_bytes()
-    words = ("--latent-dim", 2, "--epochs", 2, "--batch-size", 16)
-    done = zscape("train", trained.data, "--out", copied, *words, "--resume")
+    done = zscape("train", trained.data, "--out", copied, *AS_TRAINED, "--resume")
     assert done.status == 0, done.err
     assert (copied / "history.csv").read_bytes() == history
 

@@ -12,7 +12,7 @@ import pytest
 
 Zscape = Callable[..., Any]
 
-pytestmark = pytest.mark.xdist_group("discrete")
+pytestmark = [pytest.mark.xdist_group("discrete"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def runs(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     folder = tmp_path_factory.mktemp("discrete")
     for text in ("vq:codebook=8", "fsq:levels=4"):
         name = text.partition(":")[0]
-        train(trained.data, out=folder / name, latent_dim=2, epochs=1, batch_size=16,
-              bottleneck=text)  # fmt: skip
+        train(trained.data, out=folder / name, preset="classic", latent_dim=2, epochs=1,
+              batch_size=16, bottleneck=text)  # fmt: skip
     return {name: folder / name for name in ("vq", "fsq")}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import heed_ctrl_c
+from tests.harness import PATIENCE, heed_ctrl_c
 from zscape.cli.terminal import errors_as_lines, load_frameworks, one_line
 from zscape.errors import ConfigError
 
@@ -26,7 +26,7 @@ CHATTER = re.compile(r"TensorFlow|oneDNN|absl|[Ww]arning:? |I0000|[WE]0000|cuda|
 def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "zscape", *map(str, words)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, **options
+        command, capture_output=True, text=True, timeout=PATIENCE, check=False, **options
     )
 
 
@@ -42,12 +42,17 @@ def test_what_needs_no_network_loads_no_framework(trained: Any, verb: str) -> No
         "    print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_training_prints_its_own_lines_only(trained: Any, tmp_path: Path) -> None:
     done = run(
         "train", trained.data, "--out", tmp_path / "run", "--epochs", 1, "--latent-dim", 2, "--json"
@@ -70,7 +75,7 @@ def test_a_reader_that_leaves_is_no_fault(trained: Any, more: tuple[str, ...]) -
         assert process.stderr is not None
         process.stdout.close()  # before the process has written anything
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def no_file_above(n_bytes: int) -> Callable[[], None]:
@@ -83,13 +88,15 @@ def no_file_above(n_bytes: int) -> Callable[[], None]:
     return limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_bytes", [100, 100_000])  # within the settings; within the model
 def test_training_on_a_full_disk_leaves_nothing_half_written(
     trained: Any, tmp_path: Path, n_bytes: int
 ) -> None:
     out = tmp_path / "run"
     limit = no_file_above(n_bytes)
-    failed = run("train", trained.data, "--out", out, "--epochs", 1, preexec_fn=limit)
+    words = ("train", trained.data, "--out", out, "--epochs", 1, "--preset", "classic")
+    failed = run(*words, preexec_fn=limit)
     assert failed.returncode == 2, failed.stderr
     assert failed.stderr.startswith("zscape: ")
     assert "beyond the allowed size" in failed.stderr
@@ -98,6 +105,7 @@ def test_training_on_a_full_disk_leaves_nothing_half_written(
     assert not (out / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_file_that_was_to_be_replaced(trained: Any, tmp_path: Path) -> None:
     out = tmp_path / "codes.npz"
     out.write_bytes(b"mine")
@@ -122,15 +130,16 @@ def started(*words: object) -> tuple[subprocess.Popen[str], Iterator[str]]:
     return process, iter(process.stderr)
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_one_command_that_goes_on(trained: Any, tmp_path: Path) -> None:
     out = tmp_path / "a run"
     process, lines = started(
-        "train", trained.data, "--out", out, "--epochs", 400, "--latent-dim", 2, "--force",
-        "--patience", 1,
+        "train", trained.data, "--out", out, "--epochs", 9999, "--latent-dim", 2, "--force",
+        "--patience", 9999, "--preset", "classic",
     )  # fmt: skip
-    assert next(lines).startswith("epoch   1/400")
+    assert next(lines).startswith("epoch    1/9999")
     process.send_signal(signal.SIGINT)
-    out_text, err = process.communicate(timeout=60)
+    out_text, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out_text == ""
     assert "Traceback" not in err
@@ -143,7 +152,7 @@ def test_ctrl_c_prints_one_command_that_goes_on(trained: Any, tmp_path: Path) ->
     process, lines = started(*words[1:])
     assert int(next(lines).split()[1].partition("/")[0]) > 1
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 130)
 
 
@@ -175,7 +184,11 @@ def test_ctrl_c_while_frameworks_load_ends_at_once(tmp_path: Path) -> None:
         "main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
     assert not (tmp_path / "run").exists()

@@ -82,6 +82,7 @@ def expected_order(first: int, last: int, seed: int = SEED) -> list[int]:
     return np.concatenate(epochs).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("built", [True, False])
 def test_each_epoch_of_a_fit_has_its_own_seeded_order(
@@ -92,6 +93,7 @@ def test_each_epoch_of_a_fit_has_its_own_seeded_order(
     assert seen.order == expected_order(0, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize("first", [1, 3])
 def test_a_resumed_fit_goes_on_in_the_same_order(
@@ -191,6 +193,7 @@ def test_the_model_sees_corrupted_images_and_the_loss_clean_ones(images: np.ndar
     assert 0.1 < np.abs(np.concatenate(model.inputs) - clean).mean() < 0.4
 
 
+@pytest.mark.slow
 def test_corruption_is_fresh_in_every_batch_and_the_same_after_a_resume(
     images: np.ndarray,
 ) -> None:

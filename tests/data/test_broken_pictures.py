@@ -53,6 +53,7 @@ def test_files_cut_off_anywhere(kind: str) -> None:
     assert not any(outcomes[: len(outcomes) // 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SAMPLES)
 @settings(max_examples=150)
 @given(st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=8))

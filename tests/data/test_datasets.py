@@ -60,6 +60,7 @@ def test_mnist_is_byte_for_byte_the_original(split: Any, images_md5: str, labels
     assert hashlib.md5(labels).hexdigest() == labels_md5
 
 
+@pytest.mark.slow
 def test_the_splits_of_mnist() -> None:
     train, test, both = (load_images("mnist", split) for split in ("train", "test", "all"))
     assert (len(train), len(test), len(both)) == (60_000, 10_000, 70_000)
@@ -87,6 +88,7 @@ def test_validation_and_train_share_no_image_and_lose_none(mnist: Dataset) -> No
     assert hashes == sorted(hash(row.tobytes()) for row in original.images.reshape(-1, 784))
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_validation_split(mnist: Dataset) -> None:
     again, other = load_dataset("mnist", seed=0), load_dataset("mnist", seed=1)
     np.testing.assert_array_equal(again.validation.images, mnist.validation.images)

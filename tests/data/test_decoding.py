@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Zscape
+from tests.harness import PATIENCE
 from zscape.config import PictureConfig
 from zscape.data import decoding
 from zscape.data.datasets import DECODED_FIRST, load_dataset
@@ -64,6 +65,7 @@ class OnFirstBatch(keras.callbacks.Callback):
         self._call()
 
 
+@pytest.mark.slow
 def test_training_begins_before_all_is_decoded(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +76,7 @@ def test_training_begins_before_all_is_decoded(
         with lock:
             n_decoded += 1
             is_late = n_decoded > N_PICTURES - 20
-        if is_late and not begun.wait(120):
+        if is_late and not begun.wait(PATIENCE):
             raise RuntimeError("no batch before all pictures are decoded")
         return decode_picture(*arguments)
 
@@ -83,6 +85,7 @@ def test_training_begins_before_all_is_decoded(
     assert n_decoded == N_PICTURES
 
 
+@pytest.mark.slow
 def test_weights_do_not_depend_on_the_cache(folder: Path, tmp_path: Path) -> None:
     first = train_briefly(folder, tmp_path / "first", epochs=2)
     assert len(cached(tmp_path)) == 1
@@ -96,6 +99,7 @@ def test_weights_do_not_depend_on_the_cache(folder: Path, tmp_path: Path) -> Non
         assert all(f"{number:03d}.png" in listed for number in BROKEN)
 
 
+@pytest.mark.slow
 def test_broken_pictures_found_late_are_told(zscape: Zscape, folder: Path, tmp_path: Path) -> None:
     words = ("train", folder, "--size", 8, "--latent-dim", 2, "--epochs", 1, "--preset", "classic")
     strict = zscape(*words, "--out", tmp_path / "strict", "--strict")
@@ -142,6 +146,7 @@ def test_a_failure_in_the_background_is_raised_as_it_was(
     assert cached(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_leaves_no_half_cache(folder: Path, tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt

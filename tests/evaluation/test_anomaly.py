@@ -73,9 +73,10 @@ def test_thresholds_that_cannot_be(n: int, threshold: float, expected: str) -> N
     scorer(99, 0.99)
 
 
+@pytest.mark.slow
 def test_the_detector_works_like_those_of_scikit_learn() -> None:
     images, labels = blobs(300)
-    detector = AnomalyDetector(latent_dim=4, epochs=3, threshold=0.9)
+    detector = AnomalyDetector(preset="classic", latent_dim=4, epochs=3, threshold=0.9)
     detector.fit(images[labels == 0])
     odd = 255 - images[:20]
     assert (detector.predict(odd) == -1).all()
@@ -87,6 +88,7 @@ def test_the_detector_works_like_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(detector.decision_function(odd), scores - detector.offset_)
 
 
+@pytest.mark.slow
 def test_the_command_writes_scores_gallery_and_heat_maps(
     zscape: Zscape, trained: Trained, tmp_path: Path
 ) -> None:

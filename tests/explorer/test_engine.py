@@ -60,6 +60,7 @@ def test_draws_from_the_density_lie_where_codes_do(three: Any) -> None:
     np.testing.assert_allclose(draws.std(axis=0), codes.std(axis=0), rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [None, np.arange(30)])
 def test_images_without_classes_have_colours_too(trained: Any, labels: Any) -> None:
     run = load_run(trained.two)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from tests.harness import PATIENCE
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
@@ -16,8 +18,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Chromium."""
-    path = shutil.which("chromium")
-    assert path is not None, "Chromium is missing; run scripts/install_chromium.sh."
+    path = shutil.which("chromium")  # without it, tests marked `browser` are skipped
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -52,6 +54,7 @@ def opened(
             route.abort()
 
     context = browser.new_context(accept_downloads=True, **options)
+    context.set_default_timeout(1000 * PATIENCE)
     context.route("**/*", guard)
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -72,7 +75,7 @@ def opened(
 
 def wait_until(page: Page, expression: str) -> None:
     """Wait until JavaScript gives true; Playwright's own way needs eval, which the page forbids."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, f"never true: {expression}"
         page.wait_for_timeout(20)

@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.conftest import Zscape
+from tests.conftest import EMOJI, Zscape
 from tests.integration.browser import chromium, opened, place_of, wait_until
 from zscape.data.datasets import as_float
 from zscape.runs import load_run
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.network]
 
-EMOJI = Path(__file__).parents[2] / "data" / "emoji"
 # The pixels of the big image, once nothing is left to be decoded.
 PIXELS = """() => {
     const canvas = window.zscape.root.querySelector(".picture");
@@ -32,7 +31,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on the folder that scripts/emoji.py makes, one epoch long."""
     from zscape.workflow.training import train
 
-    assert EMOJI.is_dir(), "The pictures are missing; run scripts/emoji.py data/emoji."
     out = tmp_path_factory.mktemp("emoji") / "run"
     return train(EMOJI, out=out, size=32, latent_dim=16, epochs=1).path
 
@@ -75,6 +73,7 @@ def test_their_codes_and_the_odd_ones_carry_paths(
     assert "flag-ca.png" in names
 
 
+@pytest.mark.browser
 def test_they_are_explored_in_colour(zscape: Zscape, run: Path, tmp_path: Path) -> None:
     page_file = tmp_path / "page.html"
     assert zscape("explore", run, "--html", page_file).status == 0

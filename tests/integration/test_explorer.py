@@ -7,7 +7,6 @@ import io
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,14 +20,15 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.harness import heed_ctrl_c
+from tests.harness import PATIENCE, heed_ctrl_c
 from tests.integration.browser import chromium, code_of, opened, place_of, shown_pixels, wait_until
 from zscape.explorer.engine import build_payload, pack, unpack
 from zscape.explorer.page import one_file_page
 from zscape.explorer.server import address, build_app, open_socket
 from zscape.runs import load_run
 
-pytestmark = pytest.mark.xdist_group("browser")  # one browser, and one server
+# One process, so that there is one browser and one server.
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,6 @@ def url(payload: bytes) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     with opened(browser, url) as there:
-        there.set_default_timeout(15_000)
         yield there
 
 
@@ -313,6 +312,12 @@ def test_one_file_opens_from_disk_without_a_network(
         page.mouse.up()
         assert shown_pixels(page) != before
         assert page.get_by_role("slider", name=re.compile("^z3")).is_visible()
+        decoded = page.evaluate(
+            "async code => Array.from(await window.zscape.decode(Float32Array.from(code)))",
+            [0.5, -1.0, 0.2],
+        )
+    expected = load_run(trained.three).model.decode(np.array([[0.5, -1.0, 0.2]], np.float32))
+    np.testing.assert_allclose(np.reshape(decoded, expected.shape), expected, atol=1e-5)
 
 
 def test_a_model_that_fails_to_load_is_said_and_the_map_stays(
@@ -357,23 +362,6 @@ def test_the_command_serves_and_ends_with_ctrl_c(trained: Any, browser: Browser)
         with opened(browser, line) as page:
             assert len(shown_pixels(page)) == 64
         process.send_signal(signal.SIGINT)
-        _, messages = process.communicate(timeout=60)
+        _, messages = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert messages == "Ctrl-C ends it.\n"
-
-
-def test_the_command_names_mistakes_in_one_line(zscape: Any, trained: Any, tmp_path: Path) -> None:
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        port = busy.getsockname()[1]
-        assert f"port {port} cannot" in zscape("explore", trained.two, "--port", port).error
-    assert "leave out" in zscape("explore", trained.two, "--html", "x.html", "--port", 80).error
-    assert ".html" in zscape("explore", trained.two, "--html", tmp_path / "x.png").error
-    assert "is not a run" in zscape("explore", tmp_path).error
-    out = tmp_path / "new" / "page.html"
-    done = zscape("explore", trained.two, "--html", out)
-    assert done.status == 0, done.err
-    assert done.err == ""
-    assert out.stat().st_size < 25_000_000
-    assert "exists" in zscape("explore", trained.two, "--html", out).error

@@ -12,8 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import Zscape
+from tests.harness import PATIENCE
 from zscape.model_file import load_model
 from zscape.runs import load_run
+
+# One process, so that the run the others must equal is trained once.
+pytestmark = [pytest.mark.xdist_group("kill_and_resume"), pytest.mark.slow]
 
 DYING_TRAIN = Path(__file__).with_name("dying_train.py")
 EPOCHS = 4
@@ -39,7 +44,7 @@ def arguments(images: Path, out: Path, *more: str) -> list[str]:
 
 def train(kill_at: int, words: list[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(DYING_TRAIN), str(kill_at), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def losses(run: Path) -> list[tuple[str, str, str]]:
@@ -85,8 +90,10 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
     assert killed_metrics == whole
 
 
-def test_resuming_a_finished_run_changes_nothing(images: Path, uninterrupted: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing(
+    zscape: Zscape, images: Path, uninterrupted: Path
+) -> None:
     before = losses(uninterrupted)
-    again = train(0, arguments(images, uninterrupted, "--resume"))
-    assert again.returncode == 0, again.stderr
+    again = zscape(*arguments(images, uninterrupted, "--resume"))
+    assert again.status == 0, again.err
     assert losses(uninterrupted) == before

@@ -10,9 +10,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.harness import PATIENCE
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
+@pytest.mark.slow
 def test_the_notebook_of_the_explorer_runs(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -22,7 +25,7 @@ def test_the_notebook_of_the_explorer_runs(
     notebook = nbformat.read(NOTEBOOKS / "explorer.ipynb", as_version=4)
     assert not [cell for cell in notebook.cells if cell.get("outputs")]  # committed without
     client = NotebookClient(
-        notebook, timeout=120, resources={"metadata": {"path": str(tmp_path / "notebooks")}}
+        notebook, timeout=PATIENCE, resources={"metadata": {"path": str(tmp_path / "notebooks")}}
     )
     client.execute()
     shown, printed, sliders = (

@@ -13,7 +13,7 @@ import pytest
 from zscape.errors import DataError, RunError
 from zscape.latent import Density, fit_density, load_density, save_density
 
-pytestmark = pytest.mark.xdist_group("density")
+pytestmark = [pytest.mark.xdist_group("density"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from zscape.latent import Density, fit_density, load_density, save_density
 
 GEM: Any = "gem"
 FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")
+EACH = pytest.mark.parametrize("name", [*FITTED[:3], pytest.param("flow", marks=pytest.mark.slow)])
 
 
 # Fitting takes long: all in one process, which does it once.
@@ -32,14 +33,26 @@ def bow() -> np.ndarray:
     return np.stack([40 + 10 * x, 0.2 * y - 3], axis=1).astype(np.float32)
 
 
+class Fitted(dict[str, Density]):
+    """Densities by name, each fitted when it is first asked for."""
+
+    def __init__(self, codes: np.ndarray) -> None:
+        super().__init__()
+        self.codes = codes
+
+    def __missing__(self, name: DensityName) -> Density:
+        self[name] = fit_density(name, self.codes)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def densities(bow: np.ndarray) -> Iterator[dict[str, Density]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zscape.latent.flow.N_STEPS", 400)  # enough for a bow
-        yield {name: fit_density(name, bow) for name in FITTED}
+        yield Fitted(bow)
 
 
-@pytest.mark.parametrize("name", FITTED)
+@EACH
 def test_a_density_integrates_to_one(name: str, densities: dict[str, Density]) -> None:
     xs, ys = np.linspace(-10, 90, 120), np.linspace(-5, 2, 180)
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
@@ -49,7 +62,7 @@ def test_a_density_integrates_to_one(name: str, densities: dict[str, Density]) -
     assert np.exp(values).sum() * cell == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("name", FITTED)
+@EACH
 def test_draws_lie_where_the_codes_lie(
     name: str, densities: dict[str, Density], bow: np.ndarray
 ) -> None:
@@ -64,7 +77,7 @@ def test_draws_lie_where_the_codes_lie(
         assert np.median(np.abs(y - x**2)) < 0.6
 
 
-@pytest.mark.parametrize("name", FITTED)
+@EACH
 def test_draws_depend_on_the_seed_alone(name: str, densities: dict[str, Density]) -> None:
     density = densities[name]
     first, other, again = (density.sample(5, seed=seed) for seed in (1, 2, 1))
@@ -74,10 +87,11 @@ def test_draws_depend_on_the_seed_alone(name: str, densities: dict[str, Density]
     assert np.abs(np.median(steps[:, 0])) < 2  # in no order
 
 
+@pytest.mark.slow
 def test_what_can_bend_describes_a_bow_better(
     densities: dict[str, Density], bow: np.ndarray
 ) -> None:
-    nats = {name: density.log_prob(bow).mean() for name, density in densities.items()}
+    nats = {name: densities[name].log_prob(bow).mean() for name in FITTED}
     assert min(nats["gmm"], nats["kde"], nats["flow"]) > nats["normal"] + 0.5
 
 
@@ -88,7 +102,7 @@ def test_normal_is_that_of_scipy(densities: dict[str, Density], bow: np.ndarray)
     np.testing.assert_allclose(found, expected.logpdf(bow[:50]), atol=0.01)
 
 
-@pytest.mark.parametrize("name", FITTED)
+@EACH
 def test_a_density_comes_back_from_its_file(
     name: DensityName, densities: dict[str, Density], bow: np.ndarray, tmp_path: Path
 ) -> None:
@@ -100,7 +114,7 @@ def test_a_density_comes_back_from_its_file(
     np.testing.assert_allclose(again.sample(9), densities[name].sample(9), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", FITTED)
+@EACH
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive at all"])
 def test_a_damaged_file_is_named(name: DensityName, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "it.npz").write_bytes(content)
@@ -142,6 +156,7 @@ def test_few_codes_and_codes_without_spread_are_fitted_all_the_same(
     assert np.isfinite(density.log_prob(codes)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "error", "message"),
     [
@@ -161,7 +176,8 @@ def test_few_codes_and_codes_without_spread_are_fitted_all_the_same(
 def test_what_cannot_be_is_refused_in_one_line(
     densities: dict[str, Density], work: Any, error: type[Exception], message: str
 ) -> None:
-    for density in densities.values():
+    for name in FITTED:
+        density = densities[name]
         with pytest.raises(error, match=message) as caught:
             work(density)
         assert "\n" not in str(caught.value)

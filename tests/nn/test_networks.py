@@ -72,6 +72,7 @@ def test_any_size_and_channels_come_back_in_the_unit_interval(
     assert images.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", PRECISIONS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_both_networks_are_sound_components(network: Any, dtype: str, tmp_path: Path) -> None:
@@ -157,6 +158,7 @@ def test_start_at_mean_makes_the_decoder_show_the_mean_pixel() -> None:
     np.testing.assert_allclose(pixel, [0.1, 0.5, 0.99], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["classic", "fast", "quality"])
 @pytest.mark.parametrize(
     ("size", "inner"), [(16, 4), (28, 7), (32, 8), (50, 7), (64, 8), (128, 8), (256, 8)]

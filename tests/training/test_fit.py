@@ -68,6 +68,22 @@ def test_the_kept_model_is_the_best_one_not_the_last(dataset: Dataset, tmp_path:
     assert min(row["images_per_second"] for row in rows) > 0
 
 
+def test_the_step_is_traced_once(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces: list[Any] = []
+    real = Autoencoder.train_step
+
+    def counted(self: Autoencoder, data: Any) -> Any:
+        traces.append(data)
+        return real(self, data)
+
+    monkeypatch.setattr(Autoencoder, "train_step", counted)
+    fit_autoencoder(new_model(), dataset, TrainConfig(epochs=2, batch_size=32), tmp_path)
+    assert len(traces) == 1
+
+
+@pytest.mark.slow
 def test_training_stops_when_patience_is_used_up(dataset: Dataset, tmp_path: Path) -> None:
     config = TrainConfig(epochs=50, batch_size=32, patience=2, schedule="constant")
     spoil = SpoilWeights(epoch=3, value=0.0)  # all gradients but the last bias' are zero then
@@ -86,6 +102,7 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_best_model(
     assert np.isfinite(kept).all()
 
 
+@pytest.mark.slow
 def test_a_stuck_loss_is_said_once(dataset: Dataset, tmp_path: Path) -> None:
     said = io.StringIO()
     config = TrainConfig(epochs=4, learning_rate=1e-12)
@@ -94,6 +111,7 @@ def test_a_stuck_loss_is_said_once(dataset: Dataset, tmp_path: Path) -> None:
     assert said.getvalue().count("the loss is stuck") == 1
 
 
+@pytest.mark.slow
 def test_a_healthy_training_says_a_line_an_epoch_and_no_warning(
     dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -108,6 +126,7 @@ def test_a_healthy_training_says_a_line_an_epoch_and_no_warning(
     assert all("images/s" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar_for_the_epoch_and_one_for_the_run(
     dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -120,6 +139,7 @@ def test_a_terminal_gets_a_bar_for_the_epoch_and_one_for_the_run(
     assert "best validation 0." in drawn.getvalue()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
     dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -138,6 +158,7 @@ def small_model(text: str) -> Autoencoder:
     return build_autoencoder((8, 8, 1), network, BottleneckConfig.parse(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "terms"),
     [
@@ -167,6 +188,7 @@ def test_the_history_has_the_terms_of_the_bottleneck(
     assert kept.decode(codes).shape == dataset.test.images.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["gaussian:warmup=10", "mmd", "vq:codebook=8"])
 def test_what_is_random_in_training_goes_on_after_a_resume(
     dataset: Dataset, tmp_path: Path, text: str
@@ -193,6 +215,7 @@ def test_a_damaged_checkpoint_is_named(dataset: Dataset, tmp_path: Path, content
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_another_network_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     fit_autoencoder(new_model(), dataset, TrainConfig(epochs=1), tmp_path)
     other = build_autoencoder((8, 8, 1), NetworkConfig(preset="classic", latent_dim=3))

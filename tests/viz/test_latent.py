@@ -134,6 +134,7 @@ def test_a_single_code_is_drawn(point: tuple[float, float]) -> None:
     assert figure_png(plot_latent(np.array([point]), [3]), dpi=40).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes() -> None:
     labels = np.arange(200) % 3
     first, second = (figure_png(plot_latent(codes(), labels), dpi=60) for _ in range(2))

@@ -74,11 +74,12 @@ def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "spots.npz", images=images, labels=labels)
     noise = ["gaussian:sigma=0.2", "mask:size=2,count=1"]
     return train(
-        folder / "spots.npz", out=folder / "run", latent_dim=3, epochs=2, batch_size=16,
-        corruption=noise,
+        folder / "spots.npz", out=folder / "run", preset="classic", latent_dim=3, epochs=2,
+        batch_size=16, corruption=noise,
     ).path  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_run: Path) -> None:
     run = load_run(noisy_run)
     assert str(run.config.training.corruption) == "gaussian:sigma=0.2+mask:size=2,count=1"
@@ -108,14 +109,17 @@ def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_ru
     assert "mask:size=2,count=1" in shown
 
 
+@pytest.mark.slow
 def test_a_run_of_other_noise_is_not_resumed(zscape: Zscape, noisy_run: Path) -> None:
-    words = ("--latent-dim", 3, "--epochs", 2, "--batch-size", 16, "--resume")
+    words = ("--preset", "classic", "--latent-dim", 3, "--epochs", 2, "--batch-size", 16,
+             "--resume")  # fmt: skip
     data = noisy_run.parent / "spots.npz"
     noise = ("--corruption", "gaussian:sigma=0.2+mask:size=2,count=1")
     assert "corruption was" in zscape("train", data, "--out", noisy_run, *words).error
     assert zscape("train", data, "--out", noisy_run, *noise, *words).status == 0
 
 
+@pytest.mark.slow
 def test_damaged_figures_of_denoising_are_named(noisy_run: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -134,6 +138,7 @@ KINDS = {
 BECOME = {"1": "L", "CMYK": "RGB", "P": "RGB"}
 
 
+@pytest.mark.slow
 def test_files_keep_their_names_formats_and_places(
     zscape: Zscape, noisy_run: Path, tmp_path: Path
 ) -> None:

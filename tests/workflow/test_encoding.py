@@ -59,6 +59,7 @@ def test_arrays_too(zscape: Zscape, trained: Trained, tmp_path: Path) -> None:
     assert table.column("label").to_pylist() == images.labels.tolist()
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_an_interruption(
     zscape: Zscape, trained: Trained, pictures: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -47,6 +47,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> None:
     run = load_run(trained.three)
     found = evaluate_generation(run, density="normal", features=pixels, n=40, seed=3)
@@ -72,6 +73,7 @@ def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> N
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_digits_are_counted_and_compared_by_the_classifier(digits: Run) -> None:
     found = evaluate_generation(digits, n=60)
     assert found.features == "classifier"
@@ -85,6 +87,7 @@ def test_digits_are_counted_and_compared_by_the_classifier(digits: Run) -> None:
     assert (found.figures["sample_fd"] or 0) > 3 * (found.figures["floor_fd"] or 0)
 
 
+@pytest.mark.slow
 def test_images_that_are_no_digits_are_not_counted(digits: Run) -> None:
     import dataclasses
 
@@ -112,6 +115,7 @@ def test_settings_are_checked_first(trained: Any, pixels: Path) -> None:
 # ------------------------------------------------------------------ the command
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_keeps_figures_and_sheet(
     zscape: Zscape, copied: Path, pixels: Path
 ) -> None:
@@ -133,6 +137,7 @@ def test_the_command_prints_a_table_and_keeps_figures_and_sheet(
     assert (printed["density"], printed["seed"]) == ("gmm", 1)
 
 
+@pytest.mark.slow
 def test_the_command_shows_missing_digits(zscape: Zscape, digits: Run) -> None:
     done = zscape("evaluate", digits.path, "--generation", "-n", 50)
     assert done.status == 0, done.err

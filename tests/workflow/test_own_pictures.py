@@ -34,7 +34,8 @@ def spots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-WORDS = ("--size", 16, "--latent-dim", 2, "--epochs", 1, "--batch-size", 16, "--json")
+WORDS = ("--preset", "classic", "--size", 16, "--latent-dim", 2, "--epochs", 1, "--batch-size", 16,
+         "--json")  # fmt: skip
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def run(zscape: Zscape, spots: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_run_of_pictures(run: Path, spots: Path) -> None:
     loaded = load_run(run)
     assert loaded.config.image_shape == (16, 16, 3)
@@ -60,6 +62,7 @@ def test_a_run_of_pictures(run: Path, spots: Path) -> None:
     assert "1 files of the folder" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_every_command_takes_a_folder_and_a_picture(
     zscape: Zscape, run: Path, spots: Path, tmp_path: Path
 ) -> None:
@@ -86,6 +89,7 @@ def test_every_command_takes_a_folder_and_a_picture(
     assert "have left, middle, right" in message
 
 
+@pytest.mark.slow
 def test_changed_options_and_pictures_are_noticed(
     zscape: Zscape, run: Path, spots: Path, tmp_path: Path
 ) -> None:

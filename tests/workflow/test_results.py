@@ -36,6 +36,7 @@ def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
     json.dumps(figures.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_evaluation_says_how_useful_the_codes_are(trained: Any) -> None:
     run = load_run(trained.three)
     figures = evaluate(run)
@@ -107,6 +108,7 @@ def test_a_changed_data_file_is_noticed(copied: Path) -> None:
         evaluate(load_run(copied))
 
 
+@pytest.mark.slow
 def test_a_baseline_that_was_deleted_is_made_again(copied: Path) -> None:
     before = evaluate(load_run(copied)).pca
     (copied / "baseline.npz").unlink()
@@ -120,6 +122,7 @@ def test_a_baseline_of_another_run_is_refused(copied: Path) -> None:
         evaluate(load_run(copied))
 
 
+@pytest.mark.slow
 def test_refresh_rewrites_figures(copied: Path) -> None:
     for path in (copied / "figures").iterdir():
         path.unlink()
@@ -145,12 +148,15 @@ def _with_large_images(run: Any) -> Any:
     return dataclasses.replace(run, config=config)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_keeps_the_run(trained: Any, tmp_path: Path) -> None:
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             raise KeyboardInterrupt
 
-    settings: dict[str, Any] = {"out": tmp_path / "run", "latent_dim": 2, "epochs": 2}
+    settings: dict[str, Any] = {
+        "out": tmp_path / "run", "preset": "classic", "latent_dim": 2, "epochs": 2,
+    }  # fmt: skip
     with pytest.raises(Interrupted):
         train(trained.data, callbacks=[Stop()], **settings)
     assert len(load_run(tmp_path / "run").history) == 1

@@ -87,6 +87,8 @@ def fit_autoencoder(
         # Callbacks of the user's see every step.
         steps_per_execution=1 if callbacks else batches.steps_per_call,
     )
+    # A step that makes the optimizer's variables itself is traced twice, which takes seconds.
+    model.optimizer.build(model.trainable_variables)
     (folder / "checkpoint").mkdir(exist_ok=True)
     checkpoint = folder / "checkpoint" / "state.npz"
     state = TrainingState()
