@@ -185,5 +185,5 @@ def test_info_describes_the_machine_or_a_run(zscape: Zscape, trained: Trained) -
     assert facts["cores"] >= 1
     assert facts["peak_gflops"]["float32"] > 0
     assert ("bfloat16" in facts["peak_gflops"]) == facts["bfloat16"]
-    assert "name a run" in zscape("info").error
-    assert "name a run" in zscape("info", trained.two, "--machine").error
+    assert "either RUN" in zscape("info").error
+    assert "either RUN" in zscape("info", trained.two, "--machine").error

@@ -284,7 +284,7 @@ def info(
 ) -> None:
     """Describe a run (data, settings, training, results), or this machine."""
     if (run is None) != machine:
-        raise ConfigError("name a run, as in zscape info runs/two, or ask for --machine.")
+        raise ConfigError("give either RUN, a run folder such as runs/two, or --machine.")
     if run is None:
         load_frameworks()
         from zscape.hardware import describe
