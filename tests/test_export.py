@@ -67,6 +67,7 @@ def test_a_code_that_no_image_has_is_taken_to_the_nearest() -> None:
     np.testing.assert_allclose(run_onnx(decoder, far), model.decode(near), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_in_bfloat16_is_exported_in_float32() -> None:
     network = NetworkConfig(preset="fast", latent_dim=3)
     model = autoencoder_from_elsewhere((8, 8, 1), network, "mixed_bfloat16")

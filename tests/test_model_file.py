@@ -95,6 +95,7 @@ def test_the_optimizer_is_left_out_and_goes_on_in_the_model_at_hand(
     assert int(model.optimizer.iterations) > 0
 
 
+@pytest.mark.slow
 def test_a_model_that_keras_saved_with_its_optimizer_loads_too(
     model: zscape.Autoencoder, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_flipped_bytes_are_refused_or_harmless(good: Path, tmp_path: Path) -> No
     assert not any("\n" in refusal for refusal in refusals)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -250,6 +252,7 @@ def _first_dataset(weights: h5py.File) -> str:
     return names[0]
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_fit_the_network_are_refused(
     members: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -277,6 +280,7 @@ def test_weights_that_do_not_fit_the_network_are_refused(
         _refusal(_write(tmp_path / "model.keras", changed), "cannot be loaded|larger network")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("units", "message"),
     [
@@ -390,6 +394,7 @@ def _places(config: Config) -> dict[str, Callable[[Any], None]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_registered_by_others")
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_configurations_are_refused_and_never_run(
@@ -406,6 +411,7 @@ def test_hostile_configurations_are_refused_and_never_run(
         _refusal(_write(tmp_path / "model.keras", changed), "may run code; it was not loaded")
 
 
+@pytest.mark.slow
 def test_other_keras_models_and_lambda_layers_are_refused(tmp_path: Path, canary: Path) -> None:
     path = tmp_path / "model.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)

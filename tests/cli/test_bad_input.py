@@ -221,6 +221,7 @@ def test_config_that_is_damaged(
     assert expected in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "verb"),
     [
@@ -280,6 +281,7 @@ def test_model_of_another_run(zscape: Zscape, trained: Any, copied: Path) -> Non
     assert "of another run" in zscape("evaluate", copied).error
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_model_with_a_program_in_it_is_not_run(
     zscape: Zscape, copied: Path, tmp_path: Path
@@ -333,6 +335,7 @@ def test_run_in_use(zscape: Zscape, trained: Any, copied: Path) -> None:
     assert zscape("evaluate", copied).status == 0
 
 
+@pytest.mark.slow
 def test_images_of_another_shape(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((30, 9, 8), np.uint8))
     for words in (

@@ -118,6 +118,7 @@ def test_evaluate_repeats_the_figures_of_training(zscape: Zscape, copied: Path) 
     assert len((copied / "report.html").read_text()) > 10_000
 
 
+@pytest.mark.slow
 def test_evaluate_on_other_images_changes_no_file(zscape: Zscape, trained: Any) -> None:
     before = {path: path.stat().st_mtime_ns for path in trained.two.rglob("*") if path.is_file()}
     done = zscape("evaluate", trained.two, trained.data)
@@ -128,6 +129,7 @@ def test_evaluate_on_other_images_changes_no_file(zscape: Zscape, trained: Any) 
     assert after == before
 
 
+@pytest.mark.slow
 def test_codes_go_to_a_file_and_back_to_images(
     zscape: Zscape, trained: Any, tmp_path: Path
 ) -> None:
@@ -283,6 +285,7 @@ def test_map_and_grid_draw_into_the_format_of_the_name(
     assert (tmp_path / f"grid-{name}").read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_grid_needs_the_model_only(
     zscape: Zscape, trained: Any, copied: Path, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_files_with_wrong_bytes(kind: str, changes: list[tuple[float, int]]) -> 
     read_or_refuse(bytes(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SAMPLES)
 @settings(max_examples=60)
 @given(st.binary(max_size=200))

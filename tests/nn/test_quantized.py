@@ -151,6 +151,7 @@ def test_dead_vectors_are_put_where_features_are_badly_served() -> None:
     assert served[-1] < 0.1  # every cluster has found a vector
 
 
+@pytest.mark.slow
 def test_a_model_with_spatial_codes_comes_back_from_its_file(tmp_path: Path) -> None:
     network = zscape.NetworkConfig(latent_dim=4)
     vq = zscape.BottleneckConfig.parse("vq:codebook=16")

@@ -92,6 +92,7 @@ def test_training_stops_when_patience_is_used_up(dataset: Dataset, tmp_path: Pat
     assert len(history(tmp_path)) == 4
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_training_and_keeps_the_best_model(
     dataset: Dataset, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_whole_numbers_are_scaled_to_the_unit_range() -> None:
     assert drawn[2].max() == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [(1, 1, 1), (1, 1, 3), (3, 200, 4), (256, 256, 3), (40, 7, 2), (28, 28, 1), (1, 256, 5)],
@@ -225,6 +226,7 @@ def test_the_users_settings_neither_change_the_figure_nor_are_changed() -> None:
         assert {key: mpl.rcParams[key] for key in mine} == mine
 
 
+@pytest.mark.slow
 def test_the_nearest_training_image_stands_below_each_generated_one() -> None:
     images, nearest = random_images(14, 8, 8, 1), random_images(14, 8, 8, 1, seed=1)
     figure = plot_nearest(images, nearest)

@@ -22,6 +22,7 @@ from zscape.workflow.results import evaluate, refresh
 from zscape.workflow.training import Interrupted, default_folder, train
 
 
+@pytest.mark.slow
 def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
     run = load_run(trained.three)
     figures = evaluate(run)
