@@ -70,12 +70,14 @@ print(run.config.training.shards)
 """
 
 
+@pytest.mark.slow
 def test_importing_tensorflow_first_gives_one_line_of_advice_and_works(tmp_path: Path) -> None:
     done = run_plain(_LATE, tmp_path / "run", TF_CPP_MIN_LOG_LEVEL="3")
     assert done.stderr.count(ADVICE) == 1
     assert done.stdout == "1\n"  # TensorFlow spreads every operation over the cores by itself
 
 
+@pytest.mark.slow
 def test_zscape_first_gives_no_advice() -> None:
     done = run_plain("import zscape, tensorflow; zscape.build_autoencoder")
     assert ADVICE not in done.stderr
@@ -112,6 +114,7 @@ def test_the_limit_of_a_container_counts(
     assert hardware.n_cores() == cores
 
 
+@pytest.mark.slow
 def test_training_in_bfloat16_without_the_arithmetic_is_refused(tmp_path: Path) -> None:
     words = ["train", "mnist", "--precision", "mixed_bfloat16", "--out", str(tmp_path / "run")]
     done = subprocess.run(
@@ -136,6 +139,7 @@ np.save(sys.argv[3], model.reconstruct(np.load(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 def test_a_model_trained_in_bfloat16_opens_in_float32_without_the_arithmetic(
     tmp_path: Path,
 ) -> None:
@@ -164,6 +168,7 @@ def test_the_run_keeps_its_shards_and_its_processor(zscape: Zscape, trained: Tra
     assert hardware["backend"] == keras.backend.backend()
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_its_own_shards(
     zscape: Zscape, trained: Trained, tmp_path: Path
 ) -> None:
@@ -176,6 +181,7 @@ def test_a_run_is_resumed_with_its_own_shards(
     assert "shards is 0" in zscape("train", trained.data, "--shards", 0).error
 
 
+@pytest.mark.slow
 def test_info_describes_the_machine_or_a_run(zscape: Zscape, trained: Trained) -> None:
     text = zscape("info", "--machine")
     assert text.status == 0

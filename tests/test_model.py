@@ -304,6 +304,7 @@ def test_training_cuts_batches_into_shards_of_one_size(monkeypatch: pytest.Monke
     assert seen == [3, 3, 3, 1, 1, 1]  # of 8 images and of 1, filled up
 
 
+@pytest.mark.slow
 def test_shards_change_nothing_but_the_speed() -> None:
     # 25 images in batches of 8: the last batch is one image, less than there are shards.
     images = np.random.default_rng(0).integers(0, 256, (25, *SHAPE), dtype=np.uint8)

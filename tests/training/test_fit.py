@@ -54,6 +54,7 @@ class SpoilWeights(keras.callbacks.Callback):
                 weight.assign(np.full(weight.shape, self.value, np.float32))
 
 
+@pytest.mark.slow
 def test_the_kept_model_is_the_best_one_not_the_last(dataset: Dataset, tmp_path: Path) -> None:
     config = TrainConfig(epochs=4, batch_size=32)
     spoil = SpoilWeights(epoch=4, value=0.0)
@@ -247,6 +248,7 @@ def test_a_constant_schedule_keeps_the_rate() -> None:
     assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
 
 
+@pytest.mark.slow
 def test_several_steps_in_a_call_give_the_same_losses_as_single_ones(
     dataset: Dataset, tmp_path: Path
 ) -> None:
