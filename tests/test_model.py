@@ -45,6 +45,7 @@ def fitted(images: np.ndarray) -> tuple[zscape.Autoencoder, dict[str, list[float
     epochs: list[int] = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
     model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="mse")
+    model.optimizer.build(model.trainable_variables)  # otherwise the step is traced twice
     batches = ReconstructionBatches(images, batch_size=16, shuffle_seed=0)
     history = model.fit(batches, validation_data=batches, epochs=3, callbacks=[watch], verbose=0)
     return model, history.history, epochs

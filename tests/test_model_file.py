@@ -28,6 +28,7 @@ Config = dict[str, Any]
 def model() -> zscape.Autoencoder:
     model = zscape.build_autoencoder(SHAPE, zscape.NetworkConfig(latent_dim=2), seed=1)
     model.compile(optimizer="adam", loss="mse")
+    model.optimizer.build(model.trainable_variables)  # otherwise the step is traced twice
     images = random_images((8, *SHAPE))
     model.fit(images, images, epochs=1, verbose=0)
     return model

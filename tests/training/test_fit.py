@@ -69,6 +69,7 @@ def test_the_kept_model_is_the_best_one_not_the_last(dataset: Dataset, tmp_path:
     assert min(row["images_per_second"] for row in rows) > 0
 
 
+@pytest.mark.slow
 def test_the_step_is_traced_once(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +263,7 @@ def test_several_steps_in_a_call_give_the_same_losses_as_single_ones(
     assert rows["together"] == rows["alone"]
 
 
+@pytest.mark.slow
 def test_callbacks_of_the_user_see_every_step(dataset: Dataset, tmp_path: Path) -> None:
     seen: list[int] = []
     watch = keras.callbacks.LambdaCallback(
