@@ -91,14 +91,16 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index` of this epoch as input, corrupted if so asked, and as target."""
-        start = index * self._batch_size
-        batch = as_float(self._images[self._chosen(start)])
+        batch = as_float(self._images[self._chosen(index, 1)])
+        return self._corrupted(batch, index), batch
+
+    def _corrupted(self, batch: np.ndarray, index: int) -> np.ndarray:
         if not self._corruption:
-            return batch, batch
+            return batch
         seed = [0, 0, index, _FIXED]
         if self._shuffle_seed is not None:
             seed = [self._shuffle_seed, self._epoch, index, _TRAINING]
-        return corrupt(batch, self._corruption, seed), batch
+        return corrupt(batch, self._corruption, seed)
 
     @property
     def steps_per_call(self) -> int:
@@ -118,9 +120,11 @@ class ReconstructionBatches(keras.utils.PyDataset):
         import tensorflow as tf
 
         spec = tf.TensorSpec((None, *self._images.shape[1:]), tf.float32)
-        batches = tf.data.Dataset.from_generator(self._blocks, output_signature=(spec, spec))
+        signature = (spec, spec) if self._corruption else (spec,)
+        batches = tf.data.Dataset.from_generator(self._blocks, output_signature=signature)
         # The next block is made while TensorFlow works on this one.
-        batches = batches.prefetch(1).rebatch(self._batch_size).prefetch(2)
+        batches = batches.prefetch(1).rebatch(self._batch_size)
+        batches = batches.map(lambda *images: (images[0], images[-1])).prefetch(2)
         batches = batches.apply(tf.data.experimental.assert_cardinality(self.num_batches))
         options = tf.data.Options()
         # The autotuner can hold up the end of an epoch; see `__init__`.
@@ -134,15 +138,24 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._known_order = None
 
     def _blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yield the inputs and targets of several batches at a time: Python is slow to call."""
-        for start in range(0, self.num_batches, self.steps_per_call):
-            block = range(start, min(start + self.steps_per_call, self.num_batches))
-            yield tuple(map(np.concatenate, zip(*(self[index] for index in block), strict=True)))
+        """Yield several batches at a time: inputs and targets, once where they are the same."""
+        for first in range(0, self.num_batches, self.steps_per_call):
+            images = as_float(self._images[self._chosen(first, self.steps_per_call)])
+            if not self._corruption:
+                yield (images,)
+                continue
+            starts = range(0, len(images), self._batch_size)
+            corrupted = [
+                self._corrupted(images[start : start + self._batch_size], first + number)
+                for number, start in enumerate(starts)
+            ]
+            yield np.concatenate(corrupted), images
 
-    def _chosen(self, start: int) -> np.ndarray:
-        """Return which images a batch has, those in the places of broken ones included."""
+    def _chosen(self, first: int, n_batches: int) -> np.ndarray:
+        """Return which images some batches have, those in the places of broken ones included."""
         order, images = self._order, self._images
-        chosen = order[start : start + self._batch_size].copy()
+        start = first * self._batch_size
+        chosen = order[start : start + n_batches * self._batch_size].copy()
         if isinstance(images, StoredImages):
             for place in np.flatnonzero(images.is_broken(chosen)):
                 chosen[place] = next(
