@@ -1,8 +1,8 @@
 """The hot layers of the decoders in several forms: `python -m benchmarks.layer_forms`.
 
 All forms of a layer are the same function of input, kernel and bias; that their values and
-gradients agree is checked first. Then each in turn computes values and gradients, on one core, as
-a shard does in training. Those that lost stay here, so that nobody needs to try them again.
+gradients agree is checked first. Then each in turn computes values and gradients of a shard, with
+one thread per operation, as in training. Those that lost stay here, so that nobody needs to try them again.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _time_to_quality() -> list[str]:
 
 
 def _speed_table() -> list[str]:
-    saved = {"": _saved("speed"), "AVX2, ": _saved("speed-avx2")}
+    saved = {"": _saved("speed"), "AVX2 emulated, ": _saved("speed-avx2")}
     columns = [
         (f"{processor}batches of {size}", results, size)
         for processor, results in saved.items()

@@ -186,8 +186,9 @@ def _layers(layers: dict[str, dict[str, list[float]]]) -> list[str]:
         "",
         "## Forms of the hot layers",
         "",
-        "Milliseconds for values and gradients of a shard of 32 images in float32 on one core, as "
-        "in training; the forms of a layer take turns, and were found to agree first.",
+        "Milliseconds for values and gradients of a shard of 32 images in float32, one thread per "
+        "operation, as in training; the forms of a layer take turns, and were found to agree "
+        "first.",
     ]
     for layer, forms in layers.items():
         lines += ["", f"| {layer} | ms |", "|---|---:|"]

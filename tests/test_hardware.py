@@ -89,8 +89,8 @@ import zscape
 import numpy as np, resource
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        np.ones(40_000_000, np.uint8)
+    for _ in range(50):
+        np.ones(3_000_000, np.uint8)  # NumPy asks for huge pages from 4 MiB on
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 print(faults())
@@ -101,7 +101,7 @@ print(faults())
 def test_freed_memory_is_kept_unless_the_user_has_set_the_allocator() -> None:
     kept = int(run_plain(_ALLOCATE).stdout)
     own = int(run_plain(_ALLOCATE, MALLOC_MMAP_THRESHOLD_="131072").stdout)
-    assert kept < 1000 < own
+    assert 10 * kept < own
 
 
 @pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("max 100000", 64)])

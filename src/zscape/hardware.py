@@ -56,10 +56,10 @@ def prepare_tensorflow() -> None:
         wanted[_ONEDNN] = "1"
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
     if "tensorflow" in sys.modules:
-        if missing:
+        if missing and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
             logging.getLogger("zscape").warning(
-                "zscape was imported after TensorFlow, so training may be 2 to 3 times slower; "
-                "import zscape first."
+                "zscape was imported after TensorFlow and cannot set it up any more, so training "
+                "is slower than it could be; import zscape first."
             )
         return
     os.environ.update(missing)
