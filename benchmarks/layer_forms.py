@@ -2,7 +2,8 @@
 
 All forms of a layer are the same function of input, kernel and bias; that their values and
 gradients agree is checked first. Then each in turn computes values and gradients of a shard, with
-one thread per operation, as in training. Those that lost stay here, so that nobody needs to try them again.
+one thread per operation, as in training. Those that lost stay here, so that nobody needs to try
+them again.
 """
 
 from __future__ import annotations
