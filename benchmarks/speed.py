@@ -54,7 +54,8 @@ def contenders(avx2: bool) -> list[str]:
     """Return the names of those that take part."""
     from zscape.hardware import has_bfloat16, uses_onednn
 
-    absent = []
+    # Limited to AVX2, compiled PyTorch crashes: its compiler asks the processor itself.
+    absent = ["PyTorch compiled"] if avx2 else []
     if avx2 or not has_bfloat16():
         absent.append("zscape bfloat16")
     if not avx2 and uses_onednn():

@@ -33,7 +33,7 @@ def ratio(table: dict[str, list[float]], ours: str, theirs: str) -> tuple[float,
     """Return the ratio of the medians, and that of every round."""
     peers = [theirs]
     if theirs == PYTORCH:
-        peers = ["PyTorch", "PyTorch compiled"]
+        peers = [name for name in ("PyTorch", "PyTorch compiled") if name in table]
     peer = max((table[name] for name in peers), key=statistics.median)
     rounds = [one / other for one, other in zip(table[ours], peer, strict=True)]
     return statistics.median(table[ours]) / statistics.median(peer), rounds
