@@ -188,12 +188,16 @@ PATCHES: dict[str, tuple[Form, bool]] = {
     "3x3 convolution to sub-pixels (ours)": (subpixels, False),
     "a map for each tap, fixed convolution": (placed_maps, False),
 }
-Shapes = tuple[tuple[int, int, int], tuple[int, ...]]  # of an input, and of the kernel
+# Of an input and of the kernel, and the number of output channels.
+Shapes = tuple[tuple[int, int, int], tuple[int, ...], int]
 LAYERS: dict[str, tuple[Shapes, dict[str, tuple[Form, bool]]]] = {
-    "classic, doubling 14x14, 32 channels to 32": (((14, 14, 32), (3, 3, 32, 32)), UPSAMPLING),
-    "classic, doubling 7x7, 64 channels to 32": (((7, 7, 64), (3, 3, 64, 32)), UPSAMPLING),
-    "classic, last convolution 28x28, 32 channels to 1": (((28, 28, 32), (3, 3, 32, 1)), LAST),
-    "fast, overlapping patches 14x14, 32 channels to 1": (((14, 14, 32), (6, 6, 1, 32)), PATCHES),
+    "classic, doubling 14x14, 32 channels to 32": (((14, 14, 32), (3, 3, 32, 32), 32), UPSAMPLING),
+    "classic, doubling 7x7, 64 channels to 32": (((7, 7, 64), (3, 3, 64, 32), 32), UPSAMPLING),
+    "classic, last convolution 28x28, 32 channels to 1": (((28, 28, 32), (3, 3, 32, 1), 1), LAST),
+    "fast, overlapping patches 14x14, 32 channels to 1": (
+        ((14, 14, 32), (6, 6, 1, 32), 1),
+        PATCHES,
+    ),
 }
 
 
@@ -201,8 +205,7 @@ class Measured:
     """Values and gradients of one form at fixed inputs."""
 
     def __init__(self, form: Form, shapes: Shapes, *, xla: bool) -> None:
-        image, kernel_shape = shapes
-        n_out = kernel_shape[2] if form in (row[0] for row in PATCHES.values()) else kernel_shape[3]
+        image, kernel_shape, n_out = shapes
         rng = np.random.default_rng(0)
         # Small numbers, as in a network: sums over 64 images then keep their digits.
         x, kernel, bias = (

@@ -159,7 +159,7 @@ def test_a_model_trained_in_bfloat16_opens_in_float32_without_the_arithmetic(
     np.testing.assert_allclose(there, single.reconstruct(images), atol=1e-5)
 
 
-def test_the_run_keeps_its_shards_and_its_processor(zscape: Zscape, trained: Trained) -> None:
+def test_the_run_keeps_its_shards_and_its_processor(trained: Trained) -> None:
     config = json.loads((trained.two / "config.json").read_text())
     assert config["training"]["shards"] >= 1
     hardware = config["made"]["hardware"]
