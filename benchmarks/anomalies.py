@@ -131,7 +131,7 @@ def measure(
     """Return figures of one method with one digit as the normal or the odd one."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    from zscape.data.datasets import load_images
+    from zscape.data.load import load_images
 
     train, test = load_images("mnist", "train"), load_images("mnist", "test")
     if train.labels is None or test.labels is None:

@@ -35,8 +35,8 @@ def _products(layer: Any) -> int:
 
 def main() -> None:
     """Print the figure for the tutorial's network."""
-    from zscape.config import NetworkConfig
     from zscape.model import build_autoencoder
+    from zscape.settings import NetworkConfig
 
     network = NetworkConfig(preset="classic", latent_dim=10)
     print(json.dumps(operations_per_image(build_autoencoder((28, 28, 1), network))))

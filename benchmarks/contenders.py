@@ -76,9 +76,9 @@ def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> C
     # isort: split  # as users are told to: zscape first
     import keras
 
-    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
+    from zscape.settings import NetworkConfig
 
     network = NetworkConfig(preset="classic", latent_dim=10)
     model = build_autoencoder((28, 28, 1), network, precision=precision)

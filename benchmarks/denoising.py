@@ -19,7 +19,6 @@ from typing import Any, get_args
 import numpy as np
 
 from benchmarks.resumable import run_missing
-from zscape.config import CorruptionConfig, Preset
 from zscape.evaluation.denoising import (
     NOISY,
     OWN,
@@ -27,6 +26,7 @@ from zscape.evaluation.denoising import (
     classical_methods,
     run_classical,
 )
+from zscape.settings import CorruptionConfig, Preset
 
 RESULTS = Path(__file__).parent / "results" / "denoising.json"
 SIGMAS = (0.3, 0.5)
@@ -49,8 +49,9 @@ def measure(
     limit: int | None,
 ) -> dict[str, Any]:
     """Return figures of one method on the noisy test split."""
-    from zscape.data.corruption import corrupt
-    from zscape.data.datasets import as_float, load_dataset
+    from zscape.data.corruptions import corrupt
+    from zscape.data.images import as_float
+    from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed, limit=limit)
@@ -86,9 +87,9 @@ def _own(
     latent_dim: int,
     images_seen: int,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    from zscape.config import RECIPES, NetworkConfig, TrainConfig
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
+    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
     recipe = RECIPES[preset]

@@ -27,12 +27,12 @@ import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.resumable import Run, run_missing
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.explorer.engine import build_payload
 from zscape.explorer.page import one_file_page
 from zscape.explorer.server import address, build_app, new_token, open_socket
+from zscape.jobs.train import train
 from zscape.runs import Run as TrainedRun
-from zscape.workflow.training import train
 
 RESULTS = Path(__file__).parent / "results" / "explorer.json"
 N_POINTS = 60_000

@@ -66,7 +66,7 @@ class Measure:
 
     def __call__(self, library: str, model: str, seed: int) -> dict[str, Any]:
         """Return the figures of one model."""
-        from zscape.data.datasets import load_dataset
+        from zscape.data.load import load_dataset
 
         dataset = load_dataset("mnist", seed=seed)
         out = self._work / f"{library}-{model.partition(':')[0]}-{seed}.npz"

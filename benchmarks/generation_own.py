@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.config import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
+from zscape.settings import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
 
 LATENT_DIM = 16
 PRESET: Preset = "fast"
@@ -26,7 +26,7 @@ PILOT_IMAGES = 6400
 def main() -> None:
     """Train one model, and write what it makes."""
     text, path, seconds, seed, out, *densities = sys.argv[1:]
-    from zscape.data.datasets import load_dataset
+    from zscape.data.load import load_dataset
 
     dataset = load_dataset("mnist", seed=int(seed))
     with np.load(path) as stored:
@@ -48,7 +48,7 @@ def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dic
     """Train for as many epochs as fit into the time; return the best model."""
     import keras
 
-    from zscape.data.datasets import Dataset
+    from zscape.data.images import Dataset
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
     from zscape.training.fit import fit_autoencoder

@@ -53,9 +53,9 @@ def measure_point(
     # isort: split  # as users are told to: zscape first
     import keras
 
-    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
+    from zscape.settings import NetworkConfig
 
     keras.ops.zeros(1)  # TensorFlow takes its first memory with its first array
     imported = peak_mib()

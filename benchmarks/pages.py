@@ -74,7 +74,8 @@ def draw_samples(runs: list[dict[str, Any]], names: tuple[str, ...], path: Path)
         names: the changes to show, from top to bottom.
         path: the PNG file to write.
     """
-    from zscape.data.datasets import as_float, load_dataset
+    from zscape.data.images import as_float
+    from zscape.data.load import load_dataset
     from zscape.viz.sheets import plot_image_rows
     from zscape.viz.style import save_figure
 
@@ -141,7 +142,7 @@ def _from_strip(text: str, n: int) -> np.ndarray:
     """Return the `n` images (n, H, W, 1) of a PNG in base64 in which they stand side by side."""
     from PIL import Image
 
-    from zscape.data.datasets import as_float
+    from zscape.data.images import as_float
 
     strip = as_float(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
     return np.stack(np.split(strip, n, axis=1))[..., None]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from benchmarks.resumable import run_missing
-from zscape.config import Preset
+from zscape.settings import Preset
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 LATENT_DIMS = (10, 2, 16, 30)
@@ -26,11 +26,11 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 def train_and_measure(preset: Preset, latent_dim: int, seed: int) -> dict[str, Any]:
     """Train with the preset's recipe; return figures of the best epoch and the history."""
-    from zscape.config import RECIPES, NetworkConfig, TrainConfig
-    from zscape.data.datasets import load_dataset
+    from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import mean_squared_error, structural_similarity
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
+    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
     dataset = load_dataset("mnist", seed=seed)

@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.resumable import Run, run_missing
-from zscape.data.datasets import load_images
-from zscape.workflow.encoding import CHUNK
-from zscape.workflow.training import train
+from zscape.data.load import load_images
+from zscape.jobs.encode import CHUNK
+from zscape.jobs.train import train
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"
 N_PICTURES = 200_000

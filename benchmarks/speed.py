@@ -73,7 +73,7 @@ def measure_contenders(
         faults per image in training, and under `peak_gflops` 1e9 operations/s of a large matrix
         product in every round.
     """
-    from zscape.data.datasets import load_images
+    from zscape.data.load import load_images
 
     table: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}, "peak_gflops": []}
     workers: dict[str, Worker] = {}

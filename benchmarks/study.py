@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.resumable import run_missing
 
 if TYPE_CHECKING:
-    from zscape.data.datasets import Dataset
+    from zscape.data.images import Dataset
     from zscape.model import Autoencoder
 
 RESULTS = Path(__file__).parent / "results" / "study.json"
@@ -73,8 +73,8 @@ EPOCHS = {"fast": 1, "classic": 2}
 def build_fast(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `fast` with the change; return it with its training batches."""
     from benchmarks.variants import LOSSES, ShiftedBatches, Variant, build_variant
-    from zscape.config import TrainConfig
     from zscape.nn.decoder import start_at_mean
+    from zscape.settings import TrainConfig
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer
 
@@ -100,10 +100,10 @@ def build_fast(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Aut
 
 def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `classic` with the change; return it with its training batches."""
-    from zscape.config import RECIPES, NetworkConfig, TrainConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
     from zscape.nn.decoder import start_at_mean
+    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer
 
@@ -124,7 +124,8 @@ def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[
 
 def measure(study: str, change: str, seed: int) -> dict[str, Any]:
     """Train one network; return its figures on the validation split."""
-    from zscape.data.datasets import as_float, load_dataset
+    from zscape.data.images import as_float
+    from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import mean_squared_error, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed)

@@ -42,10 +42,10 @@ def train_zscape(seed: int) -> list[tuple[float, float]]:
     # isort: split  # as users are told to: zscape first
     import keras
 
-    from zscape.config import RECIPES, NetworkConfig, TrainConfig
-    from zscape.data.datasets import load_dataset
+    from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import mean_squared_error
     from zscape.model import build_autoencoder
+    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
     dataset = load_dataset("mnist", seed=seed)
@@ -90,7 +90,8 @@ def train_tutorial(seed: int, epochs: int) -> list[tuple[float, float]]:
     import keras
 
     from benchmarks.contenders import tutorial_network
-    from zscape.data.datasets import as_float, load_images
+    from zscape.data.images import as_float
+    from zscape.data.load import load_images
 
     keras.utils.set_random_seed(seed)
     train, test = (as_float(load_images("mnist", split=s).images) for s in ("train", "test"))

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 from scipy.ndimage import affine_transform
 
-from zscape.data.datasets import as_float, load_dataset
+from zscape.data.images import as_float
+from zscape.data.load import load_dataset
 from zscape.evaluation.classifier import (
     ARCHITECTURE,
     N_FEATURES,

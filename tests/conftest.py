@@ -16,8 +16,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from zscape.config import Preset
 from zscape.hardware import n_cores, processor_name, vector_units
+from zscape.settings import Preset
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -120,7 +120,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
     Each is trained once, by the process that comes first; the others wait for it.
     """
-    from zscape.workflow.training import train
+    from zscape.jobs.train import train
 
     folder = _shared_folder(tmp_path_factory)
     data, two, three = (folder / name for name in ("spots.npz", "two", "three"))

@@ -10,10 +10,10 @@ import onnxruntime
 import pytest
 
 from tests.harness import autoencoder_from_elsewhere, random_images
-from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.errors import ConfigError
 from zscape.export import OPSET, export_onnx
 from zscape.model import build_autoencoder
+from zscape.settings import BottleneckConfig, NetworkConfig
 
 
 def run_onnx(content: bytes, inputs: np.ndarray) -> np.ndarray:

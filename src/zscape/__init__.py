@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from zscape.config import BottleneckConfig, CorruptionConfig, NetworkConfig, TrainConfig
 from zscape.errors import (
     ConfigError,
     DataError,
@@ -28,21 +27,23 @@ from zscape.errors import (
     ZscapeError,
 )
 from zscape.hardware import prepare_tensorflow
+from zscape.settings import BottleneckConfig, CorruptionConfig, NetworkConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from zscape.data.datasets import Dataset, Images, load_dataset, load_images
+    from zscape.data.images import Dataset, Images
+    from zscape.data.load import load_dataset, load_images
     from zscape.evaluation.anomaly import AnomalyDetector
     from zscape.explorer.widget import Explorer
+    from zscape.jobs.denoise import denoise
+    from zscape.jobs.draw import grid, latent_map
+    from zscape.jobs.evaluate import evaluate
+    from zscape.jobs.evaluate_generation import evaluate_generation
+    from zscape.jobs.generate import generate, interpolate, traverse
+    from zscape.jobs.report import write_report
+    from zscape.jobs.train import train
     from zscape.model import Autoencoder, build_autoencoder
     from zscape.model_file import load_model, save_model
     from zscape.runs import Run, load_run
-    from zscape.workflow.denoising import denoise
-    from zscape.workflow.generation import generate, interpolate, traverse
-    from zscape.workflow.generation_results import evaluate_generation
-    from zscape.workflow.page import write_report
-    from zscape.workflow.pictures import grid, latent_map
-    from zscape.workflow.results import evaluate
-    from zscape.workflow.training import train
 
 __version__ = "0.1.0"
 
@@ -86,26 +87,26 @@ __all__ = [
 _HOMES = {
     "AnomalyDetector": "zscape.evaluation.anomaly",
     "Autoencoder": "zscape.model",
-    "Dataset": "zscape.data.datasets",
+    "Dataset": "zscape.data.images",
     "Explorer": "zscape.explorer.widget",
-    "Images": "zscape.data.datasets",
+    "Images": "zscape.data.images",
     "Run": "zscape.runs",
     "build_autoencoder": "zscape.model",
-    "denoise": "zscape.workflow.denoising",
-    "evaluate": "zscape.workflow.results",
-    "evaluate_generation": "zscape.workflow.generation_results",
-    "generate": "zscape.workflow.generation",
-    "grid": "zscape.workflow.pictures",
-    "interpolate": "zscape.workflow.generation",
-    "latent_map": "zscape.workflow.pictures",
-    "load_dataset": "zscape.data.datasets",
-    "load_images": "zscape.data.datasets",
+    "denoise": "zscape.jobs.denoise",
+    "evaluate": "zscape.jobs.evaluate",
+    "evaluate_generation": "zscape.jobs.evaluate_generation",
+    "generate": "zscape.jobs.generate",
+    "grid": "zscape.jobs.draw",
+    "interpolate": "zscape.jobs.generate",
+    "latent_map": "zscape.jobs.draw",
+    "load_dataset": "zscape.data.load",
+    "load_images": "zscape.data.load",
     "load_model": "zscape.model_file",
     "load_run": "zscape.runs",
     "save_model": "zscape.model_file",
-    "train": "zscape.workflow.training",
-    "traverse": "zscape.workflow.generation",
-    "write_report": "zscape.workflow.page",
+    "train": "zscape.jobs.train",
+    "traverse": "zscape.jobs.generate",
+    "write_report": "zscape.jobs.report",
 }
 
 

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zscape.config import BottleneckConfig, NetworkConfig
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.data.stored import as_rows
 from zscape.errors import DataError
 from zscape.hardware import check_precision, default_shards
@@ -20,6 +19,7 @@ from zscape.nn.bottleneck import Bottleneck
 from zscape.nn.decoder import build_decoder
 from zscape.nn.encoder import build_encoder
 from zscape.nn.families import build_bottleneck
+from zscape.settings import BottleneckConfig, NetworkConfig
 
 PREDICT_BATCH_SIZE = 128
 

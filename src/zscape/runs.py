@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from zscape.config import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
 from zscape.hardware import default_shards, describe
+from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from zscape.data.datasets import Dataset, Images
+    from zscape.data.images import Dataset, Images
     from zscape.model import Autoencoder
 
 SCHEMA_VERSION = 1
@@ -160,7 +160,7 @@ class Run:
             DataError: they cannot be read any more.
             RunError: they are not the images the run was trained on.
         """
-        from zscape.data.datasets import load_dataset
+        from zscape.data.load import load_dataset
 
         if self.known_dataset is not None:
             return self.known_dataset.readable()
@@ -190,7 +190,7 @@ class Run:
         Raises:
             DataError: they cannot be read.
         """
-        from zscape.data.datasets import load_images
+        from zscape.data.load import load_images
 
         pictures = self.config.pictures or PictureConfig(fit="stretch")
         return load_images(data, pictures=pictures, image_shape=self.config.image_shape)

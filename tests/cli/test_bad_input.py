@@ -288,8 +288,8 @@ def test_model_with_a_program_in_it_is_not_run(
 ) -> None:
     import keras
 
-    from zscape.config import NetworkConfig
     from zscape.model import Autoencoder, build_autoencoder
+    from zscape.settings import NetworkConfig
 
     mark = tmp_path / "was here"
     inner = build_autoencoder((8, 8, 1), NetworkConfig(latent_dim=2))

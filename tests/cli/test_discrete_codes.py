@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.xdist_group("discrete"), pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def runs(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from zscape.workflow.training import train
+    from zscape.jobs.train import train
 
     folder = tmp_path_factory.mktemp("discrete")
     for text in ("vq:codebook=8", "fsq:levels=4"):

@@ -159,7 +159,7 @@ def test_ctrl_c_prints_one_command_that_goes_on(trained: Any, tmp_path: Path) ->
 def test_ctrl_c_before_training_says_nothing_of_resuming(
     zscape: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, trained: Any, tmp_path: Path
 ) -> None:
-    import zscape.workflow.training as training
+    import zscape.jobs.train as training
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from zscape.config import CorruptionConfig
 from zscape.data.batches import ReconstructionBatches
+from zscape.settings import CorruptionConfig
 
 N, SEED = 23, 7
 NOISE = CorruptionConfig.parse("gaussian:sigma=0.2+mask:size=1,count=1")

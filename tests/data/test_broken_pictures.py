@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zscape.config import Fit, PictureConfig
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
+from zscape.settings import Fit, PictureConfig
 
 SHAPE = (8, 8, 3)
 

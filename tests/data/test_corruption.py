@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zscape.config import CorruptionConfig, CorruptionName
-from zscape.data.corruption import corrupt, scaled
+from zscape.data.corruptions import corrupt, scaled
+from zscape.settings import CorruptionConfig, CorruptionName
 
 NAMES = get_args(CorruptionName)
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zscape.data.datasets import Dataset, Images, as_float, load_dataset, load_images
+from zscape.data.images import Dataset, Images, as_float
+from zscape.data.load import load_dataset, load_images
 from zscape.errors import DataError
 
 RNG = np.random.default_rng(0)

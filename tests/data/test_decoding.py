@@ -15,13 +15,13 @@ from PIL import Image
 
 from tests.conftest import Zscape
 from tests.harness import PATIENCE
-from zscape.config import PictureConfig
-from zscape.data import decoding
-from zscape.data.datasets import DECODED_FIRST, load_dataset
+from zscape.data import picture_cache as decoding
+from zscape.data.load import DECODED_FIRST, load_dataset
 from zscape.data.pictures import decode_picture
 from zscape.errors import DataError
+from zscape.jobs.train import train
 from zscape.runs import Run
-from zscape.workflow.training import train
+from zscape.settings import PictureConfig
 
 N_PICTURES = DECODED_FIRST + 200  # so many that they are not all decoded first
 BROKEN = (3, 200, 555)
@@ -159,9 +159,9 @@ def test_an_interrupted_training_leaves_no_half_cache(folder: Path, tmp_path: Pa
 def test_a_killed_decoding_is_thrown_away(folder: Path, tmp_path: Path) -> None:
     code = """if True:
         import itertools, os, sys
-        from zscape.config import PictureConfig
-        from zscape.data import decoding
-        from zscape.data.datasets import load_dataset
+        from zscape.settings import PictureConfig
+        from zscape.data import picture_cache as decoding
+        from zscape.data.load import load_dataset
         real, count = decoding.decode_picture, itertools.count()
         def dying(*arguments):
             if next(count) == 300:

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zscape.config import PictureConfig
-from zscape.data.datasets import Images, load_dataset, load_images
+from zscape.data.images import Images
 from zscape.data.listing import list_pictures
+from zscape.data.load import load_dataset, load_images
 from zscape.data.pictures import decode_picture
 from zscape.data.stored import StoredImages
 from zscape.errors import ConfigError, DataError
+from zscape.settings import PictureConfig
 
 SMALL = PictureConfig(size=8)
 
@@ -124,7 +125,7 @@ def test_a_second_look_decodes_nothing_and_a_change_decodes_anew(
         decoded.append(path.name)
         return decode_picture(path, *arguments)
 
-    monkeypatch.setattr("zscape.data.decoding.decode_picture", counting)
+    monkeypatch.setattr("zscape.data.picture_cache.decode_picture", counting)
     first = read(root)
     assert sorted(decoded) == ["a.png", "b.png"]
     again = read(root)
@@ -147,7 +148,7 @@ def test_a_decoding_that_fails_leaves_nothing(
     def fail(*_: Any) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zscape.data.decoding.decode_picture", fail)
+    monkeypatch.setattr("zscape.data.picture_cache.decode_picture", fail)
     with pytest.raises(KeyboardInterrupt):
         read(root)
     assert list((tmp_path / "cache" / "pictures").iterdir()) == []

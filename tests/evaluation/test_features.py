@@ -12,7 +12,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.errors import ConfigError, DataError, ModelError, ZscapeError
 from zscape.evaluation import classifier
 from zscape.evaluation.features import class_probabilities, load_features

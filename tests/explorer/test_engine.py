@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.errors import ConfigError
 from zscape.explorer.engine import build_payload, pack, unpack
 from zscape.runs import load_run

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.conftest import EMOJI, Zscape
 from tests.integration.browser import chromium, opened, place_of, wait_until
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.runs import load_run
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.network]
@@ -29,7 +29,7 @@ PIXELS = """() => {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on the folder that scripts/emoji.py makes, one epoch long."""
-    from zscape.workflow.training import train
+    from zscape.jobs.train import train
 
     out = tmp_path_factory.mktemp("emoji") / "run"
     return train(EMOJI, out=out, size=32, latent_dim=16, epochs=1).path

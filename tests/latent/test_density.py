@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from zscape.config import DensityName
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.latent import Density, fit_density, load_density, save_density
+from zscape.settings import DensityName
 
 GEM: Any = "gem"
 FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")

@@ -14,10 +14,10 @@ import scipy.stats
 import tensorflow as tf
 
 from tests.harness import check_component, numpy_of
-from zscape.config import BOTTLENECK_OPTIONS, BottleneckConfig, BottleneckName
 from zscape.nn.bottleneck import KERNEL_SCALES, Bottleneck, squared_mmd
 from zscape.nn.families import CLASSES, build_bottleneck
 from zscape.nn.variational import kl_from_standard_normal, kl_parts
+from zscape.settings import BOTTLENECK_OPTIONS, BottleneckConfig, BottleneckName
 
 N_VALUES = 50
 NAMES = tuple(BOTTLENECK_OPTIONS)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.harness import PRECISIONS, check_component, numpy_of, random_images
-from zscape.config import Downsampling, NetworkConfig, Upsampling
 from zscape.nn.decoder import build_decoder, start_at_mean
 from zscape.nn.encoder import build_encoder
+from zscape.settings import Downsampling, NetworkConfig, Upsampling
 
 MNIST = (28, 28, 1)
 SHAPES = [(1, 1, 1), (5, 7, 3), MNIST, (33, 17, 4), (64, 48, 3)]

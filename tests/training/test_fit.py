@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from zscape.config import BottleneckConfig, NetworkConfig, TrainConfig
-from zscape.data.datasets import Dataset, as_float, load_dataset
+from zscape.data.images import Dataset, as_float
+from zscape.data.load import load_dataset
 from zscape.errors import RunError, TrainingError
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.model_file import load_model
+from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 from zscape.training.fit import fit_autoencoder, mean_image_error
 from zscape.training.schedule import build_optimizer
 

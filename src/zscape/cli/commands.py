@@ -31,7 +31,8 @@ from zscape.cli.terminal import (
     progress_console,
     say,
 )
-from zscape.config import (
+from zscape.errors import ConfigError
+from zscape.settings import (
     BOTTLENECK_OPTIONS,
     CORRUPTION_OPTIONS,
     BottleneckConfig,
@@ -49,7 +50,6 @@ from zscape.config import (
     TrainConfig,
     Upsampling,
 )
-from zscape.errors import ConfigError
 
 app = typer.Typer(
     help="Train autoencoders, look at their latent space and walk through it.",
@@ -173,8 +173,8 @@ def train(
     between = BottleneckConfig.parse(bottleneck)
     noise = CorruptionConfig.parse(*(corruption or ()))
     load_frameworks()
-    from zscape.workflow.training import Interrupted, default_folder, default_preset
-    from zscape.workflow.training import train as train_run
+    from zscape.jobs.train import Interrupted, default_folder, default_preset
+    from zscape.jobs.train import train as train_run
 
     preset = preset or default_preset(downsampling, upsampling)
     network = NetworkConfig(preset=preset, latent_dim=latent_dim)
@@ -258,7 +258,7 @@ def evaluate(
                 f"--generation compares with the run's own test split; leave {data} out."
             )
         opened = open_run(run)
-        from zscape.workflow.generation_results import refresh_generation
+        from zscape.jobs.evaluate_generation import refresh_generation
 
         found = refresh_generation(opened, **settings)
         (print_json if as_json else print_generation)(found.to_dict())
@@ -267,8 +267,8 @@ def evaluate(
         option = "-n" if next(iter(settings)) == "n" else f"--{next(iter(settings))}"
         raise ConfigError(f"{option} is for --generation; give both, or leave it out.")
     opened = open_run(run)
-    from zscape.workflow.results import evaluate as evaluate_run
-    from zscape.workflow.results import refresh
+    from zscape.jobs.evaluate import evaluate as evaluate_run
+    from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
     (print_json if as_json else print_evaluation)(evaluation.to_dict())
@@ -292,8 +292,8 @@ def info(
         facts = describe(measured=True)
         (print_json if as_json else print_machine)(facts)
         return
+    from zscape.evaluation.stored import stored_metrics
     from zscape.runs import load_run
-    from zscape.workflow.metrics import stored_metrics
 
     opened = load_run(run)
     history = opened.history if (run / "history.csv").exists() else []
@@ -314,8 +314,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write one self-contained page (.html) about one or more runs."""
+    from zscape.jobs.report import write_report
     from zscape.runs import load_run
-    from zscape.workflow.page import write_report
 
     check_out_file(out, (".html", ".htm"), force=force)
     opened = [load_run(run) for run in runs]

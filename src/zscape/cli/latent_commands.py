@@ -24,7 +24,7 @@ from zscape.cli.options import (
     save_figure_to,
 )
 from zscape.cli.terminal import print_json, say
-from zscape.config import DensityName, PathName
+from zscape.settings import DensityName, PathName
 
 app = typer.Typer()
 
@@ -41,7 +41,7 @@ def reconstruct(
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
     check_out_folder(out, force=force)
     opened = open_run(run)
-    from zscape.workflow.files import write_reconstructions
+    from zscape.jobs.decode import write_reconstructions
 
     written = write_reconstructions(opened, load_data(opened, data), out, n=n)
     if as_json:
@@ -62,11 +62,11 @@ def encode(
     check_out_file(out, (".npz", ".parquet"), force=force)
     opened = open_run(run)
     if out.suffix.lower() == ".parquet":
-        from zscape.workflow.encoding import write_code_table
+        from zscape.jobs.encode import write_code_table
 
         report_written(out, write_code_table(opened, data, out, say=say), as_json=as_json)
         return
-    from zscape.workflow.files import write_codes
+    from zscape.jobs.decode import write_codes
 
     report_written(out, write_codes(opened, load_data(opened, data), out), as_json=as_json)
 
@@ -82,7 +82,7 @@ def decode(
     """Decode codes to a .npz file with the array images (N, H, W, C), float32 in [0, 1]."""
     check_out_file(out, (".npz",), force=force)
     opened = open_run(run)
-    from zscape.workflow.files import write_decoded
+    from zscape.jobs.decode import write_decoded
 
     report_written(out, write_decoded(opened, codes, out), as_json=as_json)
 
@@ -117,8 +117,8 @@ def generate(
     else:
         check_out_folder(out, force=force)
     opened = open_run(run)
-    from zscape.workflow.generation import generate as draw
-    from zscape.workflow.generation import sheet, write_generated
+    from zscape.jobs.generate import generate as draw
+    from zscape.jobs.generate import sheet, write_generated
 
     images, codes = draw(opened, n, density=density, seed=seed, label=label)
     if out.suffix.lower() in FIGURE_ENDINGS:
@@ -144,8 +144,8 @@ def interpolate(
     check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
     opened = open_run(run)
     from zscape.files import write_arrays
-    from zscape.workflow.generation import interpolate as decode_way
-    from zscape.workflow.generation import rows
+    from zscape.jobs.generate import interpolate as decode_way
+    from zscape.jobs.generate import rows
 
     images, codes = decode_way(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
@@ -175,8 +175,8 @@ def traverse(
     """Move an image along each latent direction, across the range where data lie."""
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
-    from zscape.workflow.generation import rows
-    from zscape.workflow.generation import traverse as decode_directions
+    from zscape.jobs.generate import rows
+    from zscape.jobs.generate import traverse as decode_directions
 
     save_figure_to(rows(*decode_directions(opened, image, steps=steps)), out, as_json=as_json)
 
@@ -196,7 +196,7 @@ def map_codes(
     """Draw the codes of test images, coloured by label (.png, .pdf or .svg)."""
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
-    from zscape.workflow.pictures import latent_map
+    from zscape.jobs.draw import latent_map
 
     images = None if data is None else load_data(opened, data)
     save_figure_to(latent_map(opened, images, n=n, thumbnails=thumbnails), out, as_json=as_json)
@@ -215,6 +215,6 @@ def grid(
     """Draw decoded codes on a lattice (.png, .pdf or .svg); the run needs 2 latent variables."""
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
-    from zscape.workflow.pictures import grid as latent_grid
+    from zscape.jobs.draw import grid as latent_grid
 
     save_figure_to(latent_grid(opened, low=low, high=high, step=step), out, as_json=as_json)

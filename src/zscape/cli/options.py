@@ -13,7 +13,7 @@ from zscape.errors import ConfigError, RunError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from zscape.data.datasets import Images
+    from zscape.data.images import Images
     from zscape.runs import Run
 
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")

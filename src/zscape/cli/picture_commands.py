@@ -39,7 +39,7 @@ def denoise(
     """Denoise picture files into files of the same name and format."""
     check_out_folder(out, force=force)
     opened = open_run(run)
-    from zscape.workflow.denoising import write_denoised
+    from zscape.jobs.denoise import write_denoised
 
     if not opened.config.training.corruption:
         say(f"note: {run} was trained without --corruption, so it has not learned to denoise.")
@@ -73,7 +73,7 @@ def anomalies(
     check_out_file(out.with_suffix(".html"), (".html",), force=force)
     check_out_folder(out.with_name(f"{out.stem}-heatmaps"), force=force)
     opened = open_run(run)
-    from zscape.workflow.anomalies import write_anomalies
+    from zscape.jobs.anomalies import write_anomalies
 
     written = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
     if as_json:

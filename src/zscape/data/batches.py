@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from zscape.config import CorruptionConfig
-from zscape.data.corruption import corrupt
-from zscape.data.datasets import as_float, epoch_order
+from zscape.data.corruptions import corrupt
+from zscape.data.images import as_float, epoch_order
 from zscape.data.stored import StoredImages
+from zscape.settings import CorruptionConfig
 
 # The last word of the seeds of corruption, so that they are not also those of an order: NumPy
 # takes [1, 2] and [1, 2, 0] for the same seed.

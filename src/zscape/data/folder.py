@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zscape.config import PictureConfig
-from zscape.data.decoding import Decoding
 from zscape.data.listing import Skipped
+from zscape.data.picture_cache import Decoding
 from zscape.data.pictures import is_gray, quiet_pillow
 from zscape.data.sources import Source, open_source
+from zscape.settings import PictureConfig
 
 _N_GRAY_SAMPLES = 64
 

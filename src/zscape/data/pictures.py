@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.config import Fit
-from zscape.data.files import PARSE_ERRORS
+from zscape.data.arrays import PARSE_ERRORS
 from zscape.errors import DataError
+from zscape.settings import Fit
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from zscape.config import Fit
 from zscape.data.listing import Skipped, list_pictures
 from zscape.data.pictures import ENDINGS, KINDS
 from zscape.errors import ConfigError, DataError
+from zscape.settings import Fit
 
 SHARD_ENDINGS = (".tar", ".parquet")
 MAX_CLASSES = 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.decoding import Decoding
+from zscape.data.picture_cache import Decoding
 
 
 class StoredImages:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.config import RECIPES, NetworkConfig, Preset, TrainConfig
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.data.stored import as_rows
 from zscape.errors import ConfigError
 from zscape.latent.density import Density, fit_density
+from zscape.settings import RECIPES, NetworkConfig, Preset, TrainConfig
 
 if TYPE_CHECKING:
     from zscape.model import Autoencoder
@@ -179,7 +179,7 @@ class AnomalyDetector:
                 threshold.
             DataError: the images are not of that form, or too few.
         """
-        from zscape.data.datasets import load_dataset
+        from zscape.data.load import load_dataset
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
         from zscape.training.fit import fit_autoencoder

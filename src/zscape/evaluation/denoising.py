@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.config import CorruptionConfig
-from zscape.data.corruption import corrupt, scaled
-from zscape.data.datasets import as_float
+from zscape.data.corruptions import corrupt, scaled
+from zscape.data.images import as_float
 from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
+from zscape.settings import CorruptionConfig
 
 if TYPE_CHECKING:
     from zscape.model import Autoencoder

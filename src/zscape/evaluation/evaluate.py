@@ -26,7 +26,7 @@ from zscape.evaluation.metrics import (
 )
 
 if TYPE_CHECKING:
-    from zscape.data.datasets import Images
+    from zscape.data.images import Images
     from zscape.latent.projection import PcaBaseline
     from zscape.model import Autoencoder
 
@@ -122,7 +122,7 @@ def evaluate_model(
     Raises:
         DataError: the images do not have the shape the model was made for.
     """
-    from zscape.data.datasets import as_float
+    from zscape.data.images import as_float
 
     inputs = as_float(images.images)
     stored = model.encode(inputs)

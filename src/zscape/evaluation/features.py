@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.errors import ConfigError, ModelError
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.files import sha256_of

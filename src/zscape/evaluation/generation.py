@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.errors import ConfigError, DataError
 
 NEAREST_K = 5

@@ -317,7 +317,7 @@ def _float64_chunks(*arrays: NDArray[Any]) -> Iterator[list[NDArray[np.float64]]
 
 def _float64(images: NDArray[Any]) -> NDArray[np.float64]:
     if not np.issubdtype(images.dtype, np.floating):
-        from zscape.data.datasets import as_float
+        from zscape.data.images import as_float
 
         images = as_float(images)
     return images.astype(np.float64)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import Images, as_float
+from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
 from zscape.export import export_onnx
 from zscape.latent.density import fit_density

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.config import DensityName
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import write_arrays
 from zscape.latent.paths import finite_codes
+from zscape.settings import DensityName
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

@@ -51,7 +51,7 @@ class PcaBaseline:
         """Find the principal components of training images.
 
         Args:
-            images: shape (N, H, W, C), any dtype that `zscape.data.datasets.as_float` takes.
+            images: shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes.
 
         Raises:
             ConfigError: `n_components` is below 1.
@@ -59,7 +59,7 @@ class PcaBaseline:
         """
         from sklearn.decomposition import PCA
 
-        from zscape.data.datasets import as_float
+        from zscape.data.images import as_float
 
         if self.n_components < 1:
             raise ConfigError(f"n_components is {self.n_components}; expected 1 or more.")
@@ -96,7 +96,7 @@ class PcaBaseline:
             DataError: the images have another shape than those of `fit`.
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
-        from zscape.data.datasets import as_float
+        from zscape.data.images import as_float
         from zscape.data.stored import as_rows
 
         self._check_fitted()

@@ -29,7 +29,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from zscape.config import NetworkConfig
 from zscape.nn.encoder import (
     DEPTH,
     INNER_WIDTH,
@@ -49,6 +48,7 @@ from zscape.nn.layers import (
     residual_block,
     seeded_initializers,
 )
+from zscape.settings import NetworkConfig
 
 OUTPUT_LAYER = "output"
 NARROW_CHANNELS = 4  # up to here `NarrowConv2D` is the faster form

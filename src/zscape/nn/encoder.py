@@ -29,8 +29,8 @@ from collections.abc import Iterator
 import keras
 from keras import layers
 
-from zscape.config import NetworkConfig
 from zscape.nn.layers import DATA_FORMAT, normalise, residual_block, seeded_initializers
+from zscape.settings import NetworkConfig
 
 MIN_HALVINGS = 2
 INNER_SIZE = 7.5  # what the longer side of the innermost feature map shall be near to

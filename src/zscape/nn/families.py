@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from zscape.config import BottleneckConfig, BottleneckName
 from zscape.nn.bottleneck import (
     Bottleneck,
     MmdBottleneck,
@@ -12,6 +11,7 @@ from zscape.nn.bottleneck import (
 )
 from zscape.nn.quantized import ScalarQuantizedBottleneck, VectorQuantizedBottleneck
 from zscape.nn.variational import GaussianBottleneck, TotalCorrelationBottleneck
+from zscape.settings import BottleneckConfig, BottleneckName
 
 CLASSES: dict[BottleneckName, type[Bottleneck]] = {
     "plain": PlainBottleneck,

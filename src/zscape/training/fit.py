@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from zscape.config import TrainConfig
 from zscape.data.batches import ReconstructionBatches
-from zscape.data.datasets import Dataset, as_float, epoch_order
-from zscape.data.decoding import Decoding
+from zscape.data.images import Dataset, as_float, epoch_order
+from zscape.data.picture_cache import Decoding
 from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
 from zscape.nn.decoder import start_at_mean
+from zscape.settings import TrainConfig
 from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch, write_history
 from zscape.training.progress import ProgressBars
 from zscape.training.schedule import build_optimizer

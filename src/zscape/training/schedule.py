@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from zscape.config import TrainConfig
+from zscape.settings import TrainConfig
 from zscape.training.muon import ConvMuon
 
 WARMUP_SHARE = 0.05

@@ -53,7 +53,7 @@ def plot_reconstructions(
     error is the mean over channels, and all its pictures share the scale of the colour bar.
 
     Args:
-        images: inputs, shape (N, H, W, C), any dtype that `zscape.data.datasets.as_float` takes.
+        images: inputs, shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes.
             One channel is drawn in gray, three in colour, four in colour over white; of any
             other number the mean over channels is drawn, and the figure says so.
         reconstructions: the model's output for them, same shape. Clipped to [0, 1] for drawing,
@@ -241,7 +241,7 @@ def drawable(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def checked_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.float32]:
     """Check the number of axes and return float32 in [0, 1]."""
-    from zscape.data.datasets import as_float
+    from zscape.data.images import as_float
 
     images = np.asarray(images)
     if images.ndim != n_axes or images.size == 0:

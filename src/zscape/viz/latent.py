@@ -56,7 +56,7 @@ def plot_latent(
         labels: length N. Integers or names of at most `MAX_CLASSES` values are classes, with a
             colour bar that names each; other numbers get a continuous colour bar, and more names
             one by their place in the alphabet. None: a single colour.
-        images: shape (N, H, W, C), any dtype that `zscape.data.datasets.as_float` takes: as many
+        images: shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes: as many
             as there is room for are drawn small at their points, framed in the colour of their
             label. Not for codes of one dimension.
         axis_names: what to write at the two axes: `Projection.axis_names`.

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.config import (
+from zscape.data.images import Dataset, Images
+from zscape.data.listing import Skipped
+from zscape.data.load import NAMES, load_dataset
+from zscape.data.picture_cache import Progress
+from zscape.data.sources import is_shard
+from zscape.errors import ConfigError, DataError
+from zscape.hardware import check_precision
+from zscape.jobs.evaluate import write_results
+from zscape.model import build_autoencoder
+from zscape.runs import Run, RunConfig, open_for_training
+from zscape.settings import (
     RECIPES,
     BottleneckConfig,
     CodeActivation,
@@ -28,16 +38,7 @@ from zscape.config import (
     TrainConfig,
     Upsampling,
 )
-from zscape.data.datasets import NAMES, Dataset, Images, load_dataset
-from zscape.data.decoding import Progress
-from zscape.data.listing import Skipped
-from zscape.data.sources import is_shard
-from zscape.errors import ConfigError, DataError
-from zscape.hardware import check_precision
-from zscape.model import build_autoencoder
-from zscape.runs import Run, RunConfig, open_for_training
 from zscape.training.fit import fit_autoencoder
-from zscape.workflow.results import write_results
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +106,7 @@ def train(
         upsampling: `nearest`, `bilinear` or `transposed`; of `classic` only.
         code_activation: `linear` or `relu`.
         epochs: passes over the training images at most. When None, like the next three, the
-            choice of the preset in `zscape.config.RECIPES`.
+            choice of the preset in `zscape.settings.RECIPES`.
         batch_size: images per optimizer step.
         optimizer: `muon`, `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
         learning_rate: the peak learning rate.
@@ -118,7 +119,7 @@ def train(
         limit: at most this many training and test images.
         corruption: what the network sees in place of the clean images, as in
             `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
-            turn; see `zscape.data.corruption`.
+            turn; see `zscape.data.corruptions`.
         size: height and width of the images made of a folder's pictures; 64 when None.
         color: `gray`, `rgb` or `auto` (gray if all pictures are), for a folder.
         fit: `crop`, `pad` or `stretch`, for a folder's pictures of other proportions.

@@ -39,7 +39,7 @@ BOTTLENECK_OPTIONS: dict[BottleneckName, dict[str, float]] = {
 }
 
 # The options of every corruption, what they are when left out, and how large they may be;
-# `zscape.data.corruption` says what they mean. All are above 0.
+# `zscape.data.corruptions` says what they mean. All are above 0.
 CORRUPTION_OPTIONS: dict[CorruptionName, dict[str, float]] = {
     "gaussian": {"sigma": 0.3},
     "salt_pepper": {"amount": 0.2},

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.data.pictures import read_picture
 from zscape.runs import load_run
 
@@ -64,7 +64,7 @@ def test_it_goes_on_after_an_interruption(
     zscape: Zscape, trained: Trained, pictures: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from zscape.workflow import encoding
+    from zscape.jobs import encode as encoding
 
     monkeypatch.setattr(encoding, "CHUNK", 3)
     out = tmp_path / "c.parquet"

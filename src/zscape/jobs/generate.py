@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from zscape.config import DensityName, PathName
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
 from zscape.files import sha256_of, write_arrays, write_bytes
+from zscape.jobs.decode import remove_pictures, write_pictures
 from zscape.latent.density import (
     Density,
     density_class,
@@ -27,7 +27,7 @@ from zscape.latent.paths import (
     traversal,
 )
 from zscape.runs import Run
-from zscape.workflow.files import remove_pictures, write_pictures
+from zscape.settings import DensityName, PathName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

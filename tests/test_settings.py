@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zscape.config import (
+from zscape.errors import ConfigError
+from zscape.settings import (
     BOTTLENECK_OPTIONS,
     CORRUPTION_LIMITS,
     CORRUPTION_OPTIONS,
@@ -31,7 +32,6 @@ from zscape.config import (
     TrainConfig,
     Upsampling,
 )
-from zscape.errors import ConfigError
 
 
 def choice(literal: Any) -> st.SearchStrategy[Any]:

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from tests.conftest import blobs
-from zscape.config import BottleneckConfig, NetworkConfig
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
+from zscape.evaluation.stored import stored_metrics
+from zscape.jobs.draw import grid, latent_map
+from zscape.jobs.evaluate import evaluate, refresh
+from zscape.jobs.report import write_report
+from zscape.jobs.train import Interrupted, default_folder, train
 from zscape.runs import load_run
-from zscape.workflow.metrics import stored_metrics
-from zscape.workflow.page import write_report
-from zscape.workflow.pictures import grid, latent_map
-from zscape.workflow.results import evaluate, refresh
-from zscape.workflow.training import Interrupted, default_folder, train
+from zscape.settings import BottleneckConfig, NetworkConfig
 
 
 @pytest.mark.slow

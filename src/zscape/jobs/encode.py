@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from zscape.config import PictureConfig
-from zscape.data.datasets import NAMES, Images
-from zscape.data.decoding import decode_rows
+from zscape.data.images import Images
+from zscape.data.load import NAMES
+from zscape.data.picture_cache import decode_rows
 from zscape.data.sources import Source, is_shard, open_source, source_key
 from zscape.errors import ConfigError
 from zscape.files import sha256_of, write_atomically, write_json
 from zscape.runs import Run
+from zscape.settings import PictureConfig
 
 CHUNK = 1024  # images in memory at a time, and rows that an interruption may cost
 _MAX_CHUNK_VALUES = 2**26  # so that large ones take no more

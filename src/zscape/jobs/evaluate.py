@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import NAMES, Images
+from zscape.data.images import Images
+from zscape.data.load import NAMES
 from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.files import write_atomically, write_bytes, write_json
+from zscape.jobs.draw import run_figures
+from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
 from zscape.runs import Run, locked
-from zscape.workflow.page import short_source, write_report
-from zscape.workflow.pictures import run_figures
 
 MAX_VALUES = 2**27  # float32 values of images held at a time: half a gigabyte
 

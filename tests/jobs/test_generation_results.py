@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 import zscape as package
-from zscape.data.datasets import Images, load_images
+from zscape.data.images import Images
+from zscape.data.load import load_images
 from zscape.errors import ConfigError, RunError
 from zscape.evaluation.features import load_features
 from zscape.evaluation.generation import frechet_distance
+from zscape.jobs.evaluate_generation import evaluate_generation
+from zscape.jobs.train import train
 from zscape.runs import Run, load_run
-from zscape.workflow.generation_results import evaluate_generation
-from zscape.workflow.training import train
 
 # One process, so that its runs are trained once.
 pytestmark = pytest.mark.xdist_group("generation_results")
@@ -178,8 +179,8 @@ def test_words_that_do_not_fit(
 
 
 def test_a_run_in_use_is_not_touched(copied: Path, pixels: Path) -> None:
+    from zscape.jobs.evaluate_generation import refresh_generation
     from zscape.runs import locked
-    from zscape.workflow.generation_results import refresh_generation
 
     with locked(copied), pytest.raises(RunError, match="in use"):
         refresh_generation(load_run(copied), features=pixels, n=20)

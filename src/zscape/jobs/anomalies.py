@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import Images, as_float
+from zscape.data.images import Images, as_float
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.report import KeyFigure, ReportFigure, Section, Table, render_report
 from zscape.files import write_text
+from zscape.jobs.decode import remove_pictures
+from zscape.jobs.generate import run_density
+from zscape.jobs.report import short_source
 from zscape.runs import Run
-from zscape.workflow.files import remove_pictures
-from zscape.workflow.generation import run_density
-from zscape.workflow.page import short_source
 
 N_GALLERY = 30
 _PER_FIGURE = 10

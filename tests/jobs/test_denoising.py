@@ -14,9 +14,9 @@ from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
 from zscape.errors import DataError, RunError
+from zscape.evaluation.stored import stored_metrics
+from zscape.jobs.denoise import denoise
 from zscape.runs import load_run
-from zscape.workflow.denoising import denoise
-from zscape.workflow.metrics import stored_metrics
 
 # One process, so that its runs are trained once.
 pytestmark = pytest.mark.xdist_group("denoising")
@@ -67,7 +67,7 @@ def test_images_that_do_not_fit(shape: tuple[int, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from zscape.workflow.training import train
+    from zscape.jobs.train import train
 
     folder = tmp_path_factory.mktemp("noisy")
     images, labels = blobs(60)

@@ -17,9 +17,9 @@ from zscape.evaluation.report import (
     format_value,
     render_report,
 )
+from zscape.evaluation.stored import stored_metrics
 from zscape.files import write_text
 from zscape.runs import Run
-from zscape.workflow.metrics import stored_metrics
 
 # name, unit, which direction is better
 _METRICS: tuple[tuple[str, str, str, Any], ...] = (

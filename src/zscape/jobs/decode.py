@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.datasets import Images, as_float
+from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError
 from zscape.evaluation.metrics import mean_squared_error
 from zscape.files import write_arrays, write_bytes

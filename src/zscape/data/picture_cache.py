@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from zscape.config import Fit
 from zscape.data.listing import Skipped
 from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
 from zscape.data.sources import Source, source_key
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
+from zscape.settings import Fit
 
 Progress = Callable[[int, int], object]
 Check = Callable[[np.ndarray], None]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zscape.config import DensityName
-from zscape.data.datasets import Images, as_float
+from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
 from zscape.evaluation.classifier import IMAGE_SHAPE
 from zscape.evaluation.features import CLASSIFIER, class_probabilities, load_features
@@ -22,8 +21,9 @@ from zscape.evaluation.generation import (
     nearest_images,
 )
 from zscape.files import sha256_of, write_bytes, write_json
+from zscape.jobs.generate import default_density, generate
 from zscape.runs import Run, locked
-from zscape.workflow.generation import default_density, generate
+from zscape.settings import DensityName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zscape.data.datasets import as_float
+from zscape.data.images import as_float
 from zscape.data.listing import Skipped, list_pictures
 from zscape.data.pictures import (
     DEEP_MODES,

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zscape.config import (
+from zscape.data.images import as_float
+from zscape.settings import (
     CORRUPTION_LIMITS,
     CORRUPTION_OPTIONS,
     CorruptionConfig,
     CorruptionName,
     Noise,
 )
-from zscape.data.datasets import as_float
 
 _UPSIDE_DOWN = ("peak",)  # options of which less means more noise
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.datasets import Images, as_float
+from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.evaluate import Evaluation, code_words
 from zscape.latent.paths import axis_values, data_range, latent_grid

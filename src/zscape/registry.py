@@ -1,0 +1,299 @@
+"""Registries: bottlenecks, presets, densities and corruptions, each added in one file.
+
+A class is made known by the decorator of its registry. Those of zscape lie in a package with one
+module for each, named as the class is registered, and are imported when first asked for. Others
+come from plugins: Python files that the user names, or installed packages with an entry point in
+the group `zscape.plugins` that has the name of the class.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+from zscape.errors import ConfigError
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+Option = float | int | bool | str
+
+ENTRY_POINTS = "zscape.plugins"
+
+_plugins: dict[str, str] = {}  # names of loaded modules, by the path or name they were asked by
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The name of a registered class and options for it: `NAME` or `NAME:key=value,...`.
+
+    Attributes:
+        name: as it is registered.
+        options: those that are not left at their defaults; numbers, texts, true or false.
+    """
+
+    name: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the text that `parse` takes."""
+        text = ",".join(f"{key}={_text(value)}" for key, value in self.options.items())
+        return f"{self.name}:{text}" if text else self.name
+
+    @classmethod
+    def parse(cls, text: str | Choice) -> Self:
+        """Read `NAME` or `NAME:key=value,...`; a `Choice` is returned as it is.
+
+        Raises:
+            ConfigError: the text does not have that form.
+        """
+        if isinstance(text, cls):
+            return text
+        if not isinstance(text, str):
+            raise ConfigError(f"{text!r} is no text; expected NAME or NAME:key=value,...")
+        name, colon, rest = text.strip().partition(":")
+        options: dict[str, Option] = {}
+        for part in rest.split(",") if colon else []:
+            key, _, value = (piece.strip() for piece in part.partition("="))
+            if not key or not value:
+                raise ConfigError(
+                    f"{text!r}: {part!r} is not key=value; expected NAME:key=value,... as in "
+                    "gaussian:beta=2."
+                )
+            if key in options:
+                raise ConfigError(f"{text!r} gives {key} twice; give it once.")
+            options[key] = _value(value)
+        return cls(name, options)
+
+
+class Registry(Generic[T]):
+    """Classes of one kind by name.
+
+    Args:
+        kind: what they are, for messages: `bottleneck`.
+        home: the package with a module for each, or a module with all of them.
+        given: arguments of their constructors that are no options.
+    """
+
+    def __init__(self, kind: str, home: str, given: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self._home = home
+        self._given = given
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Return the decorator that makes a class known under `name`.
+
+        Raises:
+            ConfigError: another class has this name, or it is not made of letters, digits and _.
+        """
+        if not name.isidentifier():
+            raise ConfigError(f"{self.kind} is named {name!r}; expected letters, digits and _.")
+
+        def decorate(cls: C) -> C:
+            known = self._classes.get(name)
+            taken = known is not None and known.__qualname__ != cls.__qualname__
+            if taken or (name in self._own_names() and not cls.__module__.startswith(self._home)):
+                raise ConfigError(
+                    f"there is a {self.kind} {name!r} already; register yours under another name."
+                )
+            self._classes[name] = cls
+            return cls
+
+        return decorate
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names that can be asked for, in alphabetical order; imports no class."""
+        return tuple(sorted({*self._own_names(), *self._classes}))
+
+    def __getitem__(self, name: str) -> type[T]:
+        """Return the class registered under a name, which is imported if need be.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if name not in self._classes and name in self._own_names():
+            importlib.import_module(f"{self._home}.{name}")
+        if name not in self._classes:
+            for entry in entry_points(group=ENTRY_POINTS, name=name):
+                _plugins[name] = entry.module
+                entry.load()
+        if name not in self._classes:
+            close = difflib.get_close_matches(str(name), self.names(), n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"{self.kind} is {name!r}; {hint}expected one of {', '.join(self.names())}."
+            )
+        return self._classes[name]
+
+    def options(self, name: str) -> dict[str, Option]:
+        """Return the options of a class with their defaults, as its constructor has them."""
+        parameters = inspect.signature(self[name]).parameters
+        return {
+            parameter.name: parameter.default
+            for parameter in parameters.values()
+            if isinstance(parameter.default, bool | int | float | str)
+            and parameter.name not in self._given
+        }
+
+    def complete(self, choice: Choice | str) -> Choice:
+        """Return a choice with a value for every option, each of the type of its default.
+
+        The class checks the ranges when it is made.
+
+        Raises:
+            ConfigError: the name or an option is unknown, or a value is of another type.
+        """
+        choice = Choice.parse(choice)
+        known = self.options(choice.name)
+        for name in choice.options:
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise ConfigError(f"the {self.kind} {choice.name} has no option {name!r}; {has}.")
+        options = {
+            name: _like(name, choice.options.get(name, default), default)
+            for name, default in known.items()
+        }
+        return Choice(choice.name, options)
+
+    def make(self, choice: Choice | str, **given: Any) -> T:
+        """Return an object of the class that is chosen, with its options and what is given.
+
+        Raises:
+            ConfigError: as for `complete`, or an option is outside its range.
+        """
+        choice = self.complete(choice)
+        return self[choice.name](**given, **choice.options)
+
+    def _own_names(self) -> tuple[str, ...]:
+        spec = importlib.util.find_spec(self._home)
+        places = None if spec is None else spec.submodule_search_locations
+        if places is None:  # one module with all of them
+            importlib.import_module(self._home)
+            return ()
+        return tuple(
+            module.name for module in pkgutil.iter_modules(places) if module.name[0] != "_"
+        )
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    low: float = 0.0,
+    high: float = 1e9,
+    above: bool = False,
+    below: bool = False,
+    whole: bool = False,
+) -> Any:
+    """Return a number as a float, or a whole number as an int, if it is in its range.
+
+    Args:
+        name: what the number is, for the message.
+        value: the number.
+        low: the least that it may be.
+        high: the most that it may be.
+        above: it must be above `low`, not equal.
+        below: it must be below `high`, not equal.
+        whole: it must be a whole number.
+
+    Raises:
+        ConfigError: it is no such number.
+    """
+    try:
+        plain = float(value) if not isinstance(value, bool | str) else float("nan")
+    except (TypeError, ValueError, OverflowError):
+        plain = float("nan")
+    inside = (plain > low if above else plain >= low) and (plain < high if below else plain <= high)
+    if not inside or (whole and plain != int(plain)):
+        kind = "a whole number" if whole else "a number"
+        least = f"above {low:g}" if above else f"{low:g} or more"
+        most = f", {'below' if below else 'at most'} {high:g}" if high < 1e9 else ""
+        raise ConfigError(f"{name} is {value!r}; expected {kind}, {least}{most}.")
+    return int(plain) if whole else plain
+
+
+def load_plugin(source: str | Path) -> None:
+    """Run a Python file, or import a module, that registers classes; once for each.
+
+    Its classes may then be used by name, and model files with Keras layers that it registers
+    open.
+
+    Args:
+        source: the path of a `.py` file, or the name of an installed module.
+
+    Raises:
+        ConfigError: there is no such file or module, or running it fails.
+    """
+    path = Path(source).expanduser()
+    is_file = path.suffix == ".py"
+    key = str(path.resolve()) if is_file else str(source)
+    if key in _plugins:
+        return
+    if is_file and not path.is_file():
+        raise ConfigError(f"plugin {source} does not exist; expected a Python file.")
+    name = f"zscape_plugin_{path.stem}" if is_file else str(source)
+    try:
+        if is_file:
+            spec = importlib.util.spec_from_file_location(name, path)
+            if spec is None or spec.loader is None:
+                raise ImportError("it is no Python file")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(name)
+    except ConfigError:
+        sys.modules.pop(name, None)
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        sys.modules.pop(name, None)
+        raise ConfigError(
+            f"plugin {source} cannot be loaded ({type(error).__name__}: {error}); mend it, or "
+            "leave it out."
+        ) from error
+    _plugins[key] = name
+
+
+def plugin_modules() -> frozenset[str]:
+    """Return the names of the modules of plugins that were loaded."""
+    return frozenset(_plugins.values())
+
+
+def _value(text: str) -> Option:
+    """Return what a text stands for: a number, true or false, or itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    whole = number.is_integer() and abs(number) < 2**53 and not set(text) & set(".eE")
+    return int(number) if whole else number
+
+
+def _text(value: Option) -> str:
+    """Return the shortest text of a value that loses nothing."""
+    if isinstance(value, bool | str):
+        return str(value).lower() if isinstance(value, bool) else value
+    short = f"{value:g}".replace("+", "")  # a + joins corruptions
+    return short if float(short) == value else repr(value).replace("+", "")
+
+
+def _like(name: str, value: Any, default: Option) -> Option:
+    """Return an option in the type of its default."""
+    if isinstance(default, bool | str):
+        if type(value) is not type(default):
+            kind = "true or false" if isinstance(default, bool) else "a text"
+            raise ConfigError(f"{name} is {value!r}; expected {kind}.")
+        return value  # type: ignore[no-any-return]
+    whole = isinstance(default, int)
+    return check_number(name, value, low=-1e9, whole=whole)  # type: ignore[no-any-return]
