@@ -294,6 +294,6 @@ def _like(name: str, value: Any, default: Option) -> Option:
         if type(value) is not type(default):
             kind = "true or false" if isinstance(default, bool) else "a text"
             raise ConfigError(f"{name} is {value!r}; expected {kind}.")
-        return value
-    whole = isinstance(default, int)
-    return check_number(name, value, low=-1e9, whole=whole)
+        return type(default)(value)
+    number: float = check_number(name, value, low=-1e9, whole=isinstance(default, int))
+    return number
