@@ -142,11 +142,12 @@ def test_import_zscape_is_light_and_knows_its_names() -> None:
         "print(sorted(heavy & set(sys.modules)), set(zscape.__all__) <= set(dir(zscape)))\n"
     )
     assert printed.split() == ["[]", "True"]
-    assert len(set(zscape.__all__)) == len(zscape.__all__)
-    for name in zscape.__all__:
+    names: list[str] = vars(zscape)["__all__"]
+    assert len(set(names)) == len(names)
+    for name in names:
         assert getattr(zscape, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        _ = zscape.trian
+    with pytest.raises(AttributeError, match="trian"):
+        _ = zscape.trian  # type: ignore[attr-defined]
 
 
 def test_codes_and_images_have_the_promised_form(

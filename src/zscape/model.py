@@ -316,6 +316,8 @@ def build_autoencoder(
     *,
     seed: int = 0,
     precision: str = "float32",
+    encoder=None,
+    decoder=None,
 ) -> Autoencoder:
     """Build an untrained autoencoder.
 

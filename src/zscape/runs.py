@@ -62,6 +62,7 @@ class RunConfig:
         bottleneck: the part between them.
         training: how it is trained.
         pictures: how the pictures of a folder became images; None for other data.
+        plugins: Python files or modules that register what the settings name.
     """
 
     source: str
@@ -71,6 +72,7 @@ class RunConfig:
     bottleneck: BottleneckConfig
     training: TrainConfig
     pictures: PictureConfig | None = None
+    plugins: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
@@ -86,6 +88,8 @@ class RunConfig:
         }
         if self.pictures is not None:
             values["pictures"] = self.pictures.to_dict()
+        if self.plugins:
+            values["plugins"] = list(self.plugins)
         return values
 
     @classmethod
@@ -110,6 +114,7 @@ class RunConfig:
             bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
             training=TrainConfig.from_dict(values["training"]),
             pictures=PictureConfig.from_dict(values["pictures"]) if "pictures" in values else None,
+            plugins=tuple(map(str, values.get("plugins", ()))),
         )
 
 
@@ -139,8 +144,8 @@ class Run:
         path = self.path / "model.keras"
         if not path.exists():
             raise RunError(
-                f"{self.path} has no model yet, for no epoch of its training is finished; go on "
-                "with the command that started it and --resume."
+                f"{self.path} has no model yet, for no epoch of its training is finished; train "
+                "again with the same settings and `resume=True`."
             )
         model = load_model(path)
         shape, latent_dim = self.config.image_shape, self.config.network.latent_dim
@@ -203,7 +208,7 @@ class Run:
             RunError: the file is missing or damaged.
         """
         path = self.path / "history.csv"
-        remedy = "Go on with the training (--resume), which writes it, or copy the run again."
+        remedy = "Train on with `resume=True`, which writes it, or copy the run again."
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [
@@ -284,17 +289,17 @@ def open_for_training(
         OSError: it cannot be written to.
     """
     if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file; choose a folder with --out.")
+        raise RunError(f"{path} is a file; choose a folder as `out`.")
     # A lock, or a file that a kill left half-written, does not make a folder somebody's own.
     names = [entry.name for entry in path.iterdir()] if path.exists() else []
     present = [name for name in names if not name.startswith((".lock", TEMPORARY_PREFIX))]
     is_run = "config.json" in present
     if present and not is_run:
-        raise RunError(f"{path} exists and is not a run; choose another folder with --out.")
+        raise RunError(f"{path} exists and is not a run; choose another folder as `out`.")
     if is_run and not resume and not force:
         raise RunError(
-            f"{path} holds a run already; choose another --out, go on with --resume, "
-            "or replace it with --force."
+            f"{path} holds a run already; choose another `out`, go on with `resume=True`, or "
+            "replace it with `force=True`."
         )
     path.mkdir(parents=True, exist_ok=True)
     with locked(path):
@@ -362,12 +367,12 @@ def _check_same(stored: RunConfig, asked: RunConfig) -> None:
             if name == "fingerprint" and now[part][name] != value:
                 raise RunError(
                     f"the images in {asked.source} are not those the run was started with; give "
-                    "the images of then, or start a new run with another --out."
+                    "the images of then, or start a new run with another `out`."
                 )
             if now[part][name] != value:
                 raise RunError(
                     f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
-                    "now; resume with the settings of then, or start a new run with another --out."
+                    "now; resume with the settings of then, or start a new run with another `out`."
                 )
 
 

@@ -18,8 +18,8 @@ from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.report import write_report
 from zscape.jobs.train import Interrupted, default_folder, train
-from zscape.runs import load_run
-from zscape.settings import BottleneckConfig, NetworkConfig
+from zscape.runs import RunConfig, load_run
+from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 
 
 @pytest.mark.slow
@@ -181,9 +181,20 @@ def test_resume_and_force_exclude_each_other(trained: Any, tmp_path: Path) -> No
     ],
 )
 def test_the_folder_is_named_after_data_and_network(source: str, expected: str) -> None:
-    assert default_folder(source, NetworkConfig(), BottleneckConfig()) == Path(expected)
+    assert default_folder(_config(source, "plain")) == Path(expected)
 
 
 def test_the_folder_is_named_after_the_bottleneck_too() -> None:
-    folder = default_folder("mnist", NetworkConfig(), BottleneckConfig.parse("gaussian:beta=2"))
+    folder = default_folder(_config("mnist", "gaussian:beta=2"))
     assert folder == Path("runs/mnist-fast-gaussian-10d")
+
+
+def _config(source: str, bottleneck: str) -> RunConfig:
+    return RunConfig(
+        source=source,
+        fingerprint="",
+        image_shape=(8, 8, 1),
+        network=NetworkConfig(),
+        bottleneck=BottleneckConfig.parse(bottleneck),
+        training=TrainConfig(),
+    )

@@ -10,14 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from zscape._shim import CORRUPTION_LIMITS, CORRUPTION_OPTIONS, CORRUPTIONS, CorruptionName, Noise
 from zscape.data.images import as_float
-from zscape.settings import (
-    CORRUPTION_LIMITS,
-    CORRUPTION_OPTIONS,
-    CorruptionConfig,
-    CorruptionName,
-    Noise,
-)
+from zscape.settings import CorruptionConfig
 
 _UPSIDE_DOWN = ("peak",)  # options of which less means more noise
 
@@ -35,14 +30,16 @@ def corrupt(images: np.ndarray, config: CorruptionConfig, seed: int | Sequence[i
     """
     corrupted = as_float(images)
     rng = np.random.default_rng(seed)
-    for step in config.steps:
+    for step in map(CORRUPTIONS.complete, config.steps):
         corrupted = np.clip(_FUNCTIONS[step.name](corrupted, rng, **step.options), 0, 1)
     return corrupted
 
 
 def scaled(config: CorruptionConfig, factor: float) -> CorruptionConfig:
     """Return the same corruptions `factor` times as strong, as far as their options go."""
-    return CorruptionConfig(steps=tuple(_scaled(step, factor) for step in config.steps))
+    return CorruptionConfig(
+        steps=tuple(_scaled(step, factor) for step in map(CORRUPTIONS.complete, config.steps))
+    )
 
 
 def _scaled(step: Noise, factor: float) -> Noise:

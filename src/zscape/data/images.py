@@ -108,6 +108,13 @@ class Dataset:
         images: Any = self.train.images
         return images.decoding if isinstance(images, StoredImages) else None
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.decoding is not None:
+            self.decoding.close()
+
     def readable(self) -> Dataset:
         """Return it without the pictures that cannot be read; see `Images.readable`."""
         return replace(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zscape._shim import RECIPES
 from zscape.data.images import as_float
 from zscape.data.stored import as_rows
 from zscape.errors import ConfigError
 from zscape.latent.density import Density, fit_density
-from zscape.settings import RECIPES, NetworkConfig, Preset, TrainConfig
+from zscape.settings import NetworkConfig, TrainConfig
 
 if TYPE_CHECKING:
     from zscape.model import Autoencoder
@@ -155,7 +156,7 @@ class AnomalyDetector:
     def __init__(
         self,
         *,
-        preset: Preset = "fast",
+        preset: str = "fast",
         latent_dim: int = 16,
         epochs: int | None = None,
         threshold: float = THRESHOLD,

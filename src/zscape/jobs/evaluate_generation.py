@@ -23,7 +23,6 @@ from zscape.evaluation.generation import (
 from zscape.files import sha256_of, write_bytes, write_json
 from zscape.jobs.generate import default_density, generate
 from zscape.runs import Run, locked
-from zscape.settings import DensityName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +99,7 @@ class GenerationEvaluation:
 def evaluate_generation(
     run: Run,
     *,
-    density: DensityName | None = None,
+    density: str | None = None,
     features: str | Path | None = None,
     n: int = 10_000,
     seed: int = 0,

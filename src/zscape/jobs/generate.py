@@ -27,7 +27,7 @@ from zscape.latent.paths import (
     traversal,
 )
 from zscape.runs import Run
-from zscape.settings import DensityName, PathName
+from zscape.settings import PathName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ def generate(
     run: Run,
     n: int = 64,
     *,
-    density: DensityName | None = None,
+    density: str | None = None,
     seed: int = 0,
     label: int | str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -72,12 +72,12 @@ def generate(
     return run.model.decode(codes), codes
 
 
-def default_density(run: Run) -> DensityName:
+def default_density(run: Run) -> str:
     """Return what to draw from where nothing is asked for: `gmm`, or `prior` for discrete codes."""
     return "prior" if run.model.bottleneck.prior == "autoregressive" else "gmm"
 
 
-def run_density(run: Run, name: DensityName, *, label: int | str | None = None) -> Density:
+def run_density(run: Run, name: str, *, label: int | str | None = None) -> Density:
     """Return a density of the codes of a run's training images: kept there, or fitted now.
 
     Its file is named after the model too, so that a model trained further gets a new one.

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.files import write_arrays
 from zscape.latent.paths import finite_codes
-from zscape.settings import DensityName
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
-FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")
+FITTED: tuple[str, ...] = ("normal", "gmm", "kde", "flow")
 
 N_COMPONENTS = 256
 CODES_PER_COMPONENT = 200  # with fewer, unseen codes become less likely
@@ -281,8 +280,8 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
         "sphere": SpherePrior,
         "autoregressive": Autoregressive,
     }
-    if name not in get_args(DensityName):
-        expected = ", ".join(get_args(DensityName))
+    if name not in ("prior", *FITTED):
+        expected = ", ".join(("prior", *FITTED))
         raise ConfigError(f"density is {name!r}; expected one of {expected}.")
     if name == "prior":
         if prior not in priors:
@@ -295,7 +294,7 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
 
 
 def fit_density(
-    name: DensityName, codes: NDArray[Any], *, prior: str | None = None, seed: int = 0
+    name: str, codes: NDArray[Any], *, prior: str | None = None, seed: int = 0
 ) -> Density:
     """Fit a density to codes (N, d) of real images.
 
@@ -323,7 +322,7 @@ def save_density(density: Density, path: Path) -> None:
     write_arrays(path, density.arrays())
 
 
-def load_density(name: DensityName, path: Path, *, prior: str | None = None) -> Density:
+def load_density(name: str, path: Path, *, prior: str | None = None) -> Density:
     """Read what `save_density` wrote of the density `name`.
 
     Raises:

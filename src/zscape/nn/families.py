@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zscape._shim import BOTTLENECKS, BottleneckName
 from zscape.nn.bottleneck import (
     Bottleneck,
     MmdBottleneck,
@@ -11,7 +12,7 @@ from zscape.nn.bottleneck import (
 )
 from zscape.nn.quantized import ScalarQuantizedBottleneck, VectorQuantizedBottleneck
 from zscape.nn.variational import GaussianBottleneck, TotalCorrelationBottleneck
-from zscape.settings import BottleneckConfig, BottleneckName
+from zscape.settings import BottleneckConfig
 
 CLASSES: dict[BottleneckName, type[Bottleneck]] = {
     "plain": PlainBottleneck,
@@ -35,5 +36,9 @@ def build_bottleneck(config: BottleneckConfig, *, n_values: int = 1, seed: int =
     """
     # Codes stay float32, whatever the global policy is: bfloat16 would keep three digits only.
     return CLASSES[config.name](
-        n_values=n_values, seed=seed, name="bottleneck", dtype="float32", **config.options
+        n_values=n_values,
+        seed=seed,
+        name="bottleneck",
+        dtype="float32",
+        **BOTTLENECKS.complete(config).options,
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from rich.console import Console
 
 from zscape.data.batches import ReconstructionBatches
 from zscape.data.images import Dataset, as_float, epoch_order
@@ -16,9 +15,9 @@ from zscape.data.picture_cache import Decoding
 from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
 from zscape.nn.decoder import start_at_mean
+from zscape.reporter import LOG, Reporter
 from zscape.settings import TrainConfig
-from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch, write_history
-from zscape.training.progress import ProgressBars
+from zscape.training.callbacks import EpochReports, RunKeeper, write_history
 from zscape.training.schedule import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
 
@@ -38,7 +37,7 @@ def fit_autoencoder(
     *,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    console: Console | None = None,
+    reporter: Reporter = LOG,
 ) -> TrainingState:
     """Train `model` on the training split, choosing the best epoch on the validation split.
 
@@ -57,7 +56,7 @@ def fit_autoencoder(
         folder: the run folder, which exists.
         resume: go on from `checkpoint/state.npz` when it is there.
         callbacks: more Keras callbacks.
-        console: where progress is shown; nowhere when None.
+        reporter: what is told how training goes.
 
     Returns:
         The state after the last epoch. The weights of `model` are those of the last epoch; the
@@ -100,19 +99,15 @@ def fit_autoencoder(
         return state  # it had come to its end
 
     keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
-    watchers: list[keras.callbacks.Callback] = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
+    start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e))
+    reports = EpochReports(
         keeper,
-    ]
-    bars: ProgressBars | None = None
-    if console is not None and console.is_terminal:
-        bars = ProgressBars(
-            console, keeper, epochs=config.epochs, n_images=n_images, batch_size=config.batch_size
-        )
-        watchers.append(bars)
-    if console is not None:
-        watchers.append(EpochLines(keeper, config.epochs, console.print))
-        watchers.append(StuckWatch(lambda: mean_image_error(dataset.readable()), console.print))
+        reporter,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        n_images=n_images,
+        mean_image_error=lambda: mean_image_error(dataset.readable()),
+    )
     try:
         with _errors_of(dataset.decoding):
             model.fit(
@@ -126,14 +121,13 @@ def fit_autoencoder(
                 ),
                 epochs=config.epochs,
                 initial_epoch=state.epoch,
-                callbacks=[*watchers, *callbacks],
+                callbacks=[start, keeper, reports, *callbacks],
                 # Keras would draw the order of the batches anew, from a global random state.
                 shuffle=False,
                 verbose=0,
             )
     finally:
-        if bars is not None:
-            bars.close()
+        reporter.close()
     return state
 
 
