@@ -25,7 +25,7 @@ Fit = Literal["crop", "pad", "stretch"]
 PathName = Literal["linear", "spherical", "density"]
 DensityName = Literal["prior", "normal", "gmm", "kde", "flow"]
 
-# The options of every bottleneck and what they are when left out; `zscape.nn.bottleneck` says what
+# The options of every bottleneck and what they are when left out; `zscape.nn.bottlenecks` says what
 # they mean. Whole numbers stay whole. None may be negative.
 BOTTLENECK_OPTIONS: dict[BottleneckName, dict[str, float]] = {
     "plain": {},
@@ -117,7 +117,7 @@ class NetworkConfig(_Config):
         code_activation: `linear`, or `relu` for codes that cannot be negative.
     """
 
-    preset: Preset = "fast"
+    preset: str = "fast"
     latent_dim: int = 10
     downsampling: Downsampling = "stride"
     upsampling: Upsampling = "nearest"
@@ -126,12 +126,6 @@ class NetworkConfig(_Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_count("latent_dim", low=1)
-        sampling = self.downsampling, self.upsampling
-        if self.preset != "classic" and sampling != ("stride", "nearest"):
-            raise ConfigError(
-                f"downsampling and upsampling are choices of the preset classic; "
-                f"the preset {self.preset} has none. Leave them out, or choose classic."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,31 +367,3 @@ class TrainConfig(_Config):
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a dictionary that `json.dumps` takes; corruption as text."""
         return {**super().to_dict(), "corruption": str(self.corruption)}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a preset is trained unless something else is asked for (`docs/study.md`).
-
-    Attributes:
-        images_seen: the number of epochs is such that the network sees about so many images.
-        optimizer: see `TrainConfig`, as for the others.
-        learning_rate: the peak learning rate.
-        precision: the arithmetic.
-    """
-
-    images_seen: int
-    optimizer: Optimizer
-    learning_rate: float
-    precision: Precision = "float32"
-
-    def n_epochs(self, n_images: int) -> int:
-        """Return the number of epochs for `n_images` training images, at most 100."""
-        return min(max(1, round(self.images_seen / n_images)), 100)
-
-
-RECIPES: dict[Preset, Recipe] = {
-    "fast": Recipe(110_000, "muon", 1e-2),
-    "quality": Recipe(324_000, "muon", 1e-2),
-    "classic": Recipe(540_000, "adam", 3e-3),
-}

@@ -22,7 +22,6 @@ from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
 from zscape.runs import Run, RunConfig, open_for_training
 from zscape.settings import (
-    RECIPES,
     BottleneckConfig,
     CodeActivation,
     Color,
@@ -101,12 +100,12 @@ def train(
             downsampling or upsampling is chosen, else `fast`.
         latent_dim: length of a code.
         bottleneck: `plain`, `gaussian`, `tc`, `mmd`, `regularized`, `fsq` or `sphere`, with
-            options as in `gaussian:beta=2,warmup=500`; see `zscape.nn.bottleneck`.
+            options as in `gaussian:beta=2,warmup=500`; see `zscape.nn.bottlenecks`.
         downsampling: `stride` or `maxpool`; of `classic` only.
         upsampling: `nearest`, `bilinear` or `transposed`; of `classic` only.
         code_activation: `linear` or `relu`.
         epochs: passes over the training images at most. When None, like the next three, the
-            choice of the preset in `zscape.settings.RECIPES`.
+            choice of the preset in `zscape.nn.presets`.
         batch_size: images per optimizer step.
         optimizer: `muon`, `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
         learning_rate: the peak learning rate.
@@ -166,7 +165,9 @@ def train(
         corruption = CorruptionConfig.parse(corruption)
     elif not isinstance(corruption, CorruptionConfig):
         corruption = CorruptionConfig.parse(*corruption)
-    recipe = RECIPES[network.preset]
+    from zscape.nn.presets import PRESETS
+
+    recipe = PRESETS[network.preset].recipe
     if tensorboard and not find_spec("tensorboard"):
         raise ConfigError(
             'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
