@@ -124,7 +124,9 @@ class Preset(ABC):
         self.n_halvings = max(MIN_HALVINGS, round(math.log2(max(sizes) / INNER_SIZE)))
         self._inner = tuple(int(size) for size in -(-sizes // 2**self.n_halvings))  # (h, w)
         self._padded = tuple(size << self.n_halvings for size in self._inner)
-        self._edge = tuple((0, all_ - size) for all_, size in zip(self._padded, sizes.tolist()))
+        self._edge = tuple(
+            (0, all_ - size) for all_, size in zip(self._padded, image_shape[:2], strict=True)
+        )
         self._code_scale = math.sqrt(self.inner_channels * math.prod(self._inner))
 
     @abstractmethod
@@ -291,6 +293,7 @@ def start_at_mean(decoder: keras.Model, mean: np.ndarray) -> None:
     """
     share = np.clip(mean, 0.01, 0.99)
     bias = np.log(share / (1 - share)).astype(np.float32)
-    for layer in decoder.layers:
-        if layer.name == OUTPUT_LAYER and getattr(layer, "bias", None) is not None:
-            layer.bias.assign(bias)
+    output = {layer.name: layer for layer in decoder.layers}.get(OUTPUT_LAYER)
+    ends_in_sigmoid = getattr(decoder.layers[-1], "activation", None) is keras.activations.sigmoid
+    if output is not None and ends_in_sigmoid and output.bias.shape == bias.shape:
+        output.bias.assign(bias)
