@@ -75,7 +75,10 @@ def test_every_place_shows_the_nearest_vector() -> None:
 def test_vq_charges_the_distance_to_the_vectors_and_notes_how_evenly_they_are_used() -> None:
     bottleneck = codebook("vq:codebook=5,commitment=3")
     features = normal((7, 2, 4, 3))
-    codes, indices = numpy_of(bottleneck.encode(features)), numpy_of(bottleneck.code_indices(features))
+    codes, indices = (
+        numpy_of(bottleneck.encode(features)),
+        numpy_of(bottleneck.code_indices(features)),
+    )
     squares = ((features - codes) ** 2).sum(axis=(1, 2, 3)).mean()
     assert loss_of(bottleneck, features) == pytest.approx(3 * squares * 2 / N_VALUES, rel=1e-4)
     assert float(bottleneck.latest["commitment_sq"].value) == pytest.approx(squares, rel=1e-4)

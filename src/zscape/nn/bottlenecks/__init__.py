@@ -160,4 +160,6 @@ def build_bottleneck(choice: Choice | str, *, n_values: int = 1, seed: int = 0) 
         ConfigError: the name or an option is unknown, or an option is outside its range.
     """
     # Codes stay float32, whatever the global policy is: bfloat16 keeps three digits only.
-    return BOTTLENECKS.make(choice, n_values=n_values, seed=seed, name="bottleneck", dtype="float32")
+    return BOTTLENECKS.make(
+        choice, n_values=n_values, seed=seed, name="bottleneck", dtype="float32"
+    )

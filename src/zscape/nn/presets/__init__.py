@@ -1,8 +1,9 @@
 """Presets: networks by name, each an encoder and its mirror, the decoder; one module for each.
 
-    images (N,H,W,C) -> pad to multiples of 2^k -> encoder body -> flatten -> dense -> features (N,f)
-    codes z (N,d) -> dense -> reshape (N,h,w,K) -> decoder body -> output layer -> crop -> sigmoid
-    -> images (N,H,W,C)
+    images (N,H,W,C) -> pad to multiples of 2^k -> encoder body -> flatten -> dense
+    -> features (N,f)
+    codes z (N,d) -> dense -> reshape (N,h,w,K) -> decoder body -> output layer -> crop
+    -> sigmoid -> images (N,H,W,C)
 
 Where codes are spatial, a 1x1 convolution stands in for flattening and the dense layers.
 
