@@ -16,10 +16,10 @@ from keras import layers
 
 from zscape.data.batches import ReconstructionBatches
 from zscape.model import Autoencoder
-from zscape.nn.bottleneck import PlainBottleneck
-from zscape.nn.decoder import OUTPUT_LAYER
-from zscape.nn.encoder import INNER_WIDTH, OUTER_WIDTH
+from zscape.nn.bottlenecks.plain import PlainBottleneck
 from zscape.nn.layers import UpsampleConv2D, seeded_initializers
+from zscape.nn.presets import OUTPUT_LAYER
+from zscape.nn.presets._residual import INNER_WIDTH, OUTER_WIDTH
 
 SIDE = 28
 INNER_SIDE = SIDE // 4

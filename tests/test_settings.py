@@ -16,7 +16,6 @@ from zscape.settings import (
     BOTTLENECK_OPTIONS,
     CORRUPTION_LIMITS,
     CORRUPTION_OPTIONS,
-    RECIPES,
     BottleneckConfig,
     BottleneckName,
     CodeActivation,
@@ -27,7 +26,6 @@ from zscape.settings import (
     Noise,
     Optimizer,
     Precision,
-    Recipe,
     Schedule,
     TrainConfig,
     Upsampling,
@@ -95,22 +93,6 @@ def test_comes_back_from_json_the_same(
 ) -> None:
     text = json.dumps(config.to_dict(), allow_nan=False)
     assert type(config).from_dict(json.loads(text)) == config
-
-
-@pytest.mark.parametrize("preset", ["fast", "quality"])
-@pytest.mark.parametrize("option", [{"downsampling": "maxpool"}, {"upsampling": "transposed"}])
-def test_only_classic_has_a_choice_of_sampling(preset: Any, option: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"choices of the preset classic; the preset {preset}"):
-        NetworkConfig(preset=preset, **option)
-
-
-@given(st.sampled_from(list(RECIPES.values())), st.integers(1, 10**8))
-def test_a_recipe_shows_the_network_about_so_many_images(recipe: Recipe, n_images: int) -> None:
-    epochs = recipe.n_epochs(n_images)
-
-    assert 1 <= epochs <= 100
-    if 1 < epochs < 100:
-        assert abs(epochs * n_images - recipe.images_seen) <= n_images / 2
 
 
 def test_a_missing_setting_takes_its_default() -> None:

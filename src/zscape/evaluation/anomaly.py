@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape._shim import RECIPES
 from zscape.data.images import as_float
 from zscape.data.stored import as_rows
 from zscape.errors import ConfigError
-from zscape.latent.density import Density, fit_density
-from zscape.settings import NetworkConfig, TrainConfig
+from zscape.latent.densities import Density, fit_density
+from zscape.settings import NetworkConfig, Preset, TrainConfig
 
 if TYPE_CHECKING:
     from zscape.model import Autoencoder
@@ -156,7 +155,7 @@ class AnomalyDetector:
     def __init__(
         self,
         *,
-        preset: str = "fast",
+        preset: Preset = "fast",
         latent_dim: int = 16,
         epochs: int | None = None,
         threshold: float = THRESHOLD,
@@ -183,12 +182,13 @@ class AnomalyDetector:
         from zscape.data.load import load_dataset
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
+        from zscape.nn.presets import PRESETS
         from zscape.training.fit import fit_autoencoder
 
         network = NetworkConfig(preset=self.preset, latent_dim=self.latent_dim)
         # Nothing is tested, so the two held-out parts together set the threshold.
         dataset = load_dataset(images, seed=self.seed)
-        recipe = RECIPES[self.preset]
+        recipe = PRESETS[self.preset].recipe
         config = TrainConfig(
             epochs=recipe.n_epochs(len(dataset.train)) if self.epochs is None else self.epochs,
             optimizer=recipe.optimizer,

@@ -12,7 +12,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from zscape._shim import BOTTLENECKS, CORRUPTIONS, PRESETS
 from zscape.data.images import Dataset, Images
 from zscape.data.listing import Skipped
 from zscape.data.load import NAMES, load_dataset
@@ -21,7 +20,9 @@ from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
-from zscape.registry import load_plugin
+from zscape.nn.bottlenecks import BOTTLENECKS
+from zscape.nn.presets import PRESETS
+from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter, report_skipped
 from zscape.runs import Run, RunConfig, open_for_training
 from zscape.settings import (
@@ -148,8 +149,9 @@ class _Plan:
 def _checked(options: Mapping[str, Any]) -> _Plan:
     """Return the settings that are asked for, completed by the recipe of the preset."""
     own = _own_networks(options)
-    network = _picked(NetworkConfig, {**own, "preset": default_preset(options), **options})
-    recipe = PRESETS[RECIPE_OF_OWN if own else network.preset].recipe
+    preset = options.get("preset") or default_preset(options)
+    network = _picked(NetworkConfig, {**options, "preset": preset, **own})
+    recipe = PRESETS[RECIPE_OF_OWN if own else Choice.parse(preset).name].recipe
     training = _picked(TrainConfig, {**vars(recipe), **options})
     steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
     check_precision(training.precision)
@@ -205,7 +207,7 @@ def _completed(plan: _Plan, dataset: Dataset, options: Mapping[str, Any]) -> Run
             {
                 plugin: None
                 for plugin in (
-                    PRESETS.plugin(plan.network.preset),
+                    PRESETS.plugin(Choice.parse(plan.network.preset).name),
                     BOTTLENECKS.plugin(plan.bottleneck.name),
                     *(CORRUPTIONS.plugin(step.name) for step in plan.training.corruption.steps),
                 )

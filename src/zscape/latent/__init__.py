@@ -1,6 +1,6 @@
 """Codes once a model is trained: where they lie, paths through them, two-dimensional views."""
 
-from zscape.latent.density import Density, fit_density, load_density, save_density
+from zscape.latent.densities import Density, fit_density, load_density, save_density
 from zscape.latent.paths import (
     axis_values,
     data_range,

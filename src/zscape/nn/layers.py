@@ -229,60 +229,6 @@ def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
     return ops.stack([last, middle + last, first + middle, first], axis=axis)
 
 
-def normalise(x: KerasTensor, *, dtype: str, name: str) -> KerasTensor:
-    """Divide each pixel's channels by their root mean square, then apply SiLU.
-
-    Args:
-        x: (N, H, W, K).
-        dtype: Keras dtype policy.
-        name: prefix of the names of the two layers.
-
-    References:
-        Zhang and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019;
-        Elfwing et al., Sigmoid-Weighted Linear Units, 2017 (SiLU).
-    """
-    x = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
-    return keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
-
-
-def residual_block(
-    x: KerasTensor,
-    initializers: Iterator[keras.initializers.Initializer],
-    *,
-    dtype: str,
-    name: str,
-) -> KerasTensor:
-    """Add to x what two 3x3 convolutions of it say: x + conv(silu(conv(normalise(x)))).
-
-    Args:
-        x: (N, H, W, K).
-        initializers: where the initial kernels come from.
-        dtype: Keras dtype policy.
-        name: prefix of the names of the layers.
-
-    Returns:
-        (N, H, W, K).
-
-    References:
-        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016 (normalise first).
-    """
-
-    def convolve(y: KerasTensor, index: int) -> KerasTensor:
-        return keras.layers.Conv2D(
-            x.shape[-1],
-            3,
-            padding="same",
-            data_format=DATA_FORMAT,
-            kernel_initializer=next(initializers),
-            dtype=dtype,
-            name=f"{name}_conv{index}",
-        )(y)
-
-    y = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
-    y = keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(convolve(y, 1))
-    return keras.layers.Add(dtype=dtype, name=f"{name}_add")([x, convolve(y, 2)])
-
-
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:
     """Yield an endless row of kernel initializers, each with a seed of its own.
 

@@ -14,7 +14,7 @@ from zscape.data.images import Dataset, as_float, epoch_order
 from zscape.data.picture_cache import Decoding
 from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
-from zscape.nn.decoder import start_at_mean
+from zscape.nn.presets import start_at_mean
 from zscape.reporter import LOG, Reporter
 from zscape.settings import TrainConfig
 from zscape.training.callbacks import EpochReports, RunKeeper, write_history
