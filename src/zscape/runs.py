@@ -192,8 +192,12 @@ class Run:
         """
         from zscape.data.load import load_images
 
-        pictures = self.config.pictures or PictureConfig(fit="stretch")
-        return load_images(data, pictures=pictures, image_shape=self.config.image_shape)
+        return load_images(data, pictures=self.pictures, image_shape=self.config.image_shape)
+
+    @property
+    def pictures(self) -> PictureConfig:
+        """How pictures become images for the model."""
+        return self.config.pictures or PictureConfig(fit="stretch")
 
     @property
     def history(self) -> list[dict[str, float]]:

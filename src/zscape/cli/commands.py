@@ -173,12 +173,13 @@ def train(
     between = BottleneckConfig.parse(bottleneck)
     noise = CorruptionConfig.parse(*(corruption or ()))
     load_frameworks()
+    from zscape.data.sources import resolve
     from zscape.jobs.train import Interrupted, default_folder, default_preset
     from zscape.jobs.train import train as train_run
 
     preset = preset or default_preset(downsampling, upsampling)
     network = NetworkConfig(preset=preset, latent_dim=latent_dim)
-    folder = out or default_folder(data, network, between, noise)
+    folder = out or default_folder(resolve(data).name, network, between, noise)
     try:
         run = train_run(
             data,

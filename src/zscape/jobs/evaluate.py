@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images
-from zscape.data.load import NAMES
+from zscape.data.images import MAX_VALUES, Images
+from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
@@ -20,8 +20,6 @@ from zscape.jobs.draw import run_figures
 from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
 from zscape.runs import Run, locked
-
-MAX_VALUES = 2**27  # float32 values of images held at a time: half a gigabyte
 
 
 def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
@@ -44,7 +42,7 @@ def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> 
     else:
         images = run.load_images(data)
         name = short_source(images.source)
-        if name in NAMES:
+        if resolve(data).has_splits:
             name += ", test split"
     neighbours: Images | None = None
     notes: tuple[str, ...] = ()

@@ -13,9 +13,9 @@ import numpy as np
 
 from zscape.data.images import Dataset, Images
 from zscape.data.listing import Skipped
-from zscape.data.load import NAMES, load_dataset
+from zscape.data.load import load_dataset
 from zscape.data.picture_cache import Progress
-from zscape.data.sources import is_shard
+from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
@@ -187,15 +187,14 @@ def train(
     )
     check_precision(training.precision)
     pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
-    dataset = load_dataset(
+    with load_dataset(
         data,
         seed=seed,
         limit=limit,
         pictures=pictures,
         progress=_decoding_lines(console),
         wait=False,
-    )
-    try:
+    ) as dataset:
         if strict and dataset.decoding is not None:
             dataset.decoding.finish(_decoding_lines(console))
         known = _skipped(dataset)
@@ -236,9 +235,6 @@ def train(
                 write_results(run)
             except KeyboardInterrupt as stop:
                 raise Interrupted from stop
-    finally:
-        if dataset.decoding is not None:
-            dataset.decoding.close()
     return run
 
 
@@ -283,10 +279,8 @@ def _picture_config(
     given = {"size": size, "color": color, "fit": fit, "follow_links": follow_links or None}
     given = {name: value for name, value in given.items() if value is not None}
     config = PictureConfig.from_dict(given)
-    if isinstance(data, str | Path) and str(data) not in NAMES:
-        path = Path(data).expanduser()
-        if path.is_dir() or is_shard(path):
-            return config
+    if resolve(data).has_pictures:
+        return config
     if given:
         raise ConfigError(f"{next(iter(given))} is for folders of pictures, which {data} is not.")
     return None
