@@ -121,7 +121,7 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
         )
     if images.size == 0:
         raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    return images[..., np.newaxis] if images.ndim == 3 else images
+    return np.expand_dims(images, -1) if images.ndim == 3 else images
 
 
 def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:

@@ -187,8 +187,7 @@ def readable_rows(images: ImageStore) -> np.ndarray:
     """
     if (stored := on_disk(images)) is not None:
         stored.decoding.finish()
-    rows = np.arange(len(images))
-    return rows[~is_broken(images, rows)]
+    return np.flatnonzero(~is_broken(images, np.arange(len(images))))
 
 
 def is_broken(images: ImageStore, rows: np.ndarray) -> np.ndarray:

@@ -62,6 +62,8 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Calculate with all of them, as in `images == 0`."""
+        if "out" in kwargs:
+            raise TypeError("images on disk cannot be changed")
         loaded = [np.asarray(x) if isinstance(x, StoredImages) else x for x in inputs]
         return getattr(ufunc, method)(*loaded, **kwargs)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.images import as_float, chunks
+from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
 from zscape.latent.paths import data_range
 
@@ -35,7 +35,7 @@ _COLLAPSED = 0.01
 _DUPLICATE = 0.99
 
 
-def mean_squared_error(images: NDArray[Any], reconstructions: NDArray[Any]) -> float:
+def mean_squared_error(images: ImageStore, reconstructions: ImageStore) -> float:
     """Return the squared error, mean over images, pixels and channels of [0, 1] images.
 
     Raises:
@@ -44,7 +44,7 @@ def mean_squared_error(images: NDArray[Any], reconstructions: NDArray[Any]) -> f
     return float(_per_image_mse(images, reconstructions).mean())
 
 
-def peak_signal_to_noise_ratio(images: NDArray[Any], reconstructions: NDArray[Any]) -> float:
+def peak_signal_to_noise_ratio(images: ImageStore, reconstructions: ImageStore) -> float:
     """Return the peak signal-to-noise ratio in decibels (dB), mean over the images.
 
     For each image, -10 log10(MSE) with a peak of 1. The mean of these is what the literature on
@@ -59,7 +59,7 @@ def peak_signal_to_noise_ratio(images: NDArray[Any], reconstructions: NDArray[An
     return float(np.mean(-10.0 * np.log10(errors)))
 
 
-def structural_similarity(images: NDArray[Any], reconstructions: NDArray[Any]) -> float | None:
+def structural_similarity(images: ImageStore, reconstructions: ImageStore) -> float | None:
     """Return the structural similarity (SSIM), mean over images and channels; 1 is equal.
 
     As in Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
@@ -298,7 +298,7 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     )
 
 
-def _per_image_mse(images: NDArray[Any], reconstructions: NDArray[Any]) -> NDArray[np.float64]:
+def _per_image_mse(images: ImageStore, reconstructions: ImageStore) -> NDArray[np.float64]:
     """Return the mean squared error of each image, shape (N,)."""
     _check_pair(images, reconstructions)
     return np.concatenate(
@@ -314,7 +314,7 @@ def _float64(images: NDArray[Any]) -> NDArray[np.float64]:
     return floats.astype(np.float64)
 
 
-def _check_pair(images: NDArray[Any], reconstructions: NDArray[Any]) -> None:
+def _check_pair(images: ImageStore, reconstructions: ImageStore) -> None:
     if images.shape != reconstructions.shape or images.ndim != 4 or images.size == 0:
         raise DataError(
             f"images have shape {images.shape} and reconstructions {reconstructions.shape}; "

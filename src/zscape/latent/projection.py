@@ -124,7 +124,7 @@ class PcaBaseline:
         flat: NDArray[np.float32] = codes @ self.components_ + self.mean_  # (N, H*W*C)
         return flat.reshape(len(codes), *self.image_shape_)
 
-    def reconstruct(self, images: NDArray[Any]) -> NDArray[np.float32]:
+    def reconstruct(self, images: ImageStore) -> NDArray[np.float32]:
         """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1].
 
         Raises:

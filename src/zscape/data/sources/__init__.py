@@ -239,7 +239,7 @@ def _kinds() -> list[type[Source]]:
     return sorted(_descendants(Source), key=lambda kind: (kind.rank, kind.__name__))
 
 
-def _descendants(kind: type[Source]) -> Iterator[type[Source]]:
+def _descendants(kind: type[Any]) -> Iterator[type[Source]]:
     for child in kind.__subclasses__():
         if not inspect.isabstract(child):
             yield child
