@@ -24,9 +24,7 @@ from zscape.hardware import default_shards, describe
 from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from zscape.data.images import Dataset, Images
+    from zscape.data.images import Dataset, Images, ImageStore
     from zscape.model import Autoencoder
 
 SCHEMA_VERSION = 1
@@ -184,7 +182,7 @@ class Run:
             )
         return dataset
 
-    def load_images(self, data: str | Path | np.ndarray | Images) -> Images:
+    def load_images(self, data: str | Path | ImageStore | Images) -> Images:
         """Load other images as the model takes them: the pictures of a folder in its shape.
 
         Raises:

@@ -121,7 +121,7 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
         )
     if images.size == 0:
         raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    return np.expand_dims(images, -1) if images.ndim == 3 else images
+    return images.reshape(*shape[:3], -1)
 
 
 def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:

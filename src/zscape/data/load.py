@@ -33,7 +33,7 @@ DECODED_FIRST = 500  # pictures that are not worth streaming
 
 
 def load_images(
-    source: str | Path | np.ndarray | Images,
+    source: str | Path | ImageStore | Images,
     split: Split = "test",
     *,
     pictures: PictureConfig | None = None,
@@ -71,7 +71,7 @@ def load_images(
 
 
 def load_dataset(
-    source: str | Path | np.ndarray | Images,
+    source: str | Path | ImageStore | Images,
     *,
     seed: int,
     limit: int | None = None,

@@ -8,9 +8,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zscape.data.images import MAX_VALUES, Images
+from zscape.data.images import MAX_VALUES, Images, ImageStore
 from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
@@ -22,7 +20,7 @@ from zscape.latent.projection import PcaBaseline
 from zscape.runs import Run, locked
 
 
-def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
+def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> Evaluation:
     """Measure a run's best model, beside PCA with as many components.
 
     A run that was trained with a corruption is also measured at several levels of it, beside

@@ -186,14 +186,15 @@ def resolve(data: Any) -> Source:
     """Return what a location, or images in memory, are.
 
     Args:
-        data: a name, a path, an array (N, H, W) or (N, H, W, C), `Images`, or a `Source`.
+        data: a name, a path, an array (N, H, W) or (N, H, W, C), images on disk, `Images`, or a
+            `Source`.
 
     Raises:
         DataError: there is nothing at the location, or it cannot be looked at.
     """
     if isinstance(data, Source):
         return data
-    if isinstance(data, np.ndarray):
+    if isinstance(data, np.ndarray | StoredImages):
         data = Images(data, None, "array")
     if isinstance(data, Images):
         return InMemory(data)
