@@ -37,7 +37,7 @@ def test_there_is_a_run_of_each_kind() -> None:
 
 
 def test_reconstructions_are_as_good_as_they_were(run: Run) -> None:
-    images = run.dataset.test.images / np.float32(255)
+    images = np.asarray(run.dataset.test.images) / np.float32(255)
     error = np.square(run.model.reconstruct(images) - images).mean()
     assert error == pytest.approx(run.metrics["model"]["mse"], rel=1e-4)
 

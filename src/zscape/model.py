@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zscape.data.images import as_float
-from zscape.data.stored import as_rows
+from zscape.data.checks import check_values
+from zscape.data.images import ImageStore, as_float, as_store
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
@@ -169,11 +169,12 @@ class Autoencoder(keras.Model):
         """How many numbers say what a code is: d, or the choices at h w places."""
         return math.prod(self._indices_shape if self.bottleneck.discrete else self.code_shape)
 
-    def encode(self, images: np.ndarray, *, sample: bool = False, seed: int = 0) -> np.ndarray:
+    def encode(self, images: ImageStore, *, sample: bool = False, seed: int = 0) -> np.ndarray:
         """Encode images; the same image always gives the same code, unless `sample`.
 
         Args:
-            images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them.
+            images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them; those on
+                disk are read a batch at a time.
             sample: draw each code from the distribution that the bottleneck has for the image,
                 as in training, instead of taking its mean. Bottlenecks without chance have one
                 code for an image and give that.
@@ -183,10 +184,9 @@ class Autoencoder(keras.Model):
             Codes (N, d), float32; (N, h, w, d) where codes are spatial.
 
         Raises:
-            DataError: the images do not have the shape the model was made for, or a type that
-                `as_float` does not take.
+            DataError: as for `check_images`.
         """
-        images = self._checked_images(images)
+        images = self.check_images(images)
         if not sample:
             return self._map(self._step("encode"), images, self.code_shape)
         features = self._map(self._step("features"), images, self.encoder.output_shape[1:])
@@ -199,24 +199,15 @@ class Autoencoder(keras.Model):
         Raises:
             DataError: the codes do not have the length the model was made for.
         """
-        try:
-            codes = np.asarray(codes, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"the codes are not numbers in rows of one length; "
-                f"this model takes (N, {_listed(self.code_shape)})."
-            ) from error
-        self._check_shape("codes", codes, self.code_shape)
-        return self._map(self._step("decode"), codes, self.image_shape)
+        return self._map(self._step("decode"), self.check_codes(codes), self.image_shape)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def reconstruct(self, images: ImageStore) -> np.ndarray:
         """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
 
         Raises:
-            DataError: the images do not have the shape the model was made for, or a type that
-                `as_float` does not take.
+            DataError: as for `check_images`.
         """
-        images = self._checked_images(images)
+        images = self.check_images(images)
         return self._map(self._step("reconstruct"), images, self.image_shape)
 
     def project(self, codes: np.ndarray) -> np.ndarray:
@@ -297,7 +288,7 @@ class Autoencoder(keras.Model):
 
     @staticmethod
     def _map(
-        step: Callable[[Any], Any], inputs: np.ndarray, output_shape: tuple[int, ...]
+        step: Callable[[Any], Any], inputs: ImageStore, output_shape: tuple[int, ...]
     ) -> np.ndarray:
         """Send inputs (N, ...) through `step` in batches, as many at a time as there are shards."""
         outputs = np.empty((len(inputs), *output_shape), np.float32)
@@ -311,17 +302,35 @@ class Autoencoder(keras.Model):
             list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
         return outputs
 
-    def _checked_images(self, images: np.ndarray) -> np.ndarray:
-        images = as_rows(images)
-        self._check_shape("images", images, self.image_shape)
-        if images.dtype.kind not in "fub":
-            raise DataError(
-                f"the images are {images.dtype}; expected uint8, uint16, bool or floats in [0, 1]; "
-                "convert them, so that it is clear which value is white."
-            )
-        return images
+    def check_images(self, images: ImageStore) -> ImageStore:
+        """Return images as an array or a store, if this model takes them.
 
-    def _check_shape(self, what: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
+        Raises:
+            DataError: they do not have the shape the model was made for, or are not uint8,
+                uint16, bool or floats in [0, 1].
+        """
+        store = as_store(images)
+        self._check_shape("images", store, self.image_shape)
+        check_values(store)
+        return store
+
+    def check_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes as float32, if this model takes them.
+
+        Raises:
+            DataError: they are not numbers, or do not have the shape the model was made for.
+        """
+        try:
+            codes = np.asarray(codes, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the codes are not numbers in rows of one length; "
+                f"this model takes (N, {_listed(self.code_shape)})."
+            ) from error
+        self._check_shape("codes", codes, self.code_shape)
+        return codes
+
+    def _check_shape(self, what: str, array: ImageStore, expected: tuple[int, ...]) -> None:
         if np.ndim(array) == 0 or np.shape(array)[1:] != expected:
             raise DataError(
                 f"the {what} have shape {np.shape(array)}; this model takes "

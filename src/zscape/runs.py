@@ -24,9 +24,7 @@ from zscape.hardware import default_shards, describe
 from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from zscape.data.images import Dataset, Images
+    from zscape.data.images import Dataset, Images, ImageStore
     from zscape.model import Autoencoder
 
 SCHEMA_VERSION = 1
@@ -189,7 +187,7 @@ class Run:
             )
         return dataset
 
-    def load_images(self, data: str | Path | np.ndarray | Images) -> Images:
+    def load_images(self, data: str | Path | ImageStore | Images) -> Images:
         """Load other images as the model takes them: the pictures of a folder in its shape.
 
         Raises:
@@ -197,8 +195,12 @@ class Run:
         """
         from zscape.data.load import load_images
 
-        pictures = self.config.pictures or PictureConfig(fit="stretch")
-        return load_images(data, pictures=pictures, image_shape=self.config.image_shape)
+        return load_images(data, pictures=self.pictures, image_shape=self.config.image_shape)
+
+    @property
+    def pictures(self) -> PictureConfig:
+        """How pictures become images for the model."""
+        return self.config.pictures or PictureConfig(fit="stretch")
 
     @property
     def history(self) -> list[dict[str, float]]:

@@ -67,7 +67,7 @@ def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> N
     assert any("too few for a covariance" in note for note in found.notes)
     np.testing.assert_array_equal(found.samples, samples[:24])
     assert found.nearest.shape == found.samples.shape
-    train_images = run.dataset.train.images / np.float32(255)
+    train_images = np.asarray(run.dataset.train.images) / np.float32(255)
     assert (np.abs(train_images - found.nearest[5]).max(axis=(1, 2, 3)) < 1e-6).any()
     again = evaluate_generation(run, density="normal", features=pixels, n=40, seed=3)
     assert again.to_dict() == found.to_dict()

@@ -31,7 +31,7 @@ def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
     assert figures.compression_ratio == pytest.approx(64 / 3)
     assert figures.pca is not None
     assert set(figures.model) == set(figures.pca)
-    inputs = run.dataset.test.images / np.float32(255)
+    inputs = np.asarray(run.dataset.test.images) / np.float32(255)
     outputs = run.model.reconstruct(inputs)
     assert figures.model["mse"] == pytest.approx(np.square(inputs - outputs).mean(), rel=1e-5)
     json.dumps(figures.to_dict(), allow_nan=False)
@@ -72,7 +72,7 @@ def test_figures_of_before_can_still_be_read(copied: Path) -> None:
 
 def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:
     run = load_run(trained.two)
-    flat = (run.dataset.train.images / np.float32(255)).reshape(49, -1)
+    flat = (np.asarray(run.dataset.train.images) / np.float32(255)).reshape(49, -1)
     with np.load(run.path / "baseline.npz") as stored:
         np.testing.assert_allclose(stored["mean"], flat.mean(axis=0), atol=1e-6)
 

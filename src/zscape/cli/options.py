@@ -73,11 +73,15 @@ def train_flags() -> type[Any]:
         if str(shown) not in ("", "None", "False"):
             words.append(f"[default: {shown}]")
         parameter = Parameter(help=" ".join(words), show_default=False)
-        flag = Annotated[_FLAG_TYPES.get(entry.name, kind) | None, parameter]  # type: ignore[operator]
-        fields.append((entry.name, flag, dataclasses.field(default=None)))
+        kind = _FLAG_TYPES.get(entry.name, kind)
+        fields.append((entry.name, Annotated[kind | None, parameter], _unset()))
     made = dataclasses.make_dataclass("TrainFlags", fields, kw_only=True, frozen=True)
     made.__module__ = __name__  # cyclopts takes the classes of `types` for simple ones
     return Parameter(name="*")(made)
+
+
+def _unset() -> Any:
+    return dataclasses.field(default=None)
 
 
 _FLAG_TYPES: dict[str, Any] = {"corruption": list[str], "bottleneck": str, "out": Path}

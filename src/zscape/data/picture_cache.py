@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from zscape.data.listing import Skipped
+from zscape.data.listing import PictureList, Skipped
 from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
-from zscape.data.sources import Source, source_key
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
 from zscape.settings import Fit
@@ -33,6 +32,13 @@ Check = Callable[[np.ndarray], None]
 _PROGRESS_SECONDS = 0.5
 _JOIN_SECONDS = 10.0  # a file that never ends must not keep the process
 _UNKNOWN, _DECODED, _BROKEN = range(3)
+
+
+def cache_root() -> Path:
+    """Return where decoded pictures are kept: `$ZSCAPE_CACHE`, or the user's cache folder."""
+    if own := os.environ.get("ZSCAPE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zscape"
 
 
 class Decoding:
@@ -48,15 +54,15 @@ class Decoding:
     """
 
     def __init__(
-        self, source: Source, image_shape: tuple[int, int, int], fit: Fit, folder: Path
+        self, source: PictureList, image_shape: tuple[int, int, int], fit: Fit, folder: Path
     ) -> None:
         self.source = source
-        self.shape: tuple[int, ...] = (len(source.names), *image_shape)
+        self.shape: tuple[int, ...] = (len(source), *image_shape)
         self.dtype: np.dtype[Any] = np.dtype(np.uint8)
         self.ndim = 4
         self._fit = fit
         self._folder = folder
-        self._state = np.full(len(source.names), _UNKNOWN, np.uint8)
+        self._state = np.full(len(source), _UNKNOWN, np.uint8)
         self._reasons: dict[int, str] = {}
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -79,7 +85,7 @@ class Decoding:
         """
         self._rows, self._check = rows, check
         self._n_rows = len(rows)
-        key = source_key(self.source, self._fit, self.shape[1:], rows)
+        key = self.source.key(self._fit, self.shape[1:], rows)
         self._place = self._folder / key
         if (self._place / "index.json").is_file():
             index = json.loads((self._place / "index.json").read_text(encoding="utf-8"))
@@ -271,7 +277,7 @@ def _open_array(folder: Path) -> np.memmap[Any, Any]:
 
 
 def decode_rows(
-    source: Source, rows: range, image_shape: tuple[int, int, int], fit: Fit
+    source: PictureList, rows: range, image_shape: tuple[int, int, int], fit: Fit
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decode some pictures into memory, in as many threads as there are cores.
 

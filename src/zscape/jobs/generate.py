@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from zscape.data.images import as_float
+from zscape.data.images import ImageStore, as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
 from zscape.files import sha256_of, write_arrays, write_bytes
@@ -202,7 +202,7 @@ def traverse(
     return images.reshape(*moved.shape[:2], *images.shape[1:]), names
 
 
-def _flat_codes(run: Run, images: np.ndarray) -> np.ndarray:
+def _flat_codes(run: Run, images: ImageStore) -> np.ndarray:
     """Return codes (N, n), a row each also where codes are spatial."""
     return run.model.encode(images).reshape(len(images), -1)
 
@@ -212,9 +212,9 @@ def _possible(run: Run, codes: np.ndarray) -> np.ndarray:
     return run.model.project(codes.reshape(len(codes), *run.model.code_shape))
 
 
-def _some(run: Run) -> np.ndarray:
+def _some(run: Run) -> ImageStore:
     """Return training images, enough to see where their codes lie."""
-    return run.dataset.train.images[:MAX_PATH_CODES]
+    return run.dataset.train.take(slice(MAX_PATH_CODES)).images
 
 
 def _one_image(run: Run, image: str | Path | int) -> np.ndarray:

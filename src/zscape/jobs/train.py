@@ -12,10 +12,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images
 from zscape.data.listing import Skipped
-from zscape.data.load import NAMES, load_dataset
-from zscape.data.sources import is_shard
+from zscape.data.load import load_dataset
+from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
@@ -255,10 +256,8 @@ def _skipped(dataset: Dataset) -> Sequence[Skipped]:
 def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
     """Return how pictures are read; None for other data, for which nothing may be asked."""
     config = _picked(PictureConfig, options)
-    if isinstance(data, str | Path) and str(data) not in NAMES:
-        path = Path(data).expanduser()
-        if path.is_dir() or is_shard(path):
-            return config
+    if resolve(data).has_pictures:
+        return config
     given = [name for name in PictureConfig.names() if options.get(name)]
     if given:
         raise ConfigError(f"{given[0]} is for folders of pictures, which {data} is not.")

@@ -10,9 +10,17 @@ import keras
 import numpy as np
 
 from zscape.data.batches import ReconstructionBatches
-from zscape.data.images import Dataset, as_float, epoch_order
+from zscape.data.images import (
+    Dataset,
+    ImageStore,
+    as_float,
+    chunk_length,
+    chunks,
+    epoch_order,
+    is_broken,
+    on_disk,
+)
 from zscape.data.picture_cache import Decoding
-from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
 from zscape.nn.presets import start_at_mean
 from zscape.reporter import LOG, Reporter
@@ -23,10 +31,8 @@ from zscape.training.state import TrainingState, load_checkpoint
 
 RECONSTRUCTION = "reconstruction_mse"
 VALIDATION_BATCH_SIZE = 500  # fewer of large images
-_MAX_VALIDATION_VALUES = 2**22
+_VALIDATION_COPIES = 4  # of the images, in the layers of a network
 N_FIRST_PICTURES = 256  # of a folder, from which the mean at the start is taken
-_CHUNK = 1024
-_MAX_CHUNK_VALUES = 2**25
 
 
 def fit_autoencoder(
@@ -114,8 +120,9 @@ def fit_autoencoder(
                 batches.for_fit(),
                 validation_data=ReconstructionBatches(
                     dataset.validation.images,
-                    batch_size=_at_most(
-                        VALIDATION_BATCH_SIZE, dataset.validation.images, _MAX_VALIDATION_VALUES
+                    batch_size=min(
+                        VALIDATION_BATCH_SIZE,
+                        chunk_length(dataset.train.image_shape, copies=_VALIDATION_COPIES),
                     ),
                     corruption=config.corruption,
                 ),
@@ -142,14 +149,15 @@ def _errors_of(decoding: Decoding | None) -> Iterator[None]:
         raise
 
 
-def _first_images(train: np.ndarray, seed: int) -> np.ndarray:
+def _first_images(train: ImageStore, seed: int) -> ImageStore:
     """Return the images the output shall start at the mean of; of a folder those decoded first."""
-    if not isinstance(train, StoredImages):
+    if on_disk(train) is None:
         return train
     first = epoch_order(len(train), seed, 0)[:N_FIRST_PICTURES]
-    readable = first[~train.is_broken(first)]
+    readable = first[~is_broken(train, first)]
     # Without any there is no mean; training finds out by itself.
-    return train[np.sort(readable if len(readable) else first)]
+    chosen: np.ndarray = train[np.sort(readable if len(readable) else first)]
+    return chosen
 
 
 def mean_image_error(dataset: Dataset) -> float:
@@ -159,27 +167,17 @@ def mean_image_error(dataset: Dataset) -> float:
     """
     mean = _mean_image(dataset.train.images)
     images = dataset.validation.images
-    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
-    parts = [
-        np.square(as_float(images[i : i + chunk]) - mean).sum(dtype=np.float64)
-        for i in range(0, len(images), chunk)
-    ]
+    parts = [np.square(as_float(part) - mean).sum(dtype=np.float64) for _, part in chunks(images)]
     return float(sum(parts) / images.size)
 
 
-def _at_most(n: int, images: np.ndarray, n_values: int) -> int:
-    """Return `n`, or how many images have `n_values` values if those are fewer; 1 or more."""
-    return max(1, min(n, n_values * len(images) // images.size))
-
-
-def _mean_image(images: np.ndarray) -> np.ndarray:
+def _mean_image(images: ImageStore) -> np.ndarray:
     total = np.zeros(images.shape[1:], np.float64)
-    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
-    for start in range(0, len(images), chunk):
-        total += as_float(images[start : start + chunk]).sum(axis=0, dtype=np.float64)
+    for _, part in chunks(images):
+        total += as_float(part).sum(axis=0, dtype=np.float64)
     return total / len(images)  # (H, W, C)
 
 
-def mean_pixel(images: np.ndarray) -> np.ndarray:
+def mean_pixel(images: ImageStore) -> np.ndarray:
     """Return the mean of each channel (C,) over images and pixels, in [0, 1]."""
     return _mean_image(images).mean(axis=(0, 1))  # (C,)
