@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -295,6 +295,11 @@ def load_plugin(source: str | Path) -> None:
             "leave it out."
         ) from error
     _plugins[key] = name
+
+
+def missing_plugins(sources: Iterable[str]) -> list[str]:
+    """Return those of some plugins that are not loaded."""
+    return [source for source in sources if source not in _plugins]
 
 
 def plugin_modules() -> frozenset[str]:

@@ -180,7 +180,7 @@ def test_words_that_do_not_fit(
 
 def test_a_run_in_use_is_not_touched(copied: Path, pixels: Path) -> None:
     from zscape.jobs.evaluate_generation import refresh_generation
-    from zscape.runs import locked
+    from zscape.run_folder import locked
 
     with locked(copied), pytest.raises(RunError, match="in use"):
         refresh_generation(load_run(copied), features=pixels, n=20)

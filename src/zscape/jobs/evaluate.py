@@ -17,7 +17,8 @@ from zscape.files import write_atomically, write_bytes, write_json
 from zscape.jobs.draw import run_figures
 from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
-from zscape.runs import Run, locked
+from zscape.run_folder import locked
+from zscape.runs import Run
 
 
 def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> Evaluation:

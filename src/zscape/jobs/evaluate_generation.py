@@ -22,7 +22,8 @@ from zscape.evaluation.generation import (
 )
 from zscape.files import sha256_of, write_bytes, write_json
 from zscape.jobs.generate import generate
-from zscape.runs import Run, locked
+from zscape.run_folder import locked
+from zscape.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

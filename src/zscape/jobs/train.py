@@ -22,10 +22,12 @@ from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
+from zscape.nn.networks import is_network
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter, report_skipped
-from zscape.runs import Run, RunConfig, open_for_training
+from zscape.run_folder import open_for_training
+from zscape.runs import Run, RunConfig
 from zscape.settings import (
     BottleneckConfig,
     CorruptionConfig,
@@ -183,7 +185,8 @@ def _own_networks(options: Mapping[str, Any]) -> dict[str, Any]:
     asked = [name for name in NetworkConfig.names() if name in options]
     if asked:
         raise ConfigError(f"`{asked[0]}` is for networks of zscape; leave it out beside your own.")
-    return {"preset": OWN, "latent_dim": decoder.input_shape[-1]}
+    # What is no network is refused when the parts are put together.
+    return {"preset": OWN, "latent_dim": decoder.input_shape[-1] if is_network(decoder) else 1}
 
 
 def default_preset(options: Mapping[str, Any]) -> str:
