@@ -256,35 +256,28 @@ class Autoencoder(keras.Model):
         return steps[name]
 
     def _compiled_step(self, name: str) -> Callable[[Any], Any]:
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+
+        def run(part: keras.Model, inputs: Any) -> Any:
+            if on_tensorflow:
+                return part(inputs, training=False)
+            return part.predict_on_batch(inputs)
+
         def encode(images: Any) -> Any:
-            return self.bottleneck.encode(self.encoder(images, training=False))
+            return self.bottleneck.encode(run(self.encoder, images))
 
-        def decode(codes: Any) -> Any:
-            return self.decoder(codes, training=False)
-
-        if keras.backend.backend() != "tensorflow":
-            steps: dict[str, Callable[[Any], Any]] = {
-                "features": self.encoder.predict_on_batch,
-                "encode": lambda images: self.bottleneck.encode(
-                    self.encoder.predict_on_batch(images)
-                ),
-                "decode": self.decoder.predict_on_batch,
-                "reconstruct": lambda images: self.decoder.predict_on_batch(
-                    self.bottleneck.encode(self.encoder.predict_on_batch(images))
-                ),
-            }
-            return steps[name]
+        step, shape = {
+            "features": (lambda images: run(self.encoder, images), self.image_shape),
+            "encode": (encode, self.image_shape),
+            "decode": (lambda codes: run(self.decoder, codes), self.code_shape),
+            "reconstruct": (lambda images: run(self.decoder, encode(images)), self.image_shape),
+        }[name]
+        if not on_tensorflow:
+            return step
         import tensorflow as tf
 
-        images = tf.TensorSpec((None, *self.image_shape))
-        codes = tf.TensorSpec((None, *self.code_shape))
-        step, spec = {
-            "features": (lambda x: self.encoder(x, training=False), images),
-            "encode": (encode, images),
-            "decode": (decode, codes),
-            "reconstruct": (lambda x: decode(encode(x)), images),
-        }[name]
-        return tf.function(step, input_signature=[spec]).get_concrete_function()
+        signature = [tf.TensorSpec((None, *shape))]
+        return tf.function(step, input_signature=signature).get_concrete_function()
 
     @staticmethod
     def _map(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zscape.errors import DataError, RunError
-from zscape.latent import Density, fit_density, load_density, save_density
+from zscape.latent.densities import Density, fit_density, load_density, save_density
 
 pytestmark = [pytest.mark.xdist_group("density"), pytest.mark.slow]
 

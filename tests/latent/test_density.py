@@ -12,7 +12,14 @@ import pytest
 import scipy.stats
 
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.latent import Density, fit_density, load_density, save_density
+from zscape.latent.densities import (
+    DENSITIES,
+    Density,
+    fit_density,
+    load_density,
+    register_density,
+    save_density,
+)
 
 GEM: Any = "gem"
 FITTED: tuple[str, ...] = ("normal", "gmm", "kde", "flow")
@@ -180,3 +187,37 @@ def test_what_cannot_be_is_refused_in_one_line(
         with pytest.raises(error, match=message) as caught:
             work(density)
         assert "\n" not in str(caught.value)
+
+
+@register_density("box")
+class Box(Density):
+    learned = ("low", "high", "n_codes")
+
+    def fit(self, codes: np.ndarray, seed: int = 0) -> Box:
+        self.low, self.high, self.n_codes = codes.min(axis=0), codes.max(axis=0), len(codes)
+        return self
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        return np.random.default_rng(seed).uniform(self.low, self.high, (n, len(self.low)))
+
+    def log_prob(self, codes: np.ndarray) -> np.ndarray:
+        return np.full(len(codes), -np.log(self.high - self.low).sum())
+
+
+def test_a_density_of_the_users_is_usable_at_once(bow: np.ndarray, tmp_path: Path) -> None:
+    assert "box" in DENSITIES.names()
+    density = fit_density("box", bow)
+    save_density(density, tmp_path / "box.npz")
+    again = load_density("box", tmp_path / "box.npz")
+    np.testing.assert_array_equal(again.sample(5, seed=3), density.sample(5, seed=3))
+    assert isinstance(again, Box)
+    assert again.n_codes == 3000
+    np.savez(tmp_path / "box.npz", low=bow.min(axis=0))
+    with pytest.raises(RunError, match=r"damaged.*high"):
+        load_density("box", tmp_path / "box.npz")
+
+
+@pytest.mark.parametrize("name", DENSITIES.names())
+def test_every_name_stands_for_one_class(name: str) -> None:
+    assert issubclass(DENSITIES[name], Density)
+    assert DENSITIES.complete(name).options == DENSITIES.options(name)

@@ -26,7 +26,7 @@ from zscape.registry import Registry
 
 
 class Density(ABC):
-    """The base class of all densities: a distribution of codes (N, d).
+    """The base class of all densities: a distribution of codes (N, d); see `docs/extend.md`.
 
     Attributes:
         learned: names of the attributes that `fit` sets, arrays or numbers. They go to a file and
@@ -34,23 +34,6 @@ class Density(ABC):
         needs_codes: whether there is anything to learn from codes; if not, `fit` looks at the
             number of dimensions only.
         of_indices: whether it is fitted to the code indices of discrete codes instead of codes.
-
-    Example:
-        >>> @zscape.register_density("box")
-        ... class Box(zscape.Density):
-        ...     learned = ("low", "high")
-        ...
-        ...     def fit(self, codes, seed=0):
-        ...         self.low, self.high = codes.min(axis=0), codes.max(axis=0)
-        ...         return self
-        ...
-        ...     def sample(self, n, seed=0):
-        ...         rng = np.random.default_rng(seed)
-        ...         return rng.uniform(self.low, self.high, (n, len(self.low)))
-        ...
-        ...     def log_prob(self, codes):
-        ...         inside = ((codes >= self.low) & (codes <= self.high)).all(axis=1)
-        ...         return np.where(inside, -np.log(self.high - self.low).sum(), -np.inf)
     """
 
     learned: ClassVar[tuple[str, ...]] = ()

@@ -26,7 +26,7 @@ class Bottleneck(keras.layers.Layer):
     """The base class of all bottlenecks.
 
     Most override `encode` or `call`. A subclass stores each option of its constructor in an
-    attribute of the same name, and passes `**kwargs` on.
+    attribute of the same name, and passes `**kwargs` on (`docs/extend.md`).
 
     Args:
         n_values: H W C of an image; see the top of this module.
@@ -43,16 +43,6 @@ class Bottleneck(keras.layers.Layer):
         spatial: whether codes keep height and width, as (N, h, w, d).
         discrete: whether codes are choices from a list, with code indices.
         n_features_per_code: how many features the encoder gives for each number of the code.
-
-    Example:
-        >>> @zscape.register_bottleneck("clipped")
-        ... class Clipped(zscape.Bottleneck):
-        ...     def __init__(self, limit: float = 3.0, **kwargs):
-        ...         super().__init__(**kwargs)
-        ...         self.limit = limit
-        ...
-        ...     def encode(self, features):
-        ...         return keras.ops.clip(features, -self.limit, self.limit)
     """
 
     terms: tuple[str, ...] = ()

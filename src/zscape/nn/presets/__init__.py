@@ -58,7 +58,8 @@ class Recipe:
 class Preset(ABC):
     """The base class of all presets; a subclass has two methods, for the two bodies.
 
-    An option is an argument of the subclass's constructor, which passes `**given` on.
+    An option is an argument of the subclass's constructor, which passes `**given` on
+    (`docs/extend.md`).
 
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
@@ -78,24 +79,6 @@ class Preset(ABC):
             gives codes of a size of sqrt(n) and more under Muon's large steps. Divided by that
             they lie within a few units of 0, where people look for them.
         n_halvings: how often a body halves or doubles the image: 2 at 28 pixels, 3 at 64.
-
-    Example:
-        >>> @zscape.register_preset("wide")
-        ... class Wide(zscape.Preset):
-        ...     def __init__(self, width: int = 128, **given):
-        ...         super().__init__(**given)
-        ...         self.width = width
-        ...
-        ...     def encoder_body(self, x):
-        ...         for i in range(self.n_halvings):
-        ...             x = self.conv(f"conv{i}", self.width, strides=2, activation="relu")(x)
-        ...         return x
-        ...
-        ...     def decoder_body(self, x):
-        ...         for i in range(self.n_halvings):
-        ...             x = keras.layers.UpSampling2D(2)(x)
-        ...             x = self.conv(f"conv{i}", self.width, activation="relu")(x)
-        ...         return x
     """
 
     recipe: ClassVar[Recipe] = Recipe()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import get_args
 
 from keras import KerasTensor, layers
 
 from zscape.errors import ConfigError
 from zscape.nn.layers import DATA_FORMAT, UpsampleConv2D
 from zscape.nn.presets import MIN_HALVINGS, Preset, Recipe, register_preset
+from zscape.settings import Downsampling, Upsampling
 
 
 @register_preset("classic")
@@ -32,17 +33,18 @@ class ClassicPreset(Preset):
 
     def __init__(
         self,
-        downsampling: Literal["stride", "maxpool"] = "stride",
-        upsampling: Literal["nearest", "bilinear", "transposed"] = "nearest",
+        downsampling: Downsampling = "stride",
+        upsampling: Upsampling = "nearest",
         **given: object,
     ) -> None:
         super().__init__(**given)  # type: ignore[arg-type]
-        for name, value, choices in (
-            ("downsampling", downsampling, ("stride", "maxpool")),
-            ("upsampling", upsampling, ("nearest", "bilinear", "transposed")),
+        for name, value, kind in (
+            ("downsampling", downsampling, Downsampling),
+            ("upsampling", upsampling, Upsampling),
         ):
-            if value not in choices:
-                raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(choices)}.")
+            if value not in get_args(kind):
+                expected = ", ".join(get_args(kind))
+                raise ConfigError(f"{name} is {value!r}; expected one of {expected}.")
         self.strides = 2 if downsampling == "stride" else 1
         self.upsampling = upsampling
 
