@@ -197,9 +197,8 @@ def test_reconstructions_and_decoded_images_are_written_in_parts(
         assert done["mse"] == pytest.approx(stored["mse"].mean(), rel=1e-5)
     assert len(list((tmp_path / "r").glob("[0-9]*.png"))) == 60
     expected = np.round(whole[57, ..., 0] * 255)
-    np.testing.assert_allclose(
-        np.asarray(Image.open(tmp_path / "r" / "00057.png")), expected, atol=1
-    )
+    with Image.open(tmp_path / "r" / "00057.png") as picture:
+        np.testing.assert_allclose(np.asarray(picture, np.float32), expected, atol=1)
     sizes.clear()
     write_codes(run, trained.data, tmp_path / "codes.npz")
     assert write_decoded(run, tmp_path / "codes.npz", tmp_path / "d.npz") == {"n_images": 60}

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import EXPECTED_TYPES, ImageStore, as_store, chunks
-from zscape.data.stored import StoredImages
+from zscape.data.images import EXPECTED_TYPES, ImageStore, as_store, chunks, on_disk
 from zscape.errors import DataError
 
 
@@ -25,7 +24,7 @@ def as_images(images: Any, source: str = "array") -> ImageStore:
         DataError: the shape, the type or the range is another one.
     """
     store = as_store(images)
-    if isinstance(store, StoredImages):
+    if on_disk(store) is not None:
         return store
     store = _with_channels(np.asarray(store), source)
     if store.dtype.kind == "i" or (store.dtype.kind == "u" and store.dtype.itemsize > 2):
@@ -121,7 +120,8 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
         )
     if images.size == 0:
         raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    return images.reshape(*shape[:3], -1)
+    channelled: np.ndarray = images[..., np.newaxis] if images.ndim == 3 else images
+    return channelled
 
 
 def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from zscape.data.images import (
     on_disk,
 )
 from zscape.data.picture_cache import Decoding, Progress
-from zscape.data.sources import Source, Split, resolve
+from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.errors import DataError
 from zscape.settings import PictureConfig
 
@@ -60,7 +60,7 @@ def load_images(
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
     found = resolve(source)
-    images = _open(found, split, pictures, image_shape)
+    images = _read(found, Wanted(split, pictures or PictureConfig(), image_shape))
     if found.has_pictures and (stored := on_disk(images.images)) is not None:
         try:
             stored.decoding.start(stored.rows, partial(_check_some, images))
@@ -106,9 +106,9 @@ def load_dataset(
         _check_enough(limit, f"a limit of {limit}")
     found = resolve(source)
     if found.has_splits:
-        rest, test = (_open(found, part, pictures) for part in ("train", "test"))
+        rest, test = _read(found, Wanted("train")), _read(found, Wanted("test"))
     else:
-        rest, test = _split_off(_open(found, "all", pictures), seed)
+        rest, test = _split_off(_read(found, Wanted(pictures=pictures or PictureConfig())), seed)
     if limit is not None:
         rest, test = rest.take(slice(limit)), test.take(slice(limit))
     order = np.random.default_rng(seed).permutation(len(rest))
@@ -193,14 +193,9 @@ def _check_enough(n_images: int, what: str) -> None:
         )
 
 
-def _open(
-    source: Source,
-    split: Split,
-    pictures: PictureConfig | None,
-    image_shape: tuple[int, int, int] | None = None,
-) -> Images:
+def _read(source: Source, wanted: Wanted) -> Images:
     """Return checked images; those of encoded pictures are only listed."""
-    found = source.open(split, pictures, image_shape)
+    found = source.read(wanted)
     images = as_images(found.images, found.source)
     if images.dtype.kind == "f" or not images.dtype.isnative:
         # Files may be big-endian; Keras takes the byte order of the machine only.

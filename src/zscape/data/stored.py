@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,10 @@ from zscape.data.picture_cache import Decoding
 
 
 class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
-    """Some of the images of an array on disk, in any order; used like an array of them.
+    """Some of the images of a decoding, in any order; used like an array of them, read-only.
 
     Choosing images reads these only: `images[5]`, `images[8:64]`, `images[rows]`, and parts of
     them as in `images[8:64, ..., 0]`. Whatever else an array can do reads all of them first.
-    They cannot be changed.
 
     Args:
         decoding: images (M, H, W, C); reading those that are not decoded yet waits for them.
@@ -27,31 +27,29 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
         self.rows = rows
         self.shape: tuple[int, ...] = (len(rows), *decoding.shape[1:])
         self.dtype: np.dtype[Any] = decoding.dtype
-        self.ndim = decoding.ndim
+        self.ndim = len(self.shape)
         self.size: int = int(np.prod(self.shape, dtype=np.int64))
         self.nbytes: int = self.size * decoding.dtype.itemsize
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self))
+
     def __getitem__(self, index: Any) -> Any:
         """Return what NumPy would return from an array of all images."""
         first, *rest = index if isinstance(index, tuple) and index else (index,)
-        is_plain = isinstance(first, int | np.integer | slice) and not isinstance(first, bool)
-        rows = None if is_plain else _row_numbers(first)
-        if (rows is None and not is_plain) or not all(
-            isinstance(part, slice) or part is Ellipsis or (is_plain and _is_number(part))
-            for part in rest
-        ):
+        is_list = isinstance(first, list | np.ndarray) and np.ndim(first) == 1
+        is_choice = is_list or (_is_basic(first) and first is not Ellipsis)
+        if not is_choice or not all(map(_is_basic, rest)):
             return np.asarray(self)[index]
-        found = self.rows[first if rows is None else rows]
-        images = np.array(self.decoding[found])  # of one row it is a view of the file
-        if not rest:
-            return images
-        return images[tuple(rest) if np.ndim(found) == 0 else (slice(None), *rest)]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[row] for row in range(len(self)))
+        rows = self.rows[first]
+        images = np.array(self.decoding[rows])  # of one row it is a view of the file
+        return images[(*(slice(None),) * np.ndim(rows), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read all of them."""
@@ -67,22 +65,13 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
         loaded = [np.asarray(x) if isinstance(x, StoredImages) else x for x in inputs]
         return getattr(ufunc, method)(*loaded, **kwargs)
 
-    def __bool__(self) -> bool:
-        return bool(self._whole())
-
-    def __contains__(self, value: object) -> bool:
-        return value in self._whole()
-
     def __getattr__(self, name: str) -> Any:
         """Return what else an array has, as in `images.max()`."""
         if name.startswith("_"):  # of these NumPy, copy and pickle ask for some
             raise AttributeError(name)
-        return getattr(self._whole(), name)
-
-    def _whole(self) -> np.ndarray:
         whole = np.asarray(self)
         whole.flags.writeable = False  # a change would be lost
-        return whole
+        return getattr(whole, name)
 
     def is_broken(self, indices: np.ndarray) -> np.ndarray:
         """Tell which of the pictures at `indices` cannot be read, when they are decoded."""
@@ -93,15 +82,6 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
         return StoredImages(self.decoding, self.rows[indices])
 
 
-def _row_numbers(first: Any) -> np.ndarray | None:
-    """Return an array of row numbers, or a mask of rows, that is used as an index; else None."""
-    if not isinstance(first, list | np.ndarray):
-        return None
-    rows = np.asarray(first)
-    if rows.size == 0 and rows.ndim == 1 and isinstance(first, list):
-        rows = rows.astype(np.intp)
-    return rows if rows.ndim == 1 and rows.dtype.kind in "iub" else None
-
-
-def _is_number(index: Any) -> bool:
-    return isinstance(index, int | np.integer) and not isinstance(index, bool)
+def _is_basic(index: Any) -> bool:
+    basic = isinstance(index, int | np.integer | slice | EllipsisType)
+    return basic and not isinstance(index, bool)

@@ -1,20 +1,18 @@
 """What a location stands for: one class for each kind of source, one file for each class.
 
-A source is found by its class alone: every module of this package is imported when the first
-location is resolved, and so is every subclass of `Source` that a plugin defines.
+Nothing else lists them: every module of this package is imported when a location is resolved, and
+a subclass of `Source` is known from then on, that of a plugin too.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -30,18 +28,29 @@ from zscape.settings import PictureConfig
 Split = Literal["train", "test", "all"]
 
 _N_GRAY_SAMPLES = 64
+_kinds: list[type[Source]] = []
+
+
+class Wanted(NamedTuple):
+    """Which images are wanted of a source.
+
+    Attributes:
+        split: which part, of a source that has splits.
+        pictures: how pictures become images.
+        image_shape: (H, W, C), when a model asks for it, in place of size and colour.
+    """
+
+    split: Split = "all"
+    pictures: PictureConfig = PictureConfig()
+    image_shape: tuple[int, int, int] | None = None
 
 
 class Source(ABC):
-    """Where images come from. `resolve` makes one from what the user named.
-
-    Args:
-        location: as it was given.
+    """Where images come from; `resolve` makes one of what the user named.
 
     Attributes:
         names: what the source is called, if it has names in place of paths.
-        has_pictures: whether the images are made of encoded pictures, for which there are
-            `PictureConfig` and `PictureSource.list_pictures`.
+        has_pictures: whether the images are made of encoded pictures, as `PictureConfig` says.
         has_splits: whether the source has its own split into train and test.
         rank: sources of a lower one are asked first whether a location is theirs.
     """
@@ -50,6 +59,9 @@ class Source(ABC):
     has_pictures: ClassVar[bool] = False
     has_splits: ClassVar[bool] = False
     rank: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        _kinds.append(cls)
 
     def __init__(self, location: str | Path) -> None:
         self.path = Path(location).expanduser()
@@ -70,23 +82,29 @@ class Source(ABC):
         return Path(self.name).name.split(".")[0] or "images"
 
     @abstractmethod
-    def open(
-        self,
-        split: Split,
-        pictures: PictureConfig | None = None,
-        image_shape: tuple[int, int, int] | None = None,
-    ) -> Images:
+    def read(self, wanted: Wanted) -> Images:
         """Return the images, not yet checked; pictures are only listed, not yet decoded.
-
-        Args:
-            split: which part, of a source that has splits.
-            pictures: how pictures become images.
-            image_shape: (H, W, C) of the images, when a model asks for it, in place of the size
-                and the colour of `pictures`.
 
         Raises:
             DataError: they cannot be read.
         """
+
+
+class InMemory(Source):
+    """Images that are there already."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    @property
+    def name(self) -> str:
+        """Where the images came from; `array` for those of a named set, which may be a part."""
+        source = self._images.source
+        return "array" if source in known_names() else source
+
+    def read(self, wanted: Wanted) -> Images:
+        """Return them."""
+        return self._images
 
 
 class PictureSource(Source):
@@ -109,14 +127,9 @@ class PictureSource(Source):
             OSError: a file or folder cannot be read.
         """
 
-    def open(
-        self,
-        split: Split,
-        pictures: PictureConfig | None = None,
-        image_shape: tuple[int, int, int] | None = None,
-    ) -> Images:
-        """Return all pictures as images on disk; `Decoding.start` must be called to read any."""
-        pictures = pictures or PictureConfig()
+    def read(self, wanted: Wanted) -> Images:
+        """Return all pictures as images on disk, which can be read once decoding is started."""
+        pictures, image_shape = wanted.pictures, wanted.image_shape
         listed = self.list_pictures(follow_links=pictures.follow_links)
         if image_shape is None:
             image_shape = (pictures.size, pictures.size, _n_channels(listed, pictures))
@@ -134,14 +147,14 @@ class PictureSource(Source):
 
 
 class ShardSource(PictureSource):
-    """A file of many pictures; a folder of several such files is read as one.
+    """A file of many pictures, of which several in a folder are read as one.
 
     Attributes:
         ending: of the names of such files.
         kind: what they are, for messages.
     """
 
-    ending: ClassVar[str]
+    ending: ClassVar[str | None] = None
     kind: ClassVar[str]
 
     @classmethod
@@ -160,40 +173,15 @@ class ShardSource(PictureSource):
         """List the pictures in several files, one after the other; raises as `list_pictures`."""
 
 
-class InMemory(Source):
-    """Images that are there already."""
-
-    def __init__(self, images: Images) -> None:
-        self._images = images
-
-    @property
-    def name(self) -> str:
-        """Where the images came from; `array` for those of a named set, which may be a part."""
-        source = self._images.source
-        return "array" if source in known_names() else source
-
-    def open(
-        self,
-        split: Split,
-        pictures: PictureConfig | None = None,
-        image_shape: tuple[int, int, int] | None = None,
-    ) -> Images:
-        """Return them."""
-        return self._images
-
-
 def resolve(data: Any) -> Source:
     """Return what a location, or images in memory, are.
 
     Args:
-        data: a name, a path, an array (N, H, W) or (N, H, W, C), images on disk, `Images`, or a
-            `Source`.
+        data: a name, a path, an array (N, H, W) or (N, H, W, C), images on disk, or `Images`.
 
     Raises:
         DataError: there is nothing at the location, or it cannot be looked at.
     """
-    if isinstance(data, Source):
-        return data
     if isinstance(data, np.ndarray | StoredImages):
         data = Images(data, None, "array")
     if isinstance(data, Images):
@@ -205,7 +193,7 @@ def resolve(data: Any) -> Source:
             "NumPy array."
         )
     try:
-        found = next((kind for kind in _kinds() if kind.matches(data)), None)
+        found = next((kind for kind in source_kinds() if kind.matches(data)), None)
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(
@@ -218,33 +206,16 @@ def resolve(data: Any) -> Source:
     raise DataError(f"{data} is neither a file nor a known data set ({names}); {hint}")
 
 
-def known_names() -> tuple[str, ...]:
-    """Return the names of all sets that have one."""
-    return tuple(name for kind in _kinds() for name in kind.names)
-
-
-def shard_kinds() -> list[type[ShardSource]]:
-    """Return the kinds of files of many pictures."""
-    return [kind for kind in _kinds() if issubclass(kind, ShardSource)]
-
-
-@cache
-def _import_all() -> None:
+def source_kinds() -> list[Any]:
+    """Return the classes of all sources, in the order to ask them."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
+    return sorted(_kinds, key=lambda kind: kind.rank)
 
 
-def _kinds() -> list[type[Source]]:
-    """Return the classes of all sources that a location can be of, in the order to ask them."""
-    _import_all()
-    return sorted(_descendants(Source), key=lambda kind: (kind.rank, kind.__name__))
-
-
-def _descendants(kind: type[Any]) -> Iterator[type[Source]]:
-    for child in kind.__subclasses__():
-        if not inspect.isabstract(child):
-            yield child
-        yield from _descendants(child)
+def known_names() -> tuple[str, ...]:
+    """Return the names of all sets that have one."""
+    return tuple(name for kind in source_kinds() for name in kind.names)
 
 
 def _n_channels(listed: PictureList, pictures: PictureConfig) -> int:

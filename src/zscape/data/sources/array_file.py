@@ -6,8 +6,7 @@ from pathlib import Path
 
 from zscape.data.arrays import read_arrays
 from zscape.data.images import Images
-from zscape.data.sources import Source, Split
-from zscape.settings import PictureConfig
+from zscape.data.sources import Source, Wanted
 
 
 class ArrayFile(Source):
@@ -21,11 +20,6 @@ class ArrayFile(Source):
         path = Path(location).expanduser()
         return path.exists() or path.suffix != ""
 
-    def open(
-        self,
-        split: Split,
-        pictures: PictureConfig | None = None,
-        image_shape: tuple[int, int, int] | None = None,
-    ) -> Images:
+    def read(self, wanted: Wanted) -> Images:
         """Return all images of the file, and its labels if it has any."""
         return Images(*read_arrays(self.path), self.name)

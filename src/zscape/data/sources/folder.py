@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from zscape.data.listing import PictureList, Skipped
 from zscape.data.pictures import ENDINGS, KINDS
-from zscape.data.sources import PictureSource, shard_kinds
+from zscape.data.sources import PictureSource, ShardSource, source_kinds
 from zscape.errors import DataError
 
 MAX_CLASSES = 1000
@@ -27,16 +27,15 @@ class Folder(PictureSource):
         """List the pictures, with the folders directly below as classes if they look like it."""
         root = self.path.resolve()
         names, skipped = picture_files(root, follow_links=follow_links)
-        entries = sorted(root.iterdir())
-        shards = {kind: [file for file in entries if kind.matches(file)] for kind in shard_kinds()}
-        shards = {kind: files for kind, files in shards.items() if files and not names}
+        kinds = [kind for kind in source_kinds() if issubclass(kind, ShardSource)]
+        entries = [] if names else sorted(root.iterdir())
+        shards = [(kind, found) for kind in kinds if (found := [*filter(kind.matches, entries)])]
         if len(shards) > 1:
-            kinds = " and ".join(
-                sorted((kind.kind for kind in shards), key=str.lower, reverse=True)
-            )
-            raise DataError(f"{root} has {kinds} files; name one of them, or part them.")
-        for kind, found in shards.items():
-            return kind.list_files(found)
+            found = " and ".join(sorted((kind.kind for kind, _ in shards), reverse=True))
+            raise DataError(f"{root} has {found} files; name one of them, or part them.")
+        for kind, files in shards:
+            listed: PictureList = kind.list_files(files)
+            return listed
         if not names:
             others = f"; it has {len(skipped):,} other files" if skipped else ""
             raise DataError(
