@@ -105,8 +105,8 @@ def test_changed_options_and_pictures_are_noticed(
     ("words", "expected"),
     [
         (("--size", 4), "size is 4"),
-        (("--color", "blue"), "'blue'"),
-        (("--fit", "best"), "'best'"),
+        (("--color", "blue"), '"blue"'),
+        (("--fit", "best"), '"best"'),
     ],
 )
 def test_options_that_cannot_be(

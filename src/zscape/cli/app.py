@@ -71,7 +71,7 @@ def _without_plugins(words: Sequence[str]) -> list[str]:
 def _flags(words: Sequence[str]) -> dict[str, str]:
     """Return the flags of a command by the names that its arguments have in Python."""
     command, _, _ = app.parse_commands(words)
-    if not command:
+    if not command or command[0].startswith("-"):
         return {}
     found = {}
     for argument in app[command[0]].assemble_argument_collection():

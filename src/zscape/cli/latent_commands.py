@@ -101,7 +101,7 @@ def generate(
     out: Annotated[
         Path,
         Parameter(
-            name=["-o", "--out"],
+            name=["--out", "-o"],
             help="A folder, or a file: a sheet (.png, .pdf, .svg) or arrays (.npz).",
         ),
     ],
@@ -144,7 +144,7 @@ def interpolate(
     path: PathName = "linear",
     out: Annotated[
         Path,
-        Parameter(name=["-o", "--out"], help="The file to write: a picture, or arrays (.npz)."),
+        Parameter(name=["--out", "-o"], help="The file to write: a picture, or arrays (.npz)."),
     ] = Path("interpolation.png"),
     force: Force = False,
     as_json: AsJson = False,

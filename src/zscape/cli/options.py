@@ -42,8 +42,8 @@ OtherData = Annotated[
 Image = Annotated[
     str, Parameter(name="IMAGE", help="A picture file, or the number of a test image.")
 ]
-OutFile = Annotated[Path, Parameter(name=["-o", "--out"], help="The file to write.")]
-OutFolder = Annotated[Path, Parameter(name=["-o", "--out"], help="The folder to write to.")]
+OutFile = Annotated[Path, Parameter(name=["--out", "-o"], help="The file to write.")]
+OutFolder = Annotated[Path, Parameter(name=["--out", "-o"], help="The folder to write to.")]
 N = Annotated[int, Parameter(name="-n", help="How many images.")]
 Flag = Annotated[bool, Parameter(show_default=False)]
 Force = Annotated[Flag, Parameter(help="Replace what is there already.")]

@@ -23,7 +23,7 @@ from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.networks import is_network
-from zscape.nn.presets import PRESETS
+from zscape.nn.presets import PRESETS, make_preset
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter, report_skipped
 from zscape.run_folder import open_for_training
@@ -156,15 +156,27 @@ def _checked(options: Mapping[str, Any]) -> _Plan:
     network = _picked(NetworkConfig, {**options, "preset": preset, **own})
     recipe = PRESETS[RECIPE_OF_OWN if own else Choice.parse(preset).name].recipe
     training = _picked(TrainConfig, {**vars(recipe), **options})
+    bottleneck = BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain")))
     steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
     check_precision(training.precision)
+    # Made once to be checked; the images decide how they are made for good.
+    if not own:
+        make_preset((32, 32, 1), network)
+    between = BOTTLENECKS.make(bottleneck)
+    if network.code_activation != NetworkConfig.code_activation and not between.takes_activation:
+        raise ConfigError(
+            f"code_activation is {network.code_activation!r}, but the bottleneck {bottleneck.name} "
+            "makes its codes from linear features. Leave it out."
+        )
+    for step in steps:
+        CORRUPTIONS.make(step)
     if options.get("tensorboard") and not find_spec("tensorboard"):
         raise ConfigError(
             'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
         )
     return _Plan(
         network,
-        BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain"))),
+        bottleneck,
         dataclasses.replace(training, corruption=CorruptionConfig(steps)),
         (lambda _: training.epochs) if "epochs" in options else recipe.n_epochs,
     )
