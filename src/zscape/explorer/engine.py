@@ -112,7 +112,7 @@ def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.nda
     variances = codes.var(axis=0)
     if n_dims > 2:
         axes, centre = directions[:2], mean
-        names = [f"PC {i} ({share:.0%})" for i, share in enumerate(shares[:2], 1)]
+        names = [f"PC {i} ({100 * share:.0f} %)" for i, share in enumerate(shares[:2], 1)]
     else:
         axes, centre = np.eye(2, n_dims), np.zeros(n_dims)
         names = ["z1", "z2"]

@@ -22,11 +22,14 @@ export class HoverCard {
 
   /** Show image `index` at a point of the map; nothing when it is -1. */
   async show(index: number, at: Point): Promise<void> {
-    this.place(at);
-    if (index < 0) this.element.hidden = true;
-    if (index === this.index) return;
+    const before = this.index;
     this.index = index;
-    if (index < 0) return;
+    if (index < 0) {
+      this.element.hidden = true;
+      return;
+    }
+    this.place(at);
+    if (index === before) return;
     const content = await this.content(index);
     if (this.index !== index) return; // the pointer has gone on meanwhile
     this.element.replaceChildren(...content);

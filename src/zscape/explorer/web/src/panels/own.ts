@@ -120,7 +120,7 @@ export class OwnImage {
     const [height, width] = this.payload.meta.imageShape;
     const hint =
       "Draw, drop a file, or paste a picture. " +
-      `It is shrunk to ${width} \u00d7 ${height} pixels.`;
+      `It is shrunk to ${width}\u00a0\u00d7\u00a0${height} pixels.`;
     const settings = el(
       "div",
       { className: "settings" },
