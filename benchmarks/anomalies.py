@@ -149,7 +149,7 @@ def measure(
     options: dict[str, Any] = {"seed": seed}
     if method == OWN and epochs is not None:
         options["epochs"] = epochs
-    found = scores(method, train.images[normal][:limit], asked, **options)
+    found = scores(method, train.images[normal][:limit], np.asarray(asked), **options)
     return {
         "auroc": float(roc_auc_score(odd, found)),
         "average_precision": float(average_precision_score(odd, found)),

@@ -89,10 +89,11 @@ def _own(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
-    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
+    from zscape.nn.presets import PRESETS
+    from zscape.settings import NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
-    recipe = RECIPES[preset]
+    recipe = PRESETS[preset].recipe
     config = TrainConfig(
         epochs=max(1, round(images_seen / len(dataset.train))),
         optimizer=recipe.optimizer,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.settings import RECIPES, BottleneckConfig, NetworkConfig, Preset, TrainConfig
+from zscape.settings import BottleneckConfig, NetworkConfig, Preset, TrainConfig
 
 LATENT_DIM = 16
 PRESET: Preset = "fast"
@@ -51,9 +51,10 @@ def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dic
     from zscape.data.images import Dataset
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
+    from zscape.nn.presets import PRESETS
     from zscape.training.fit import fit_autoencoder
 
-    recipe = RECIPES[PRESET]
+    recipe = PRESETS[PRESET].recipe
 
     def train(images: Any, epochs: int) -> tuple[Any, list[float]]:
         model = build_autoencoder(
@@ -96,15 +97,13 @@ def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dic
 
 
 def _draw(model: Any, codes: Any, density: str, seed: int, n: int) -> Any:
-    from zscape.latent.density import fit_density
+    from zscape.latent.densities import density_class
 
-    bottleneck = model.bottleneck
-    discrete = density == "prior" and bottleneck.prior == "autoregressive"
-    known = model.symbols(codes) if discrete else codes
-    drawn = fit_density(density, known, prior=bottleneck.prior, seed=seed).sample(n, seed)  # type: ignore[arg-type]
-    return model.decode(
-        np.asarray(bottleneck.from_symbols(drawn)) if discrete else model.nearest(drawn)
-    )
+    kind = density_class(density, model.bottleneck.prior)
+    known = model.code_indices(codes) if kind.of_indices else codes
+    drawn = kind().fit(known, seed).sample(n, seed)
+    back = model.codes_from_indices if kind.of_indices else model.project
+    return model.decode(back(drawn))
 
 
 if __name__ == "__main__":

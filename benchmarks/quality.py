@@ -30,11 +30,12 @@ def train_and_measure(preset: Preset, latent_dim: int, seed: int) -> dict[str, A
     from zscape.evaluation.metrics import mean_squared_error, structural_similarity
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
-    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
+    from zscape.nn.presets import PRESETS
+    from zscape.settings import NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
     dataset = load_dataset("mnist", seed=seed)
-    recipe = RECIPES[preset]
+    recipe = PRESETS[preset].recipe
     config = TrainConfig(
         epochs=recipe.n_epochs(len(dataset.train)),
         optimizer=recipe.optimizer,

@@ -44,7 +44,7 @@ def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
     from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import mean_squared_error
     from zscape.model import build_autoencoder
-    from zscape.nn.decoder import start_at_mean
+    from zscape.nn.presets import start_at_mean
     from zscape.settings import NetworkConfig, TrainConfig
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer

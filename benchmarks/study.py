@@ -73,7 +73,7 @@ EPOCHS = {"fast": 1, "classic": 2}
 def build_fast(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `fast` with the change; return it with its training batches."""
     from benchmarks.variants import LOSSES, ShiftedBatches, Variant, build_variant
-    from zscape.nn.decoder import start_at_mean
+    from zscape.nn.presets import start_at_mean
     from zscape.settings import TrainConfig
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer
@@ -102,12 +102,12 @@ def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[
     """Build and compile `classic` with the change; return it with its training batches."""
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
-    from zscape.nn.decoder import start_at_mean
-    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
+    from zscape.nn.presets import PRESETS, start_at_mean
+    from zscape.settings import NetworkConfig, TrainConfig
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer
 
-    train, recipe = dataset.train.images, RECIPES["classic"]
+    train, recipe = dataset.train.images, PRESETS["classic"].recipe
     config = TrainConfig(
         epochs=EPOCHS["classic"],
         optimizer=recipe.optimizer,

@@ -45,11 +45,12 @@ def train_zscape(seed: int) -> list[tuple[float, float]]:
     from zscape.data.load import load_dataset
     from zscape.evaluation.metrics import mean_squared_error
     from zscape.model import build_autoencoder
-    from zscape.settings import RECIPES, NetworkConfig, TrainConfig
+    from zscape.nn.presets import PRESETS
+    from zscape.settings import NetworkConfig, TrainConfig
     from zscape.training.fit import fit_autoencoder
 
     dataset = load_dataset("mnist", seed=seed)
-    recipe = RECIPES["fast"]
+    recipe = PRESETS["fast"].recipe
     config = TrainConfig(
         epochs=recipe.n_epochs(len(dataset.train)),
         optimizer=recipe.optimizer,

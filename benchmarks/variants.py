@@ -15,11 +15,12 @@ import numpy as np
 from keras import layers
 
 from zscape.data.batches import ReconstructionBatches
+from zscape.data.images import ImageStore
 from zscape.model import Autoencoder
-from zscape.nn.bottleneck import PlainBottleneck
-from zscape.nn.decoder import OUTPUT_LAYER
-from zscape.nn.encoder import INNER_WIDTH, OUTER_WIDTH
+from zscape.nn.bottlenecks.plain import PlainBottleneck
 from zscape.nn.layers import UpsampleConv2D, seeded_initializers
+from zscape.nn.presets import OUTPUT_LAYER
+from zscape.nn.presets._residual import INNER_WIDTH, OUTER_WIDTH
 
 SIDE = 28
 INNER_SIDE = SIDE // 4
@@ -66,7 +67,7 @@ class Variant:
 class ShiftedBatches(ReconstructionBatches):
     """Batches of images moved by up to `shift` pixels, black where nothing is left."""
 
-    def __init__(self, images: np.ndarray, *, shift: int, seed: int, batch_size: int) -> None:
+    def __init__(self, images: ImageStore, *, shift: int, seed: int, batch_size: int) -> None:
         super().__init__(images, batch_size=batch_size, shuffle_seed=seed)
         self._shift, self._seed = shift, seed
 

@@ -17,9 +17,8 @@ import numpy as np
 import zscape
 from zscape.hardware import has_bfloat16
 from zscape.model import Autoencoder
-from zscape.nn.decoder import build_decoder
-from zscape.nn.encoder import build_encoder
-from zscape.nn.families import build_bottleneck
+from zscape.nn.bottlenecks import build_bottleneck
+from zscape.nn.presets import make_preset
 
 PATIENCE = 200  # seconds for a process; a busy machine is slow
 
@@ -35,9 +34,17 @@ def autoencoder_from_elsewhere(
     """Build a model as any processor can, in a precision that this one need not have."""
     return Autoencoder(
         build_encoder(shape, network, dtype=precision),
-        build_bottleneck(zscape.BottleneckConfig(), n_values=1, seed=0),
+        build_bottleneck("plain"),
         build_decoder(shape, network, dtype=precision),
     )
+
+
+def build_encoder(shape: tuple[int, int, int], network: Any, **more: Any) -> keras.Model:
+    return make_preset(shape, network, **more).build_encoder()
+
+
+def build_decoder(shape: tuple[int, int, int], network: Any, **more: Any) -> keras.Model:
+    return make_preset(shape, network, **more).build_decoder()
 
 
 def random_images(shape: Shape, seed: int = 0) -> np.ndarray:

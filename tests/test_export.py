@@ -62,7 +62,7 @@ def test_a_code_that_no_image_has_is_taken_to_the_nearest() -> None:
     )
     decoder = export_onnx(model).decoder
     far = np.array([[30.0, 40.0]], np.float32)
-    near = np.asarray(model.bottleneck.nearest(far))
+    near = np.asarray(model.bottleneck.project(far))
     assert np.linalg.norm(near) == pytest.approx(np.sqrt(2))
     np.testing.assert_allclose(run_onnx(decoder, far), model.decode(near), atol=1e-5)
 

@@ -122,7 +122,7 @@ def test_any_module_can_be_imported_first() -> None:
     uses_keras = [path for path in package.rglob("*.py") if "\nimport keras" in path.read_text()]
     names = [".".join(("zscape", *path.relative_to(package).with_suffix("").parts))
              for path in uses_keras]  # fmt: skip
-    assert "zscape.nn.encoder" in names
+    assert "zscape.nn.layers" in names
     # One process imports each of them as if it were the first; Keras itself stays.
     run_python(
         "import sys, keras, importlib, wrapt\n"
@@ -142,11 +142,12 @@ def test_import_zscape_is_light_and_knows_its_names() -> None:
         "print(sorted(heavy & set(sys.modules)), set(zscape.__all__) <= set(dir(zscape)))\n"
     )
     assert printed.split() == ["[]", "True"]
-    assert len(set(zscape.__all__)) == len(zscape.__all__)
-    for name in zscape.__all__:
+    names: list[str] = vars(zscape)["__all__"]
+    assert len(set(names)) == len(names)
+    for name in names:
         assert getattr(zscape, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        _ = zscape.trian
+    with pytest.raises(AttributeError, match="trian"):
+        _ = zscape.trian  # type: ignore[attr-defined]
 
 
 def test_codes_and_images_have_the_promised_form(

@@ -50,7 +50,7 @@ def export_onnx(model: Autoencoder) -> OnnxModels:
         return model.bottleneck.encode(encoder(images, training=False))
 
     def decode(codes: Any) -> Any:
-        return decoder(model.bottleneck.nearest(codes), training=False)
+        return decoder(model.bottleneck.project(codes), training=False)
 
     return OnnxModels(
         encoder=_converted(encode, "images", encoder.input_shape[1:]),

@@ -6,9 +6,14 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TEMPORARY_PREFIX = ".writing-"
 
@@ -61,17 +66,37 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays to a `.npz` file, atomically, with the folder it is in."""
-    import numpy as np
+@dataclass(frozen=True)
+class ArrayParts:
+    """An array of float32 that need not fit into memory.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    Attributes:
+        shape: of the whole.
+        parts: what it is made of along the first axis.
+    """
+
+    shape: tuple[int, ...]
+    parts: Iterable[np.ndarray]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayParts]) -> None:
+    """Write arrays, one after the other, to a `.npz` file, atomically, with the folder it is in."""
+    import numpy as np
+    from numpy.lib import format as npy
 
     def write(temporary: Path) -> None:
-        # An open file, because NumPy would add .npz to a name with another ending.
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    if not isinstance(array, ArrayParts):
+                        npy.write_array(file, np.asanyarray(array), allow_pickle=False)
+                        continue
+                    header = {"descr": "<f4", "fortran_order": False, "shape": array.shape}
+                    npy.write_array_header_1_0(file, header)
+                    for part in array.parts:
+                        file.write(np.ascontiguousarray(part, "<f4").data)
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, write)
 
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from zscape.data.images import as_float
-from zscape.data.stored import as_rows
-from zscape.errors import DataError
+from zscape.data.checks import check_values
+from zscape.data.images import ImageStore, as_float, as_store
+from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
-from zscape.nn.bottleneck import Bottleneck
-from zscape.nn.decoder import build_decoder
-from zscape.nn.encoder import build_encoder
-from zscape.nn.families import build_bottleneck
+from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
+from zscape.nn.networks import check_networks, trust_parts
+from zscape.nn.presets import make_preset
+from zscape.registry import Choice
 from zscape.settings import BottleneckConfig, NetworkConfig
 
 PREDICT_BATCH_SIZE = 128
+
+for _name in BOTTLENECKS.names():  # Keras must know their classes to open a model file
+    _ = BOTTLENECKS[_name]
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -163,13 +167,14 @@ class Autoencoder(keras.Model):
     @property
     def n_code_values(self) -> int:
         """How many numbers say what a code is: d, or the choices at h w places."""
-        return math.prod(self.code_shape[:-1]) if self.bottleneck.spatial else self.latent_dim
+        return math.prod(self._indices_shape if self.bottleneck.discrete else self.code_shape)
 
-    def encode(self, images: np.ndarray, *, sample: bool = False, seed: int = 0) -> np.ndarray:
+    def encode(self, images: ImageStore, *, sample: bool = False, seed: int = 0) -> np.ndarray:
         """Encode images; the same image always gives the same code, unless `sample`.
 
         Args:
-            images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them.
+            images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them; those on
+                disk are read a batch at a time.
             sample: draw each code from the distribution that the bottleneck has for the image,
                 as in training, instead of taking its mean. Bottlenecks without chance have one
                 code for an image and give that.
@@ -179,10 +184,9 @@ class Autoencoder(keras.Model):
             Codes (N, d), float32; (N, h, w, d) where codes are spatial.
 
         Raises:
-            DataError: the images do not have the shape the model was made for, or a type that
-                `as_float` does not take.
+            DataError: as for `check_images`.
         """
-        images = self._checked_images(images)
+        images = self.check_images(images)
         if not sample:
             return self._map(self._step("encode"), images, self.code_shape)
         features = self._map(self._step("features"), images, self.encoder.output_shape[1:])
@@ -195,38 +199,52 @@ class Autoencoder(keras.Model):
         Raises:
             DataError: the codes do not have the length the model was made for.
         """
-        try:
-            codes = np.asarray(codes, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"the codes are not numbers in rows of one length; "
-                f"this model takes (N, {_listed(self.code_shape)})."
-            ) from error
-        self._check_shape("codes", codes, self.code_shape)
-        return self._map(self._step("decode"), codes, self.image_shape)
+        return self._map(self._step("decode"), self.check_codes(codes), self.image_shape)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def reconstruct(self, images: ImageStore) -> np.ndarray:
         """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
 
         Raises:
-            DataError: the images do not have the shape the model was made for, or a type that
-                `as_float` does not take.
+            DataError: as for `check_images`.
         """
-        images = self._checked_images(images)
+        images = self.check_images(images)
         return self._map(self._step("reconstruct"), images, self.image_shape)
 
-    def nearest(self, codes: np.ndarray) -> np.ndarray:
+    def project(self, codes: np.ndarray) -> np.ndarray:
         """Return the nearest codes that an image can have, float32, of the same shape.
 
         Any code is one, but for discrete codes and those on a sphere.
         """
-        return self._map(self.bottleneck.nearest, np.asarray(codes, np.float32), self.code_shape)
+        return self._map(self.bottleneck.project, np.asarray(codes, np.float32), self.code_shape)
 
-    def symbols(self, codes: np.ndarray) -> np.ndarray:
-        """Return the symbols of discrete codes, int32; see `zscape.nn.quantized`."""
-        places = self.code_shape[:-1] if self.bottleneck.spatial else self.code_shape
+    def code_indices(self, codes: np.ndarray) -> np.ndarray:
+        """Return the code indices of discrete codes, int32: (N, d), or (N, h, w) where spatial.
+
+        Raises:
+            ConfigError: the codes of this model are not discrete.
+        """
         # Whole numbers up to 2^24 are exact in float32.
-        return self._map(self.bottleneck.symbols, codes, places).astype(np.int32)
+        return self._map(self.bottleneck.code_indices, codes, self._indices_shape).astype(np.int32)
+
+    def codes_from_indices(self, indices: np.ndarray) -> np.ndarray:
+        """Return the codes, float32, that have these code indices; see `code_indices`.
+
+        Raises:
+            ConfigError: the codes of this model are not discrete.
+            DataError: the indices have another shape.
+        """
+        self._check_shape("code indices", indices, self._indices_shape)
+        codes = self.bottleneck.codes_from_indices(ops.convert_to_tensor(indices))
+        return np.asarray(ops.convert_to_numpy(codes), np.float32)
+
+    @property
+    def _indices_shape(self) -> tuple[int, ...]:
+        return self.code_shape[:-1] if self.bottleneck.spatial else self.code_shape
+
+    def export(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
+        """Export the reconstruction of images for serving, as `keras.Model.export` does."""
+        self(keras.Input(self.image_shape))  # Keras exports no model that was never called
+        super().export(str(filepath), *args, **kwargs)
 
     def _step(self, name: str) -> Callable[[Any], Any]:
         """Return what encodes, decodes or reconstructs one batch, compiled once for any length."""
@@ -238,39 +256,32 @@ class Autoencoder(keras.Model):
         return steps[name]
 
     def _compiled_step(self, name: str) -> Callable[[Any], Any]:
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+
+        def run(part: keras.Model, inputs: Any) -> Any:
+            if on_tensorflow:
+                return part(inputs, training=False)
+            return part.predict_on_batch(inputs)
+
         def encode(images: Any) -> Any:
-            return self.bottleneck.encode(self.encoder(images, training=False))
+            return self.bottleneck.encode(run(self.encoder, images))
 
-        def decode(codes: Any) -> Any:
-            return self.decoder(codes, training=False)
-
-        if keras.backend.backend() != "tensorflow":
-            steps: dict[str, Callable[[Any], Any]] = {
-                "features": self.encoder.predict_on_batch,
-                "encode": lambda images: self.bottleneck.encode(
-                    self.encoder.predict_on_batch(images)
-                ),
-                "decode": self.decoder.predict_on_batch,
-                "reconstruct": lambda images: self.decoder.predict_on_batch(
-                    self.bottleneck.encode(self.encoder.predict_on_batch(images))
-                ),
-            }
-            return steps[name]
+        step, shape = {
+            "features": (lambda images: run(self.encoder, images), self.image_shape),
+            "encode": (encode, self.image_shape),
+            "decode": (lambda codes: run(self.decoder, codes), self.code_shape),
+            "reconstruct": (lambda images: run(self.decoder, encode(images)), self.image_shape),
+        }[name]
+        if not on_tensorflow:
+            return step
         import tensorflow as tf
 
-        images = tf.TensorSpec((None, *self.image_shape))
-        codes = tf.TensorSpec((None, *self.code_shape))
-        step, spec = {
-            "features": (lambda x: self.encoder(x, training=False), images),
-            "encode": (encode, images),
-            "decode": (decode, codes),
-            "reconstruct": (lambda x: decode(encode(x)), images),
-        }[name]
-        return tf.function(step, input_signature=[spec]).get_concrete_function()
+        signature = [tf.TensorSpec((None, *shape))]
+        return tf.function(step, input_signature=signature).get_concrete_function()
 
     @staticmethod
     def _map(
-        step: Callable[[Any], Any], inputs: np.ndarray, output_shape: tuple[int, ...]
+        step: Callable[[Any], Any], inputs: ImageStore, output_shape: tuple[int, ...]
     ) -> np.ndarray:
         """Send inputs (N, ...) through `step` in batches, as many at a time as there are shards."""
         outputs = np.empty((len(inputs), *output_shape), np.float32)
@@ -284,17 +295,35 @@ class Autoencoder(keras.Model):
             list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
         return outputs
 
-    def _checked_images(self, images: np.ndarray) -> np.ndarray:
-        images = as_rows(images)
-        self._check_shape("images", images, self.image_shape)
-        if images.dtype.kind not in "fub":
-            raise DataError(
-                f"the images are {images.dtype}; expected uint8, uint16, bool or floats in [0, 1]; "
-                "convert them, so that it is clear which value is white."
-            )
-        return images
+    def check_images(self, images: ImageStore) -> ImageStore:
+        """Return images as an array or a store, if this model takes them.
 
-    def _check_shape(self, what: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
+        Raises:
+            DataError: they do not have the shape the model was made for, or are not uint8,
+                uint16, bool or floats in [0, 1].
+        """
+        store = as_store(images)
+        self._check_shape("images", store, self.image_shape)
+        check_values(store)
+        return store
+
+    def check_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes as float32, if this model takes them.
+
+        Raises:
+            DataError: they are not numbers, or do not have the shape the model was made for.
+        """
+        try:
+            codes = np.asarray(codes, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the codes are not numbers in rows of one length; "
+                f"this model takes (N, {_listed(self.code_shape)})."
+            ) from error
+        self._check_shape("codes", codes, self.code_shape)
+        return codes
+
+    def _check_shape(self, what: str, array: ImageStore, expected: tuple[int, ...]) -> None:
         if np.ndim(array) == 0 or np.shape(array)[1:] != expected:
             raise DataError(
                 f"the {what} have shape {np.shape(array)}; this model takes "
@@ -311,39 +340,52 @@ def _listed(shape: tuple[int, ...]) -> str:
 
 def build_autoencoder(
     image_shape: tuple[int, int, int],
-    network: NetworkConfig,
-    bottleneck: BottleneckConfig | None = None,
+    network: NetworkConfig | None = None,
+    bottleneck: BottleneckConfig | Choice | str | None = None,
     *,
     seed: int = 0,
     precision: str = "float32",
+    encoder: keras.Model | None = None,
+    decoder: keras.Model | None = None,
 ) -> Autoencoder:
-    """Build an untrained autoencoder.
+    """Build an untrained autoencoder, of a preset or of two Keras models of your own.
+
+    The classes of your own layers are trusted in this process: `load_model` opens files that name
+    them. In another process, load a plugin that defines them first.
 
     Args:
         image_shape: (H, W, C) of one image; any size and any number of channels.
-        network: the encoder and its mirror, the decoder.
-        bottleneck: the part between them; plain when None.
+        network: the encoder and its mirror, the decoder; not for models of your own.
+        bottleneck: the part between them, as in `gaussian:beta=2`; plain when None.
         seed: seeds the initial weights.
-        precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16.
+        precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16; of presets only.
+        encoder: your own, from images (N, H, W, C) in [0, 1] to features (N, f): one for each
+            number of a code, or two for `gaussian` and `tc`; (N, h, w, f) for `vq`.
+        decoder: your own, from codes (N, d), or (N, h, w, d) for `vq`, to images (N, H, W, C). It
+            must end in a sigmoid or the like, so that these lie in [0, 1].
 
     Raises:
-        ConfigError: the hardware has no bfloat16 arithmetic.
+        ConfigError: a name or an option is unknown or outside its range, the hardware has no
+            bfloat16 arithmetic, or your models do not fit the images or each other.
     """
-    check_precision(precision)
-    n_values = math.prod(image_shape)
-    between = build_bottleneck(bottleneck or BottleneckConfig(), n_values=n_values, seed=seed)
-    n_features = between.n_features_per_code * network.latent_dim
-    spatial = between.spatial
-    return Autoencoder(
-        build_encoder(
+    if (encoder is None) is not (decoder is None):
+        raise ConfigError("there is only one of encoder and decoder; give both, or neither.")
+    if isinstance(bottleneck, BottleneckConfig):
+        bottleneck = Choice(bottleneck.name, bottleneck.options)
+    between = build_bottleneck(bottleneck or "plain", n_values=math.prod(image_shape), seed=seed)
+    if encoder is None or decoder is None:
+        check_precision(precision)
+        network = network or NetworkConfig()
+        preset = make_preset(
             image_shape,
             network,
-            n_features=n_features,
-            spatial=spatial,
+            n_features=between.n_features_per_code * network.latent_dim,
+            spatial=between.spatial,
             seed=seed,
             dtype=precision,
-        ),
-        between,
-        build_decoder(image_shape, network, spatial=spatial, seed=seed, dtype=precision),
-        name="autoencoder",
-    )
+        )
+        encoder, decoder = preset.build_encoder(), preset.build_decoder()
+    else:
+        check_networks(encoder, decoder, between, image_shape)
+    trust_parts(encoder=encoder, bottleneck=between, decoder=decoder)
+    return Autoencoder(encoder, between, decoder, name="autoencoder")

@@ -9,7 +9,7 @@ import struct
 import threading
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,62 +19,11 @@ from zscape.errors import ModelError
 from zscape.files import write_atomically
 from zscape.hardware import has_bfloat16
 from zscape.model import Autoencoder
+from zscape.nn.allowed import check_classes
+from zscape.nn.networks import is_network
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MAX_CONFIG_BYTES = 10_000_000
-_MAX_DEPTH = 50  # the configurations of zscape are 12 deep
-
-# What a configuration may name besides the classes of zscape. Keras refuses Lambda layers by
-# itself, but other layers (TFSMLayer, TorchModuleWrapper, ...) load programs too, and any
-# function of its public interface can be named, so what is harmless is listed one by one.
-_KERAS_CLASSES = {
-    (None, "__keras_tensor__"),  # a place in the graph, which Keras writes in the form of a class
-    ("keras", "DTypePolicy"),
-    ("keras.src.models.functional", "Functional"),
-    ("keras.initializers", "GlorotUniform"),
-    ("keras.initializers", "Ones"),
-    ("keras.initializers", "Zeros"),
-    *(
-        ("keras.layers", name)
-        for name in (
-            "Activation",
-            "Add",
-            "BatchNormalization",
-            "Conv2D",
-            "Conv2DTranspose",
-            "Cropping2D",
-            "Dense",
-            "Flatten",
-            "InputLayer",
-            "LayerNormalization",
-            "MaxPooling2D",
-            "RMSNormalization",
-            "ReLU",
-            "Rescaling",
-            "Reshape",
-            "UpSampling2D",
-            "ZeroPadding2D",
-        )
-    ),
-}
-
-# What a network that is not ours may have besides: parts that only compute.
-_INITIALIZERS = """
-    Constant GlorotNormal HeNormal HeUniform LecunNormal LecunUniform Orthogonal RandomNormal
-    RandomUniform TruncatedNormal VarianceScaling
-"""
-_LAYERS = """
-    Average AveragePooling2D Concatenate DepthwiseConv2D Dropout ELU GlobalAveragePooling2D
-    GlobalMaxPooling2D GroupNormalization LeakyReLU Maximum Multiply Normalization PReLU Permute
-    SeparableConv2D Softmax SpatialDropout2D Subtract
-"""
-_MORE_KERAS_CLASSES = {
-    ("keras", "Functional"),
-    ("keras", "Sequential"),
-    *(("keras.initializers", name) for name in _INITIALIZERS.split()),
-    *(("keras.layers", name) for name in _LAYERS.split()),
-    *(("keras.regularizers", name) for name in ("L1", "L1L2", "L2")),
-}
 
 # What Keras, h5py and zipfile raise on values they cannot use.
 _DAMAGE: tuple[type[Exception], ...] = (
@@ -110,8 +59,8 @@ def load_model(path: str | Path) -> Autoencoder:
     """Load an autoencoder from a `.keras` file without running anything it may contain.
 
     The configuration is read and checked before Keras sees it. Only Keras layers known to be
-    harmless and the classes of zscape are accepted, and no more weights than the file holds.
-    A model with layers of your own opens with `keras.saving.load_model`, which trusts more.
+    harmless, the classes of zscape and those that you brought yourself (`zscape.nn.allowed`) are
+    accepted, and no more weights than the file holds.
 
     Raises:
         ModelError: the file is missing, damaged, not an autoencoder, or names anything else.
@@ -122,14 +71,8 @@ def load_model(path: str | Path) -> Autoencoder:
     if config.get("registered_name") != "zscape>Autoencoder":
         held = _line(repr(config.get("class_name")), 60)
         raise ModelError(f"{path} holds {held}; expected {wanted}.")
-    _check_classes(path, config, _KERAS_CLASSES)
-    model: Autoencoder = _checked_load(
-        path,
-        config,
-        n_weight_bytes,
-        _is_autoencoder,
-        "an autoencoder from images to codes and back",
-    )
+    expected = "an autoencoder from images to codes and back"
+    model: Autoencoder = _checked_load(path, config, n_weight_bytes, _is_autoencoder, expected)
     _avoid_missing_arithmetic(model, path)
     return model
 
@@ -150,20 +93,16 @@ def _avoid_missing_arithmetic(model: Autoencoder, path: Path) -> None:
 
 
 def load_network(path: str | Path) -> keras.Model:
-    """Load a network of anyone's from a `.keras` file without running anything it may contain.
-
-    The file is checked as by `load_model`. More layers are accepted, as in networks that
-    classify images, and none that runs a program: no Lambda, no layer of somebody's own.
+    """Load a network of anyone's from a `.keras` file, checked as by `load_model`.
 
     Raises:
         ModelError: the file is missing, damaged, no network of one input and one output, or
-            names anything that is not on the list.
+            names anything that may run code.
     """
     path = Path(path)
     config, n_weight_bytes = _read_config(path, "a network saved by Keras")
-    _check_classes(path, config, _KERAS_CLASSES | _MORE_KERAS_CLASSES)
     expected = "a network with one input and one output"
-    return _checked_load(path, config, n_weight_bytes, _is_network, expected)
+    return _checked_load(path, config, n_weight_bytes, is_network, expected)
 
 
 def _checked_load(
@@ -173,13 +112,20 @@ def _checked_load(
     is_right: Callable[[Any], bool],
     expected: str,
 ) -> Any:
-    """Load a file whose classes are known to be harmless, if it holds what is expected."""
+    """Load a file if all that it names is harmless, and it holds what is expected."""
     try:
-        _check_network(path, config, n_weight_bytes, is_right, expected)
+        classes, refused = check_classes(config)
+        if refused:
+            raise ModelError(
+                f"{path} asks for {_line(repr(refused), 60)}, which may run code; it was not "
+                "loaded. If it is your own, load the plugin that defines it (plugins= or "
+                "--plugin); else use model files that zscape saved, from a source you trust."
+            )
+        _check_network(path, config, n_weight_bytes, is_right, expected, classes)
         with warnings.catch_warnings():
             # Where weights are missing Keras may keep random ones and only warn.
             warnings.filterwarnings("error", message="Skipping nested container")
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.load_model(path, classes, compile=False, safe_mode=True)
     except load_errors() as error:
         raise ModelError(
             f"{path} cannot be loaded: {_line(error)}. Make it again or take another copy."
@@ -194,15 +140,6 @@ def _is_autoencoder(model: Any) -> bool:
         and model.encoder.input_shape == model.decoder.output_shape
         and len(model.encoder.input_shape) == 4
         and len(model.decoder.input_shape) == (4 if model.bottleneck.spatial else 2)
-    )
-
-
-def _is_network(model: Any) -> bool:
-    return (
-        isinstance(model, keras.Model)
-        and model.built
-        and len(getattr(model, "inputs", None) or ()) == 1
-        and len(getattr(model, "outputs", None) or ()) == 1
     )
 
 
@@ -242,69 +179,13 @@ def _read_config(path: Path, wanted: str) -> tuple[dict[str, Any], int]:
     return {**config, "compile_config": None}, n_weight_bytes
 
 
-def _check_classes(
-    path: Path, config: dict[str, Any], harmless: Set[tuple[str | None, str]]
-) -> None:
-    """Refuse a configuration that names any class but those known to be harmless."""
-    registered = keras.saving.get_custom_objects()
-    own = {
-        (known.__module__, known.__name__, name)
-        for name, known in registered.items()
-        if isinstance(known, type) and known.__module__.partition(".")[0] == "zscape"
-    }
-    foreign = registered.keys() - {name for _, _, name in own}
-    for node in _nodes(path, config):
-        if isinstance(node, dict) and "class_name" in node:
-            asked = (node.get("module"), node["class_name"], node.get("registered_name"))
-            if not _is_harmless(asked, own, harmless):
-                raise _refusal(path, f"{asked[0]}.{asked[1]}")
-        elif isinstance(node, str) and node in foreign:
-            # Keras takes a mere string for a registered function too, as an activation say.
-            raise _refusal(path, node)
-
-
-def _is_harmless(
-    asked: tuple[Any, Any, Any],
-    own: set[tuple[str, str, str]],
-    harmless: Set[tuple[str | None, str]],
-) -> bool:
-    """Tell whether module, class name and registered name agree on a class on the list.
-
-    All three must: Keras looks at the registered name first, but not everywhere.
-    """
-    module, name, registered = asked
-    if not all(part is None or isinstance(part, str) for part in asked):
-        return False
-    return asked in own or (registered in (None, name) and (module, name) in harmless)
-
-
-def _refusal(path: Path, name: str) -> ModelError:
-    return ModelError(
-        f"{path} asks for {_line(repr(name), 60)}, which may run code; it was not loaded. "
-        "Use model files that zscape saved, from a source you trust."
-    )
-
-
-def _nodes(path: Path, config: Any) -> Iterator[Any]:
-    """Yield every value in a configuration, however deep; not the keys."""
-    pending = [(config, 0)]
-    while pending:
-        node, depth = pending.pop()
-        if depth > _MAX_DEPTH:
-            raise ModelError(f"{path} has a configuration nested too deep; it was not loaded.")
-        yield node
-        if isinstance(node, dict):
-            pending += [(value, depth + 1) for value in node.values()]
-        elif isinstance(node, list):
-            pending += [(value, depth + 1) for value in node]
-
-
 def _check_network(
     path: Path,
     config: dict[str, Any],
     n_weight_bytes: int,
     is_right: Callable[[Any], bool],
     expected: str,
+    classes: dict[str, type],
 ) -> None:
     """Refuse what is not what is expected, or has more weights than the file holds.
 
@@ -317,7 +198,7 @@ def _check_network(
         # one for each thread, so this runs in a thread of its own and leaves nothing behind.
         try:
             with keras.StatelessScope(initialize_variables=False):
-                found.append(keras.saving.deserialize_keras_object(config, safe_mode=True))
+                found.append(keras.saving.deserialize_keras_object(config, classes, safe_mode=True))
         except load_errors() as error:
             found.append(error)
 

@@ -14,11 +14,11 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from zscape.errors import ConfigError
 
@@ -55,8 +55,8 @@ class Choice:
         Raises:
             ConfigError: the text does not have that form.
         """
-        if isinstance(text, cls):
-            return text
+        if isinstance(text, Choice):
+            return cls(text.name, text.options)
         if not isinstance(text, str):
             raise ConfigError(f"{text!r} is no text; expected NAME or NAME:key=value,...")
         name, colon, rest = text.strip().partition(":")
@@ -73,6 +73,22 @@ class Choice:
             options[key] = _value(value)
         return cls(name, options)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return name and options for JSON."""
+        return {"name": self.name, "options": dict(self.options)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild what `to_dict` gave.
+
+        Raises:
+            ConfigError: there is no name, or the options are no mapping.
+        """
+        name, options = values.get("name"), values.get("options", {})
+        if not isinstance(name, str) or not isinstance(options, Mapping):
+            raise ConfigError(f"{dict(values)!r} has no name and options.")
+        return cls(name, options)
+
 
 class Registry(Generic[T]):
     """Classes of one kind by name.
@@ -83,9 +99,12 @@ class Registry(Generic[T]):
         given: arguments of their constructors that are no options.
     """
 
+    all: ClassVar[list[Registry[Any]]] = []
+
     def __init__(self, kind: str, home: str, given: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self._home = home
+        Registry.all.append(self)
         self._given = given
         self._classes: dict[str, type[T]] = {}
 
@@ -111,7 +130,7 @@ class Registry(Generic[T]):
         return decorate
 
     def names(self) -> tuple[str, ...]:
-        """Return all names that can be asked for, in alphabetical order; imports no class."""
+        """Return all names that can be asked for, in alphabetical order."""
         return tuple(sorted({*self._own_names(), *self._classes}))
 
     def __getitem__(self, name: str) -> type[T]:
@@ -144,6 +163,11 @@ class Registry(Generic[T]):
             and parameter.name not in self._given
         }
 
+    def plugin(self, name: str) -> str | None:
+        """Return the file or module that registered a class, None for those of zscape."""
+        module = self._classes[name].__module__ if name in self._classes else None
+        return next((asked for asked, loaded in _plugins.items() if loaded == module), None)
+
     def complete(self, choice: Choice | str) -> Choice:
         """Return a choice with a value for every option, each of the type of its default.
 
@@ -174,14 +198,24 @@ class Registry(Generic[T]):
         return self[choice.name](**given, **choice.options)
 
     def _own_names(self) -> tuple[str, ...]:
-        spec = importlib.util.find_spec(self._home)
-        places = None if spec is None else spec.submodule_search_locations
-        if places is None:  # one module with all of them
-            importlib.import_module(self._home)
-            return ()
-        return tuple(
-            module.name for module in pkgutil.iter_modules(places) if module.name[0] != "_"
-        )
+        return names_in(self._home) if _folder(self._home).is_dir() else ()
+
+
+def names_in(home: str) -> tuple[str, ...]:
+    """Return the names of the classes of zscape that a package or a module registers.
+
+    Those of a package are the names of its modules; none is imported, nor the package.
+    """
+    folder = _folder(home)
+    if folder.is_dir():
+        names = (module.name for module in pkgutil.iter_modules([str(folder)]))
+        return tuple(sorted(name for name in names if not name.startswith("_")))
+    importlib.import_module(home)
+    return tuple(name for each in Registry.all if each._home == home for name in each.names())
+
+
+def _folder(home: str) -> Path:
+    return Path(__file__).parent.joinpath(*home.split(".")[1:])
 
 
 def check_number(
@@ -261,6 +295,11 @@ def load_plugin(source: str | Path) -> None:
             "leave it out."
         ) from error
     _plugins[key] = name
+
+
+def missing_plugins(sources: Iterable[str]) -> list[str]:
+    """Return those of some plugins that are not loaded."""
+    return [source for source in sources if source not in _plugins]
 
 
 def plugin_modules() -> frozenset[str]:

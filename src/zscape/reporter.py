@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+_REFRESH_SECONDS = 0.2
+_LINE_SECONDS = 30.0
+MAX_SKIPPED_LINES = 20
 
 
 class Reporter(Protocol):
-    """What a job tells while it works. A job never prints and never asks what kind this is."""
+    """What a job tells while it works. A job never prints, and never asks what kind this is."""
 
     def say(self, message: str) -> None:
         """Tell one thing worth knowing, in one line."""
@@ -25,9 +36,12 @@ class Reporter(Protocol):
             note: what is worth showing beside it.
         """
 
+    def close(self) -> None:
+        """Take unfinished progress off the screen, however the job ended."""
+
 
 class LogReporter:
-    """Sends messages to Python's `logging`, under the name `zscape`; progress goes nowhere."""
+    """Sends messages to Python's `logging` under the name `zscape`; progress goes nowhere."""
 
     _log = logging.getLogger("zscape")
 
@@ -42,5 +56,123 @@ class LogReporter:
     def progress(self, task: str, done: int, total: int, note: str = "") -> None:
         """Do nothing: a log has no bars."""
 
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class ConsoleReporter:
+    """Plain lines and, on a terminal or in a notebook, bars below them.
+
+    Without bars a task that takes long gets a line every half minute.
+
+    Args:
+        console: where to write.
+        phrase: gives a message in the words of the reader, such as those of the command line.
+    """
+
+    def __init__(self, console: Console, phrase: Callable[[str], str] = str) -> None:
+        self._console = console
+        self._phrase = phrase
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._drawn = 0.0
+        self._said = time.monotonic()
+
+    def say(self, message: str) -> None:
+        """Print a message."""
+        self._said = time.monotonic()
+        self._console.print(self._phrase(message))
+
+    def warn(self, message: str) -> None:
+        """Print a message as a warning."""
+        self.say(f"warning: {message}")
+
+    def progress(self, task: str, done: int, total: int, note: str = "") -> None:
+        """Move the bar of a task, a few times a second; it goes when the task is done."""
+        now = time.monotonic()
+        if not (self._console.is_terminal or self._console.is_jupyter):
+            if done < total and now - self._said > _LINE_SECONDS:
+                self.say(f"{task}: {done:,} of {total:,}")
+            return
+        if done < total and now - self._drawn < _REFRESH_SECONDS:
+            return
+        self._drawn = now
+        bars = self._shown()
+        if task not in self._tasks:
+            self._tasks[task] = bars.add_task(task, total=total, note=note)
+        bars.update(self._tasks[task], completed=done, total=total, note=note)
+        bars.refresh()
+        if done >= total:
+            bars.remove_task(self._tasks.pop(task))
+            if not self._tasks:
+                self.close()
+
+    def close(self) -> None:
+        """Take the bars off the screen."""
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars = None
+        self._tasks.clear()
+
+    def _shown(self) -> Progress:
+        if self._bars is None:
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
+            self._bars = Progress(
+                TextColumn("{task.description:<11}"),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[note]:<38}"),
+                console=self._console,
+                expand=True,
+                auto_refresh=False,
+                transient=True,
+            )
+            self._bars.start()
+        return self._bars
+
+
+class SkippedFile(Protocol):
+    """A file that was left out, and why."""
+
+    @property
+    def path(self) -> str:
+        """Within the folder."""
+
+    @property
+    def reason(self) -> str:
+        """In a few words."""
+
 
 LOG = LogReporter()
+
+
+def default_reporter() -> Reporter:
+    """Return what a call from Python reports to: bars in a notebook, elsewhere the log."""
+    shell = sys.modules.get("IPython")
+    if shell is None or type(shell.get_ipython()).__name__ != "ZMQInteractiveShell":
+        return LOG
+    from rich.console import Console
+
+    return ConsoleReporter(Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
+
+
+def report_skipped(skipped: Sequence[SkippedFile], reporter: Reporter, where: str = "") -> None:
+    """Say which files were left out and why; of many, the first ones.
+
+    Args:
+        skipped: the files.
+        reporter: what is told.
+        where: what to say after the number of those that are not named.
+    """
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        reporter.say(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        reporter.say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files{where}")

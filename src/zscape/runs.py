@@ -5,49 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import math
-import platform
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
-from zscape.hardware import default_shards, describe
+from zscape.errors import ConfigError, DataError, ModelError, RunError
+from zscape.registry import missing_plugins
 from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from zscape.data.images import Dataset, Images
+    from zscape.data.images import Dataset, Images, ImageStore
     from zscape.model import Autoencoder
 
 SCHEMA_VERSION = 1
-_PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
 _COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds", "images_per_second")
-_OWN_FILES = (  # beside config.json, which makes the folder a run
-    "model.keras",
-    "checkpoint/state.npz",
-    "history.csv",
-    "baseline.npz",
-    "metrics.json",
-    "generation.json",
-    "figures/loss.png",
-    "figures/reconstructions.png",
-    "figures/latent.png",
-    "figures/grid.png",
-    "figures/samples.png",
-    "figures/denoising.png",
-    "report.html",
-    "skipped.csv",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +34,7 @@ class RunConfig:
         bottleneck: the part between them.
         training: how it is trained.
         pictures: how the pictures of a folder became images; None for other data.
+        plugins: Python files or modules that register what the settings name.
     """
 
     source: str
@@ -71,6 +44,7 @@ class RunConfig:
     bottleneck: BottleneckConfig
     training: TrainConfig
     pictures: PictureConfig | None = None
+    plugins: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
@@ -86,6 +60,8 @@ class RunConfig:
         }
         if self.pictures is not None:
             values["pictures"] = self.pictures.to_dict()
+        if self.plugins:
+            values["plugins"] = list(self.plugins)
         return values
 
     @classmethod
@@ -110,6 +86,7 @@ class RunConfig:
             bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
             training=TrainConfig.from_dict(values["training"]),
             pictures=PictureConfig.from_dict(values["pictures"]) if "pictures" in values else None,
+            plugins=tuple(map(str, values.get("plugins", ()))),
         )
 
 
@@ -139,10 +116,19 @@ class Run:
         path = self.path / "model.keras"
         if not path.exists():
             raise RunError(
-                f"{self.path} has no model yet, for no epoch of its training is finished; go on "
-                "with the command that started it and --resume."
+                f"{self.path} has no model yet, for no epoch of its training is finished; train "
+                "again with the same settings and `resume=True`."
             )
-        model = load_model(path)
+        try:
+            model = load_model(path)
+        except ModelError as error:
+            missing = missing_plugins(self.config.plugins)
+            if not missing:
+                raise
+            raise ModelError(
+                f"{path} needs the plugin {missing[0]}, which is not loaded; if you trust it, load "
+                "it with zscape.load_plugin, or --plugin on the command line."
+            ) from error
         shape, latent_dim = self.config.image_shape, self.config.network.latent_dim
         if (model.image_shape, model.latent_dim) != (shape, latent_dim):
             raise RunError(
@@ -184,7 +170,7 @@ class Run:
             )
         return dataset
 
-    def load_images(self, data: str | Path | np.ndarray | Images) -> Images:
+    def load_images(self, data: str | Path | ImageStore | Images) -> Images:
         """Load other images as the model takes them: the pictures of a folder in its shape.
 
         Raises:
@@ -192,8 +178,12 @@ class Run:
         """
         from zscape.data.load import load_images
 
-        pictures = self.config.pictures or PictureConfig(fit="stretch")
-        return load_images(data, pictures=pictures, image_shape=self.config.image_shape)
+        return load_images(data, pictures=self.pictures, image_shape=self.config.image_shape)
+
+    @property
+    def pictures(self) -> PictureConfig:
+        """How pictures become images for the model."""
+        return self.config.pictures or PictureConfig(fit="stretch")
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -203,7 +193,7 @@ class Run:
             RunError: the file is missing or damaged.
         """
         path = self.path / "history.csv"
-        remedy = "Go on with the training (--resume), which writes it, or copy the run again."
+        remedy = "Train on with `resume=True`, which writes it, or copy the run again."
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [
@@ -264,111 +254,6 @@ def load_run(path: str | Path) -> Run:
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise RunError(f"{path / 'config.json'} is damaged: {what}. {remedy}") from error
-
-
-@contextmanager
-def open_for_training(
-    path: Path, config: RunConfig, dataset: Dataset, *, force: bool, resume: bool
-) -> Iterator[Run]:
-    """Make the folder of a new run, or open the run to resume, and hold its lock.
-
-    Args:
-        path: the run folder.
-        config: the settings asked for.
-        dataset: the images, already loaded.
-        force: replace a run that is there already. Other folders are never replaced.
-        resume: take up a run that is there already; it must have the same settings.
-
-    Raises:
-        RunError: the folder is in the way or in use, or holds a run with other settings.
-        OSError: it cannot be written to.
-    """
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file; choose a folder with --out.")
-    # A lock, or a file that a kill left half-written, does not make a folder somebody's own.
-    names = [entry.name for entry in path.iterdir()] if path.exists() else []
-    present = [name for name in names if not name.startswith((".lock", TEMPORARY_PREFIX))]
-    is_run = "config.json" in present
-    if present and not is_run:
-        raise RunError(f"{path} exists and is not a run; choose another folder with --out.")
-    if is_run and not resume and not force:
-        raise RunError(
-            f"{path} holds a run already; choose another --out, go on with --resume, "
-            "or replace it with --force."
-        )
-    path.mkdir(parents=True, exist_ok=True)
-    with locked(path):
-        for folder in (path, path / "checkpoint", path / "figures"):
-            remove_leftovers(folder)
-        if is_run and resume:
-            before = _with_shards(load_run(path).config, None)
-            config = _with_shards(config, before.training.shards)
-            _check_same(before, config)
-        else:
-            config = _with_shards(config, None)
-            for name in _OWN_FILES:
-                (path / name).unlink(missing_ok=True)
-            for name in ("tensorboard", "density"):
-                shutil.rmtree(path / name, ignore_errors=True)
-            _write_config(path, config)
-        yield Run(path, config, dataset)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a run folder; the system frees it when the process ends in any way.
-
-    Raises:
-        RunError: another process holds it.
-        OSError: the folder cannot be written to.
-    """
-    lock = FileLock(path / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"{path} is in use by another zscape process; wait for it or choose another folder."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:
-    """Return settings with a number of shards: as asked, as stored, or what is best here."""
-    training = config.training
-    shards = training.shards or stored or default_shards()
-    return replace(config, training=replace(training, shards=shards))
-
-
-def _write_config(path: Path, config: RunConfig) -> None:
-    made = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in _PACKAGES},
-        "hardware": describe(),
-    }
-    values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": made}
-    write_json(path / "config.json", values)
-
-
-def _check_same(stored: RunConfig, asked: RunConfig) -> None:
-    """Refuse to resume with settings that differ from those the run was started with."""
-    before, now = stored.to_dict(), asked.to_dict()
-    for part in ("network", "bottleneck", "training", "pictures", "data"):
-        for name, value in before.get(part, {}).items() if part in now else ():
-            if name == "fingerprint" and now[part][name] != value:
-                raise RunError(
-                    f"the images in {asked.source} are not those the run was started with; give "
-                    "the images of then, or start a new run with another --out."
-                )
-            if now[part][name] != value:
-                raise RunError(
-                    f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
-                    "now; resume with the settings of then, or start a new run with another --out."
-                )
 
 
 def _read_json(path: Path, *, remedy: str) -> Any:

@@ -92,16 +92,16 @@ def test_npz_without_images(zscape: Zscape, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--latent-dim", 0), "latent_dim is 0"),
-        (("--epochs", 0), "epochs is 0"),
-        (("--batch-size", -1), "batch_size is -1"),
-        (("--learning-rate", "nan"), "learning_rate is nan"),
-        (("--learning-rate", 0), "learning_rate is 0"),
-        (("--learning-rate", "-inf"), "learning_rate is -inf"),
-        (("--seed", -1), "seed is -1"),
+        (("--latent-dim", 0), "--latent-dim is 0"),
+        (("--epochs", 0), "--epochs is 0"),
+        (("--batch-size", -1), "--batch-size is -1"),
+        (("--learning-rate", "nan"), "--learning-rate is nan"),
+        (("--learning-rate", 0), "--learning-rate is 0"),
+        (("--learning-rate", "-inf"), "--learning-rate is -inf"),
+        (("--seed", -1), "--seed is -1"),
         (("--limit", 3), "at least 20"),
         (("--preset", "deep"), "'deep'"),
-        (("--bottleneck", "vae"), "expected one of plain, gaussian"),
+        (("--bottleneck", "vae"), "expected one of fsq, gaussian"),
         (("--bottleneck", "gaussian:gamma=1"), "it has beta, warmup, free_bits"),
         (("--bottleneck", "mmd", "--code-activation", "relu"), "relu"),
         (("--optimizer", "Adam"), "rmsprop"),
@@ -124,7 +124,7 @@ def test_settings_that_cannot_be(
     [
         (("train",), "DATA"),
         (("info",), "RUN"),
-        (("paint",), "'paint'"),
+        (("paint",), '"paint"'),
         (("report", "-o", "x.html"), "RUN"),
     ],
 )
@@ -378,10 +378,10 @@ def test_codes_that_cannot_be_decoded(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("-n", 0), "n is 0"),
+        (("-n", 0), "-n is 0"),
         (("--density", "gem"), "'gem'"),
         (("--density", "prior"), "no prior to draw from"),
-        (("--label", 7), "label is 7; the images of this run have 0, 1, 2"),
+        (("--label", 7), "--label is 7; the images of this run have 0, 1, 2"),
         (("--density", "prior", "--label", 1), "no prior to draw from"),
         (("-o", "new.gif"), "does not end in .png, .pdf, .svg or .npz"),
     ],
@@ -396,10 +396,10 @@ def test_images_that_cannot_be_generated(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("0", "1", "--steps", 1), "steps is 1; expected 2 to 200"),
+        (("0", "1", "--steps", 1), "--steps is 1; expected 2 to 200"),
         (("0", "99999"), "no test image 99999; this run has"),
         (("0", "nothing.png"), "nothing.png is no file"),
-        (("0", "1", "--path", "round"), "'round'"),
+        (("0", "1", "--path", "round"), '"round"'),
         (("0",), "IMAGE"),
         (("0", "1", "-o", "way.gif"), "does not end in .png"),
     ],
@@ -431,12 +431,12 @@ def test_file_of_codes_cut_short(zscape: Zscape, trained: Any, tmp_path: Path, k
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--step", "0"), "step is 0"),
-        (("--step", "-1"), "step is -1"),
+        (("--step", "0"), "--step is 0"),
+        (("--step", "-1"), "--step is -1"),
         (("--step", "0.001"), "larger step"),
-        (("--low", "5", "--high", "-5"), "low is 5"),
-        (("--low", "nan"), "low is nan"),
-        (("--high", "inf"), "high is inf"),
+        (("--low", "5", "--high", "-5"), "--low is 5"),
+        (("--low", "nan"), "--low is nan"),
+        (("--high", "inf"), "--high is inf"),
     ],
 )
 def test_grids_that_cannot_be_drawn(
@@ -452,9 +452,9 @@ def test_grid_of_three_latent_variables(zscape: Zscape, trained: Any, tmp_path: 
 
 
 def test_counts_below_one(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
-    assert "n is 0" in zscape("map", trained.two, "-n", 0, "-o", tmp_path / "m.png").error
+    assert "-n is 0" in zscape("map", trained.two, "-n", 0, "-o", tmp_path / "m.png").error
     words = ("reconstruct", trained.two, trained.data, "-n", -3, "-o", tmp_path / "r")
-    assert "n is -3" in zscape(*words).error
+    assert "-n is -3" in zscape(*words).error
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def runs(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A prior that learns little."""
-    monkeypatch.setattr("zscape.latent.autoregressive.N_STEPS", 3)
+    monkeypatch.setattr("zscape.latent.densities.autoregressive.N_STEPS", 3)
 
 
 def test_figures_of_spatial_codes_are_those_of_their_places(

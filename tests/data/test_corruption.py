@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zscape.data.corruptions import corrupt, scaled
-from zscape.settings import CorruptionConfig, CorruptionName
+from zscape.data.corruptions import CORRUPTIONS, corrupt, scaled
+from zscape.settings import CorruptionConfig
 
-NAMES = get_args(CorruptionName)
+NAMES = CORRUPTIONS.names()
 
 
 def gray(value: float = 0.5, n: int = 20, size: int = 32, channels: int = 1) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_mnist_is_byte_for_byte_the_original(split: Any, images_md5: str, labels
     assert mnist.labels.dtype == np.int64
     assert mnist.source == "mnist"
     n = len(mnist)
-    images = struct.pack(">4B3I", 0, 0, 8, 3, n, 28, 28) + mnist.images.tobytes()
+    images = struct.pack(">4B3I", 0, 0, 8, 3, n, 28, 28) + np.asarray(mnist.images).tobytes()
     labels = struct.pack(">4B1I", 0, 0, 8, 1, n) + mnist.labels.astype(np.uint8).tobytes()
     assert hashlib.md5(images).hexdigest() == images_md5
     assert hashlib.md5(labels).hexdigest() == labels_md5
@@ -83,10 +83,12 @@ def test_mnist_for_training(mnist: Dataset) -> None:
 
 def test_validation_and_train_share_no_image_and_lose_none(mnist: Dataset) -> None:
     original = load_images("mnist", "train")
-    parts = [split.images.reshape(-1, 784) for split in (mnist.train, mnist.validation)]
+    parts = [np.asarray(split.images).reshape(-1, 784) for split in (mnist.train, mnist.validation)]
     hashes = sorted(hash(row.tobytes()) for part in parts for row in part)
     # Every image of MNIST's training split is there once, its few doubles included.
-    assert hashes == sorted(hash(row.tobytes()) for row in original.images.reshape(-1, 784))
+    assert hashes == sorted(
+        hash(row.tobytes()) for row in np.asarray(original.images).reshape(-1, 784)
+    )
 
 
 @pytest.mark.slow

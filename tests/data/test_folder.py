@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from zscape.data.images import Images
-from zscape.data.listing import list_pictures
 from zscape.data.load import load_dataset, load_images
 from zscape.data.pictures import decode_picture
+from zscape.data.sources.folder import picture_files
 from zscape.data.stored import StoredImages
 from zscape.errors import ConfigError, DataError
 from zscape.settings import PictureConfig
@@ -207,7 +207,7 @@ def test_broken_and_odd_files_are_left_out_with_a_reason(root: Path, tmp_path: P
         "way": "a symbolic link that leaves the folder",
         "nowhere.png": "a symbolic link to nothing",
     }
-    found, _ = list_pictures(root, follow_links=True)
+    found, _ = picture_files(root, follow_links=True)
     assert {"link.png", "way/x.png"} <= set(found)
     assert not [name for name in found if name.startswith("circle")]
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.conftest import Trained, Zscape, blobs
 from zscape.errors import ConfigError
 from zscape.evaluation.anomaly import AnomalyDetector, AnomalyScorer
-from zscape.latent.density import fit_density
+from zscape.latent.densities import fit_density
 
 
 def linear_model() -> Any:

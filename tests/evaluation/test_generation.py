@@ -157,7 +157,7 @@ def test_class_shares_by_hand() -> None:
 
 
 def test_nearest_images_in_many_parts_by_a_direct_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zscape.evaluation.generation._CHUNK_VALUES", 200)  # 16 candidates a part
+    monkeypatch.setattr("zscape.data.images.CHUNK_VALUES", 200)  # 16 candidates a part
     rng = RNG(0)
     candidates = rng.integers(0, 256, (70, 4, 3, 1), dtype=np.uint8)
     images = rng.random((9, 4, 3, 1), dtype=np.float32)

@@ -67,7 +67,7 @@ def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> N
     assert any("too few for a covariance" in note for note in found.notes)
     np.testing.assert_array_equal(found.samples, samples[:24])
     assert found.nearest.shape == found.samples.shape
-    train_images = run.dataset.train.images / np.float32(255)
+    train_images = np.asarray(run.dataset.train.images) / np.float32(255)
     assert (np.abs(train_images - found.nearest[5]).max(axis=(1, 2, 3)) < 1e-6).any()
     again = evaluate_generation(run, density="normal", features=pixels, n=40, seed=3)
     assert again.to_dict() == found.to_dict()
@@ -180,7 +180,7 @@ def test_words_that_do_not_fit(
 
 def test_a_run_in_use_is_not_touched(copied: Path, pixels: Path) -> None:
     from zscape.jobs.evaluate_generation import refresh_generation
-    from zscape.runs import locked
+    from zscape.run_folder import locked
 
     with locked(copied), pytest.raises(RunError, match="in use"):
         refresh_generation(load_run(copied), features=pixels, n=20)

@@ -18,8 +18,8 @@ from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.report import write_report
 from zscape.jobs.train import Interrupted, default_folder, train
-from zscape.runs import load_run
-from zscape.settings import BottleneckConfig, NetworkConfig
+from zscape.runs import RunConfig, load_run
+from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 
 
 @pytest.mark.slow
@@ -31,7 +31,7 @@ def test_evaluation_holds_model_and_pca_of_the_same_size(trained: Any) -> None:
     assert figures.compression_ratio == pytest.approx(64 / 3)
     assert figures.pca is not None
     assert set(figures.model) == set(figures.pca)
-    inputs = run.dataset.test.images / np.float32(255)
+    inputs = np.asarray(run.dataset.test.images) / np.float32(255)
     outputs = run.model.reconstruct(inputs)
     assert figures.model["mse"] == pytest.approx(np.square(inputs - outputs).mean(), rel=1e-5)
     json.dumps(figures.to_dict(), allow_nan=False)
@@ -72,7 +72,7 @@ def test_figures_of_before_can_still_be_read(copied: Path) -> None:
 
 def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:
     run = load_run(trained.two)
-    flat = (run.dataset.train.images / np.float32(255)).reshape(49, -1)
+    flat = (np.asarray(run.dataset.train.images) / np.float32(255)).reshape(49, -1)
     with np.load(run.path / "baseline.npz") as stored:
         np.testing.assert_allclose(stored["mean"], flat.mean(axis=0), atol=1e-6)
 
@@ -181,9 +181,20 @@ def test_resume_and_force_exclude_each_other(trained: Any, tmp_path: Path) -> No
     ],
 )
 def test_the_folder_is_named_after_data_and_network(source: str, expected: str) -> None:
-    assert default_folder(source, NetworkConfig(), BottleneckConfig()) == Path(expected)
+    assert default_folder(_config(source, "plain")) == Path(expected)
 
 
 def test_the_folder_is_named_after_the_bottleneck_too() -> None:
-    folder = default_folder("mnist", NetworkConfig(), BottleneckConfig.parse("gaussian:beta=2"))
+    folder = default_folder(_config("mnist", "gaussian:beta=2"))
     assert folder == Path("runs/mnist-fast-gaussian-10d")
+
+
+def _config(source: str, bottleneck: str) -> RunConfig:
+    return RunConfig(
+        source=source,
+        fingerprint="",
+        image_shape=(8, 8, 1),
+        network=NetworkConfig(),
+        bottleneck=BottleneckConfig.parse(bottleneck),
+        training=TrainConfig(),
+    )

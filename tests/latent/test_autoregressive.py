@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zscape.errors import DataError, RunError
-from zscape.latent import Density, fit_density, load_density, save_density
+from zscape.latent.densities import Density, fit_density, load_density, save_density
 
 pytestmark = [pytest.mark.xdist_group("density"), pytest.mark.slow]
 
@@ -29,8 +29,8 @@ def checks() -> np.ndarray:
 @pytest.fixture(scope="module")
 def prior(checks: np.ndarray) -> Iterator[Density]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zscape.latent.autoregressive.N_STEPS", 120)
-        patch.setattr("zscape.latent.autoregressive.STEPS_A_ROUND", 60)
+        patch.setattr("zscape.latent.densities.autoregressive.N_STEPS", 120)
+        patch.setattr("zscape.latent.densities.autoregressive.STEPS_A_ROUND", 60)
         yield fit_density("prior", checks, prior="autoregressive")
 
 
@@ -78,7 +78,7 @@ def test_a_prior_comes_back_from_its_file(prior: Density, tmp_path: Path) -> Non
 
 
 def test_codes_without_height_are_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zscape.latent.autoregressive.N_STEPS", 5)
+    monkeypatch.setattr("zscape.latent.densities.autoregressive.N_STEPS", 5)
     codes = np.random.default_rng(0).integers(0, 4, (5, 6))
     few = fit_density("prior", codes, prior="autoregressive")
     assert few.sample(3).shape == (3, 6)

@@ -12,11 +12,17 @@ import pytest
 import scipy.stats
 
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.latent import Density, fit_density, load_density, save_density
-from zscape.settings import DensityName
+from zscape.latent.densities import (
+    DENSITIES,
+    Density,
+    fit_density,
+    load_density,
+    register_density,
+    save_density,
+)
 
 GEM: Any = "gem"
-FITTED: tuple[DensityName, ...] = ("normal", "gmm", "kde", "flow")
+FITTED: tuple[str, ...] = ("normal", "gmm", "kde", "flow")
 EACH = pytest.mark.parametrize("name", [*FITTED[:3], pytest.param("flow", marks=pytest.mark.slow)])
 
 
@@ -40,7 +46,7 @@ class Fitted(dict[str, Density]):
         super().__init__()
         self.codes = codes
 
-    def __missing__(self, name: DensityName) -> Density:
+    def __missing__(self, name: str) -> Density:
         self[name] = fit_density(name, self.codes)
         return self[name]
 
@@ -48,7 +54,7 @@ class Fitted(dict[str, Density]):
 @pytest.fixture(scope="module")
 def densities(bow: np.ndarray) -> Iterator[dict[str, Density]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zscape.latent.flow.N_STEPS", 400)  # enough for a bow
+        patch.setattr("zscape.latent.densities.flow.N_STEPS", 400)  # enough for a bow
         yield Fitted(bow)
 
 
@@ -104,7 +110,7 @@ def test_normal_is_that_of_scipy(densities: dict[str, Density], bow: np.ndarray)
 
 @EACH
 def test_a_density_comes_back_from_its_file(
-    name: DensityName, densities: dict[str, Density], bow: np.ndarray, tmp_path: Path
+    name: str, densities: dict[str, Density], bow: np.ndarray, tmp_path: Path
 ) -> None:
     save_density(densities[name], tmp_path / "density" / "it.npz")
     again = load_density(name, tmp_path / "density" / "it.npz")
@@ -116,14 +122,14 @@ def test_a_density_comes_back_from_its_file(
 
 @EACH
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive at all"])
-def test_a_damaged_file_is_named(name: DensityName, content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "it.npz").write_bytes(content)
     with pytest.raises(RunError, match=r"it\.npz is damaged"):
         load_density(name, tmp_path / "it.npz")
 
 
 def test_the_normal_prior_is_standard_normal() -> None:
-    prior = fit_density("prior", np.zeros((1, 3)), prior="normal")
+    prior = fit_density("prior", np.zeros((1, 3)), prior="standard_normal")
     codes = np.random.default_rng(0).normal(size=(4, 3))
     expected = scipy.stats.norm.logpdf(codes).sum(axis=1)
     np.testing.assert_allclose(prior.log_prob(codes), expected)
@@ -145,7 +151,7 @@ def test_the_sphere_prior_is_uniform_on_the_sphere() -> None:
 @pytest.mark.parametrize("name", ["normal", "gmm", "kde"])
 @pytest.mark.parametrize("codes", [np.ones((1, 1)), np.ones((30, 2)), np.eye(2)[[0, 1] * 15]])
 def test_few_codes_and_codes_without_spread_are_fitted_all_the_same(
-    name: DensityName, codes: np.ndarray
+    name: str, codes: np.ndarray
 ) -> None:
     density = fit_density(name, codes)
     draws = density.sample(100)
@@ -181,3 +187,37 @@ def test_what_cannot_be_is_refused_in_one_line(
         with pytest.raises(error, match=message) as caught:
             work(density)
         assert "\n" not in str(caught.value)
+
+
+@register_density("box")
+class Box(Density):
+    learned = ("low", "high", "n_codes")
+
+    def fit(self, codes: np.ndarray, seed: int = 0) -> Box:
+        self.low, self.high, self.n_codes = codes.min(axis=0), codes.max(axis=0), len(codes)
+        return self
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        return np.random.default_rng(seed).uniform(self.low, self.high, (n, len(self.low)))
+
+    def log_prob(self, codes: np.ndarray) -> np.ndarray:
+        return np.full(len(codes), -np.log(self.high - self.low).sum())
+
+
+def test_a_density_of_the_users_is_usable_at_once(bow: np.ndarray, tmp_path: Path) -> None:
+    assert "box" in DENSITIES.names()
+    density = fit_density("box", bow)
+    save_density(density, tmp_path / "box.npz")
+    again = load_density("box", tmp_path / "box.npz")
+    np.testing.assert_array_equal(again.sample(5, seed=3), density.sample(5, seed=3))
+    assert isinstance(again, Box)
+    assert again.n_codes == 3000
+    np.savez(tmp_path / "box.npz", low=bow.min(axis=0))
+    with pytest.raises(RunError, match=r"damaged.*high"):
+        load_density("box", tmp_path / "box.npz")
+
+
+@pytest.mark.parametrize("name", DENSITIES.names())
+def test_every_name_stands_for_one_class(name: str) -> None:
+    assert issubclass(DENSITIES[name], Density)
+    assert DENSITIES.complete(name).options == DENSITIES.options(name)

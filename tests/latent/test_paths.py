@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zscape.errors import ConfigError, DataError
-from zscape.latent import (
+from zscape.latent.paths import (
     axis_values,
     data_range,
     density_path,

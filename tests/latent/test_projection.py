@@ -9,7 +9,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from zscape.errors import ConfigError, DataError
-from zscape.latent import PcaBaseline, project_codes
+from zscape.latent.projection import PcaBaseline, project_codes
 
 
 @pytest.fixture

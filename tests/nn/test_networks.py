@@ -9,9 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from tests.harness import PRECISIONS, check_component, numpy_of, random_images
-from zscape.nn.decoder import build_decoder, start_at_mean
-from zscape.nn.encoder import build_encoder
+from tests.harness import (
+    PRECISIONS,
+    build_decoder,
+    build_encoder,
+    check_component,
+    numpy_of,
+    random_images,
+)
+from zscape.nn.presets import start_at_mean
 from zscape.settings import Downsampling, NetworkConfig, Upsampling
 
 MNIST = (28, 28, 1)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import zscape
 from tests.harness import numpy_of, random_images
 from tests.nn.test_bottleneck import N_VALUES, built, loss_of, normal
-from zscape.nn.quantized import VectorQuantizedBottleneck
+from zscape.nn.bottlenecks.vq import VectorQuantizedBottleneck
 
 # --- fsq ---
 
@@ -41,13 +41,13 @@ def test_the_gradient_passes_as_if_nothing_were_rounded() -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 3, 8])
-def test_symbols_of_fsq_are_the_numbers_of_the_levels(levels: int) -> None:
+def test_code_indices_of_fsq_are_the_numbers_of_the_levels(levels: int) -> None:
     bottleneck = built(f"fsq:levels={levels}")
     codes = numpy_of(bottleneck.encode(normal((50, 3), scale=2.0)))
-    symbols = numpy_of(bottleneck.symbols(codes))
-    np.testing.assert_array_equal(np.unique(symbols), np.arange(levels))
-    np.testing.assert_array_equal(symbols, np.rint((codes + 1) / 2 * (levels - 1)))
-    np.testing.assert_allclose(numpy_of(bottleneck.from_symbols(symbols)), codes, atol=1e-6)
+    indices = numpy_of(bottleneck.code_indices(codes))
+    np.testing.assert_array_equal(np.unique(indices), np.arange(levels))
+    np.testing.assert_array_equal(indices, np.rint((codes + 1) / 2 * (levels - 1)))
+    np.testing.assert_allclose(numpy_of(bottleneck.codes_from_indices(indices)), codes, atol=1e-6)
 
 
 # --- vq ---
@@ -64,22 +64,25 @@ def test_every_place_shows_the_nearest_vector() -> None:
     features = normal((7, 2, 4, 3))
     vectors = numpy_of(bottleneck.vectors)
     distances = np.linalg.norm(features[..., None, :] - vectors, axis=-1)  # (7, 2, 4, 5)
-    symbols = distances.argmin(axis=-1)
-    np.testing.assert_array_equal(numpy_of(bottleneck.symbols(features)), symbols)
+    indices = distances.argmin(axis=-1)
+    np.testing.assert_array_equal(numpy_of(bottleneck.code_indices(features)), indices)
     codes = numpy_of(bottleneck.encode(features))
-    np.testing.assert_allclose(codes, vectors[symbols])
-    np.testing.assert_array_equal(numpy_of(bottleneck.from_symbols(symbols)), codes)
-    np.testing.assert_array_equal(numpy_of(bottleneck.nearest(codes + np.float32(1e-4))), codes)
+    np.testing.assert_allclose(codes, vectors[indices])
+    np.testing.assert_array_equal(numpy_of(bottleneck.codes_from_indices(indices)), codes)
+    np.testing.assert_array_equal(numpy_of(bottleneck.project(codes + np.float32(1e-4))), codes)
 
 
 def test_vq_charges_the_distance_to_the_vectors_and_notes_how_evenly_they_are_used() -> None:
     bottleneck = codebook("vq:codebook=5,commitment=3")
     features = normal((7, 2, 4, 3))
-    codes, symbols = numpy_of(bottleneck.encode(features)), numpy_of(bottleneck.symbols(features))
+    codes, indices = (
+        numpy_of(bottleneck.encode(features)),
+        numpy_of(bottleneck.code_indices(features)),
+    )
     squares = ((features - codes) ** 2).sum(axis=(1, 2, 3)).mean()
     assert loss_of(bottleneck, features) == pytest.approx(3 * squares * 2 / N_VALUES, rel=1e-4)
     assert float(bottleneck.latest["commitment_sq"].value) == pytest.approx(squares, rel=1e-4)
-    shares = np.bincount(symbols.ravel()) / symbols.size
+    shares = np.bincount(indices.ravel()) / indices.size
     bits = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum()
     assert float(bottleneck.latest["usage_bits"].value) == pytest.approx(bits, rel=1e-4)
 

@@ -17,6 +17,7 @@ from zscape.data.load import load_dataset
 from zscape.errors import RunError, TrainingError
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.model_file import load_model
+from zscape.reporter import ConsoleReporter
 from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 from zscape.training.fit import fit_autoencoder, mean_image_error
 from zscape.training.schedule import build_optimizer
@@ -100,7 +101,7 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_best_model(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     spoil = SpoilWeights(epoch=2, value=np.nan)
-    with pytest.raises(TrainingError, match=r"loss became nan in epoch 2.*--learning-rate"):
+    with pytest.raises(TrainingError, match=r"loss became nan in epoch 2.*`learning_rate`"):
         fit_autoencoder(new_model(), dataset, TrainConfig(epochs=3), tmp_path, callbacks=[spoil])
     kept = load_model(tmp_path / "model.keras").reconstruct(dataset.test.images)
     assert np.isfinite(kept).all()
@@ -111,7 +112,7 @@ def test_a_stuck_loss_is_said_once(dataset: Dataset, tmp_path: Path) -> None:
     said = io.StringIO()
     config = TrainConfig(epochs=4, learning_rate=1e-12)
     console = Console(file=said, force_terminal=False, width=300)
-    fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    fit_autoencoder(new_model(), dataset, config, tmp_path, reporter=ConsoleReporter(console))
     assert said.getvalue().count("the loss is stuck") == 1
 
 
@@ -122,7 +123,9 @@ def test_a_healthy_training_says_a_line_an_epoch_and_no_warning(
     said = io.StringIO()
     console = Console(file=said, force_terminal=False, width=300)
     config = TrainConfig(epochs=6, batch_size=8)
-    state = fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    state = fit_autoencoder(
+        new_model(), dataset, config, tmp_path, reporter=ConsoleReporter(console)
+    )
     assert state.best_val_loss < mean_image_error(dataset)
     lines = said.getvalue().splitlines()
     assert len(lines) == 6
@@ -137,7 +140,7 @@ def test_a_terminal_gets_a_bar_for_the_epoch_and_one_for_the_run(
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=110)
     config = TrainConfig(epochs=2, batch_size=8)
-    fit_autoencoder(new_model(), dataset, config, tmp_path, console=console)
+    fit_autoencoder(new_model(), dataset, config, tmp_path, reporter=ConsoleReporter(console))
     assert "whole run" in drawn.getvalue()
     assert "epoch 2/2" in drawn.getvalue()
     assert "best validation 0." in drawn.getvalue()

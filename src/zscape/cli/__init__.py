@@ -13,10 +13,9 @@ def main() -> None:
     """Run the command line; `zscape` and `python -m zscape` start here."""
     with errors_as_lines():
         # Imported here, so that Ctrl-C ends even the first moments without a traceback.
-        from zscape.cli.commands import app
+        from zscape.cli.app import run
 
-        # Without "standalone" Typer leaves errors to us, and returns the status of --help.
-        status = app(standalone_mode=False)
+        run(sys.argv[1:])
         # Here and not at the very end, where nothing could be done about a reader who has left.
         sys.stdout.flush()
-        sys.exit(status or 0)
+        sys.exit(0)

@@ -1,217 +1,71 @@
-"""The command line: parse, call, print. Messages go to stderr, results to stdout."""
+"""Commands about runs: parse, call, print. Messages go to stderr, results to stdout."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
-from zscape import __version__
-from zscape.cli import explore_command, latent_commands, picture_commands
 from zscape.cli.options import (
     AsJson,
-    DataArgument,
+    Data,
+    Density,
+    Flag,
     FollowLinks,
     Force,
-    OptionalData,
+    OtherData,
     OutFile,
-    RunArgument,
+    OutFolder,
+    RunFolder,
     check_out_file,
+    check_out_folder,
     load_data,
     open_run,
     report_written,
+    train_flags,
 )
 from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
-from zscape.cli.terminal import (
-    load_frameworks,
-    print_json,
-    progress_console,
-    say,
-)
+from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
-from zscape.settings import (
-    BOTTLENECK_OPTIONS,
-    CORRUPTION_OPTIONS,
-    BottleneckConfig,
-    CodeActivation,
-    Color,
-    CorruptionConfig,
-    DensityName,
-    Downsampling,
-    Fit,
-    NetworkConfig,
-    Optimizer,
-    Precision,
-    Preset,
-    Schedule,
-    TrainConfig,
-    Upsampling,
-)
+from zscape.reporter import report_skipped
 
-app = typer.Typer(
-    help="Train autoencoders, look at their latent space and walk through it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+TrainFlags = train_flags()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"zscape {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_print_version
-        ),
-    ] = False,
-) -> None:
-    """Train autoencoders, look at their latent space and walk through it."""
-
-
-@app.command()
 def train(
-    data: DataArgument,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder.", show_default="runs/DATA-PRESET-DIMd")
-    ] = None,
-    preset: Annotated[
-        Preset | None,
-        typer.Option(help="Network.", show_default="fast; classic with options of its own"),
-    ] = None,
-    latent_dim: Annotated[int, typer.Option(help="Length of a code.")] = NetworkConfig.latent_dim,
-    bottleneck: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME[:key=value,...]",
-            help=f"What shapes the code: {', '.join(BOTTLENECK_OPTIONS)}.",
-        ),
-    ] = BottleneckConfig.name,
-    downsampling: Annotated[
-        Downsampling, typer.Option(help="How the encoder of classic halves an image.")
-    ] = NetworkConfig.downsampling,
-    upsampling: Annotated[
-        Upsampling, typer.Option(help="How the decoder of classic doubles an image.")
-    ] = NetworkConfig.upsampling,
-    code_activation: Annotated[
-        CodeActivation, typer.Option(help="Activation of the code.")
-    ] = NetworkConfig.code_activation,
-    epochs: Annotated[
-        int | None, typer.Option(help="Epochs at most.", show_default="by preset and images")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images a step.")] = TrainConfig.batch_size,
-    optimizer: Annotated[
-        Optimizer | None, typer.Option(help="Optimizer.", show_default="by preset")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate.", show_default="by preset")
-    ] = None,
-    schedule: Annotated[
-        Schedule, typer.Option(help="Learning rate over the run.")
-    ] = TrainConfig.schedule,
-    patience: Annotated[
-        int, typer.Option(help="Stop after this many epochs without a better validation loss.")
-    ] = TrainConfig.patience,
-    seed: Annotated[int, typer.Option(help="Seed of weights, split and order.")] = TrainConfig.seed,
-    precision: Annotated[
-        Precision | None, typer.Option(help="Arithmetic.", show_default="by preset")
-    ] = None,
-    shards: Annotated[
-        int | None,
-        typer.Option(
-            help="Parts of a batch that cores work on side by side.", show_default="one per core"
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Use at most this many training and test images.")
-    ] = None,
-    corruption: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[:key=value,...]",
-            help=f"Learn to undo this: {', '.join(CORRUPTION_OPTIONS)}. Several in turn: repeat "
-            "it, or join them with +.",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(help="Height and width made of a folder's pictures.", show_default="64"),
-    ] = None,
-    color: Annotated[
-        Color | None, typer.Option(help="Of a folder's pictures.", show_default="auto")
-    ] = None,
-    fit: Annotated[
-        Fit | None,
-        typer.Option(help="What is done to other proportions.", show_default="crop"),
-    ] = None,
-    follow_links: FollowLinks = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a folder with files that cannot be read.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
-    ] = False,
-    force: Force = False,
+    data: Data,
+    /,
+    *,
+    flags: TrainFlags = TrainFlags(),  # type: ignore[valid-type]  # noqa: B008  # it is frozen
+    config: Path | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train an autoencoder; leave a run folder with model, figures and report."""
-    if resume and force:
-        raise ConfigError(
-            "--resume goes on with a run and --force replaces it; give one of the two."
-        )
-    between = BottleneckConfig.parse(bottleneck)
-    noise = CorruptionConfig.parse(*(corruption or ()))
+    """Train an autoencoder; leave a run folder with model, figures and report.
+
+    Parameters
+    ----------
+    config
+        A file of settings (.toml, .json), such as the config.json of a run; flags come first.
+    """
+    from zscape.settings import read_settings
+
+    given = vars(flags)
+    asked = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {**(read_settings(config) if config else {}), **asked}
+    if options.get("resume") and options.get("force"):
+        raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
     load_frameworks()
-    from zscape.jobs.train import Interrupted, default_folder, default_preset
+    from zscape.jobs.train import Interrupted
     from zscape.jobs.train import train as train_run
 
-    preset = preset or default_preset(downsampling, upsampling)
-    network = NetworkConfig(preset=preset, latent_dim=latent_dim)
-    folder = out or default_folder(data, network, between, noise)
     try:
-        run = train_run(
-            data,
-            out=folder,
-            preset=preset,
-            latent_dim=latent_dim,
-            bottleneck=between,
-            downsampling=downsampling,
-            upsampling=upsampling,
-            code_activation=code_activation,
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            patience=patience,
-            seed=seed,
-            precision=precision,
-            shards=shards,
-            limit=limit,
-            corruption=noise,
-            size=size,
-            color=color,
-            fit=fit,
-            follow_links=follow_links,
-            strict=strict,
-            resume=resume,
-            force=force,
-            tensorboard=tensorboard,
-            console=progress_console(),
-        )
-    except Interrupted:
-        say(f"interrupted; go on with: {_resume_command(sys.argv[1:], folder)}")
+        run = train_run(data, **options, reporter=terminal_reporter())
+    except Interrupted as stop:
+        say(f"interrupted; go on with: {_resume_command(sys.argv[1:], stop.path)}")
         raise
     except KeyboardInterrupt:
         say("interrupted before training began; nothing was written.")
@@ -223,39 +77,37 @@ def train(
         print(f"report: {run.path / 'report.html'}")
 
 
-@app.command()
 def evaluate(
-    run: RunArgument,
-    data: OptionalData = None,
-    generation: Annotated[
-        bool, typer.Option("--generation", help="Measure what the run generates instead.")
-    ] = False,
-    density: Annotated[
-        DensityName | None,
-        typer.Option(
-            help="What codes are drawn from.", show_default="gmm; prior where codes are discrete"
-        ),
-    ] = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(
-            help="A network (.keras, .onnx) to compare images by.",
-            show_default="a classifier of digits",
-        ),
-    ] = None,
-    n: Annotated[
-        int | None, typer.Option("-n", help="How many images to generate.", show_default="10000")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the draws.", show_default="0")] = None,
+    run: RunFolder,
+    data: OtherData = None,
+    /,
+    *,
+    generation: Flag = False,
+    density: Density = None,
+    features: Path | None = None,
+    n: Annotated[int | None, Parameter(name="-n")] = None,
+    seed: int | None = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a run beside PCA; without DATA, on its test split, with new figures and report."""
+    """Measure a run beside PCA; without DATA, on its test split, with new figures and report.
+
+    Parameters
+    ----------
+    generation
+        Measure what the run generates instead.
+    features
+        A network (.keras, .onnx) to compare images by. [default: a classifier of digits]
+    n
+        How many images to generate. [default: 10000]
+    seed
+        Seed of the draws. [default: 0]
+    """
     asked = {"density": density, "features": features, "n": n, "seed": seed}
     settings = {name: value for name, value in asked.items() if value is not None}
     if generation:
         if data is not None:
             raise ConfigError(
-                f"--generation compares with the run's own test split; leave {data} out."
+                f"`generation` compares with the run's own test split; leave {data} out."
             )
         opened = open_run(run)
         from zscape.jobs.evaluate_generation import refresh_generation
@@ -264,8 +116,7 @@ def evaluate(
         (print_json if as_json else print_generation)(found.to_dict())
         return
     if settings:
-        option = "-n" if next(iter(settings)) == "n" else f"--{next(iter(settings))}"
-        raise ConfigError(f"{option} is for --generation; give both, or leave it out.")
+        raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
     opened = open_run(run)
     from zscape.jobs.evaluate import evaluate as evaluate_run
     from zscape.jobs.evaluate import refresh
@@ -274,17 +125,22 @@ def evaluate(
     (print_json if as_json else print_evaluation)(evaluation.to_dict())
 
 
-@app.command()
 def info(
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
-    machine: Annotated[
-        bool, typer.Option("--machine", help="Describe this machine instead.")
-    ] = False,
+    run: Annotated[Path | None, Parameter(name="RUN", help="A run folder.")] = None,
+    /,
+    *,
+    machine: Flag = False,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a run (data, settings, training, results), or this machine."""
+    """Describe a run (data, settings, training, results), or this machine.
+
+    Parameters
+    ----------
+    machine
+        Describe this machine instead.
+    """
     if (run is None) != machine:
-        raise ConfigError("give either RUN, a run folder such as runs/two, or --machine.")
+        raise ConfigError("give either RUN, a run folder such as runs/two, or `machine`.")
     if run is None:
         load_frameworks()
         from zscape.hardware import describe
@@ -306,27 +162,139 @@ def info(
     print_run(opened, history, metrics)
 
 
-@app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
-    out: OutFile,
-    force: Force = False,
-    as_json: AsJson = False,
+    run: RunFolder, /, *more: RunFolder, out: OutFile, force: Force = False, as_json: AsJson = False
 ) -> None:
     """Write one self-contained page (.html) about one or more runs."""
     from zscape.jobs.report import write_report
     from zscape.runs import load_run
 
     check_out_file(out, (".html", ".htm"), force=force)
-    opened = [load_run(run) for run in runs]
+    opened = [load_run(path) for path in (run, *more)]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(opened, out)
     report_written(out, {"n_runs": len(opened)}, as_json=as_json)
 
 
-app.add_typer(latent_commands.app)
-app.add_typer(explore_command.app)
-app.add_typer(picture_commands.app)
+def explore(
+    run: RunFolder,
+    /,
+    *,
+    port: int | None = None,
+    no_browser: Flag = False,
+    html: Path | None = None,
+    force: Force = False,
+) -> None:
+    """Walk through the latent space in a browser: drag, compare, draw your own image.
+
+    Parameters
+    ----------
+    port
+        Port of the page. [default: a free one]
+    no_browser
+        Print the address and open no browser.
+    html
+        Write one page (.html) that opens from disk, and serve nothing.
+    """
+    if html is not None:
+        if port is not None or no_browser:
+            raise ConfigError("`html` writes a file; leave out `port` and `no_browser`.")
+        check_out_file(html, (".html", ".htm"), force=force)
+        _write_page(run, html)
+        return
+    from zscape.explorer import server
+
+    server.check_ready()
+    with server.open_socket(port) as listener:
+        opened = open_run(run)
+        from zscape.explorer.engine import build_payload
+
+        token = server.new_token()
+        app_of_run = server.build_app(build_payload(opened), token)
+        url = server.address(listener, token)
+        print(url, flush=True)
+        say("Ctrl-C ends it.")
+        if not no_browser:
+            webbrowser.open(url)
+        server.serve(app_of_run, [listener])
+
+
+def _write_page(run: Path, html: Path) -> None:
+    from zscape.explorer.page import front_end, one_file_page
+
+    front_end("page.js")  # fails before the work
+    opened = open_run(run)
+    from zscape.explorer.engine import build_payload
+    from zscape.files import write_text
+
+    page = one_file_page(build_payload(opened))
+    html.parent.mkdir(parents=True, exist_ok=True)
+    write_text(html, page)
+    print(f"{html}: {html.stat().st_size / 1e6:.1f} MB, opens in a browser without a network")
+
+
+def denoise(
+    run: RunFolder,
+    /,
+    *images: Annotated[
+        Path, Parameter(name="IMAGES", help="Picture files, or folders of them, of any size.")
+    ],
+    out: OutFolder,
+    follow_links: FollowLinks = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Denoise picture files into files of the same name and format."""
+    if not images:
+        raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
+    check_out_folder(out, force=force)
+    opened = open_run(run)
+    from zscape.jobs.denoise import write_denoised
+
+    if not opened.config.training.corruption:
+        say(f"note: {run} was trained without --corruption, so it has not learned to denoise.")
+    n_written, skipped = write_denoised(opened, images, out, follow_links=follow_links)
+    report_skipped(skipped, terminal_reporter())
+    if as_json:
+        left_out = [{"path": item.path, "reason": item.reason} for item in skipped]
+        print_json({"folder": str(out), "n_pictures": n_written, "skipped": left_out})
+    else:
+        print(f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}")
+
+
+def anomalies(
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
+    out: OutFile,
+    threshold: float = 0.99,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
+
+    Parameters
+    ----------
+    threshold
+        The share of normal images that shall pass.
+    """
+    check_out_file(out, (".csv",), force=force)
+    check_out_file(out.with_suffix(".html"), (".html",), force=force)
+    check_out_folder(out.with_name(f"{out.stem}-heatmaps"), force=force)
+    opened = open_run(run)
+    from zscape.jobs.anomalies import write_anomalies
+
+    written = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
+    if as_json:
+        print_json({"file": str(out), **written})
+        return
+    rate = f"{100 * written['false_alarm_rate']:.2f} %"
+    print(f"{written['n_anomalies']:,} of {written['n_images']:,} images are anomalies: {out}")
+    print(f"of normal images {rate} are expected to be called so; gallery: {written['gallery']}")
+
+
+VERBS = (train, evaluate, info, report, explore, denoise, anomalies)
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

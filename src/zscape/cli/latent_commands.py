@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 
 from zscape.cli.options import (
     FIGURE_ENDINGS,
     AsJson,
-    DataArgument,
+    Data,
+    Density,
+    Flag,
     Force,
-    ImageArgument,
-    OptionalData,
+    Image,
+    N,
+    OtherData,
     OutFile,
-    RunArgument,
+    OutFolder,
+    RunFolder,
+    Seed,
     check_out_file,
     check_out_folder,
     load_data,
@@ -23,18 +28,17 @@ from zscape.cli.options import (
     report_written,
     save_figure_to,
 )
-from zscape.cli.terminal import print_json, say
-from zscape.settings import DensityName, PathName
-
-app = typer.Typer()
+from zscape.cli.terminal import print_json, terminal_reporter
+from zscape.settings import PathName
 
 
-@app.command()
 def reconstruct(
-    run: RunArgument,
-    data: DataArgument,
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
-    n: Annotated[int | None, typer.Option("-n", help="Only the first N images.")] = None,
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
+    out: OutFolder,
+    n: Annotated[int | None, Parameter(name="-n", help="Only the first N images.")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -50,10 +54,11 @@ def reconstruct(
         print(f"{written['n_images']:,} reconstructions, MSE {written['mse']:.5f}: {out}")
 
 
-@app.command()
 def encode(
-    run: RunArgument,
-    data: DataArgument,
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
     out: OutFile,
     force: Force = False,
     as_json: AsJson = False,
@@ -64,17 +69,19 @@ def encode(
     if out.suffix.lower() == ".parquet":
         from zscape.jobs.encode import write_code_table
 
-        report_written(out, write_code_table(opened, data, out, say=say), as_json=as_json)
-        return
-    from zscape.jobs.decode import write_codes
+        facts = write_code_table(opened, data, out, say=terminal_reporter().say)
+    else:
+        from zscape.jobs.decode import write_codes
 
-    report_written(out, write_codes(opened, load_data(opened, data), out), as_json=as_json)
+        facts = write_codes(opened, load_data(opened, data), out)
+    report_written(out, facts, as_json=as_json)
 
 
-@app.command()
 def decode(
-    run: RunArgument,
-    codes: Annotated[Path, typer.Argument(help="A .npz file with an array codes (N, d).")],
+    run: RunFolder,
+    codes: Annotated[Path, Parameter(name="CODES", help="A .npz file with an array codes (N, d).")],
+    /,
+    *,
     out: OutFile,
     force: Force = False,
     as_json: AsJson = False,
@@ -87,31 +94,31 @@ def decode(
     report_written(out, write_decoded(opened, codes, out), as_json=as_json)
 
 
-@app.command()
 def generate(
-    run: RunArgument,
+    run: RunFolder,
+    /,
+    *,
     out: Annotated[
         Path,
-        typer.Option(
-            "-o", "--out", help="A folder, or a file: a sheet (.png, .pdf, .svg) or arrays (.npz)."
+        Parameter(
+            name=["-o", "--out"],
+            help="A folder, or a file: a sheet (.png, .pdf, .svg) or arrays (.npz).",
         ),
     ],
-    n: Annotated[int, typer.Option("-n", help="How many images.")] = 64,
-    density: Annotated[
-        DensityName | None,
-        typer.Option(
-            help="What codes are drawn from; fitted when first used.",
-            show_default="gmm; prior where codes are discrete",
-        ),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Only images like those with this label or class name.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    n: N = 64,
+    density: Density = None,
+    label: str | None = None,
+    seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw new codes where those of real images lie, and decode them."""
+    """Draw new codes where those of real images lie, and decode them.
+
+    Parameters
+    ----------
+    label
+        Only images like those with this label or class name.
+    """
     if out.suffix:
         check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
     else:
@@ -127,27 +134,37 @@ def generate(
         report_written(out, write_generated(images, codes, out), as_json=as_json)
 
 
-@app.command()
 def interpolate(
-    run: RunArgument,
-    first: ImageArgument,
-    second: ImageArgument,
-    steps: Annotated[int, typer.Option(help="Images, both ends included.")] = 10,
-    path: Annotated[PathName, typer.Option(help="The way from code to code.")] = "linear",
+    run: RunFolder,
+    first: Image,
+    second: Image,
+    /,
+    *,
+    steps: int = 10,
+    path: PathName = "linear",
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="The file to write: a picture, or arrays (.npz).")
+        Path,
+        Parameter(name=["-o", "--out"], help="The file to write: a picture, or arrays (.npz)."),
     ] = Path("interpolation.png"),
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode the way from one image's code to another's."""
+    """Decode the path from one image's code to another's.
+
+    Parameters
+    ----------
+    steps
+        Images, both ends included.
+    path
+        How to go from code to code.
+    """
     check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
     opened = open_run(run)
     from zscape.files import write_arrays
-    from zscape.jobs.generate import interpolate as decode_way
+    from zscape.jobs.generate import interpolate as decode_path
     from zscape.jobs.generate import rows
 
-    images, codes = decode_way(opened, first, second, steps=steps, path=path)
+    images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
         write_arrays(out, {"images": images, "codes": codes})
         report_written(out, {"n_images": len(images)}, as_json=as_json)
@@ -155,24 +172,29 @@ def interpolate(
         save_figure_to(rows(images[None], [path]), out, as_json=as_json)
 
 
-@app.command()
 def traverse(
-    run: RunArgument,
+    run: RunFolder,
     image: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[IMAGE]",
+        Parameter(
+            name="IMAGE",
             help="A picture file, or the number of a test image; the mean code if left out.",
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Images along a direction.")] = 11,
-    out: Annotated[Path, typer.Option("-o", "--out", help="The picture to write.")] = Path(
-        "traversal.png"
-    ),
+    /,
+    *,
+    steps: int = 11,
+    out: OutFile = Path("traversal.png"),
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move an image along each latent direction, across the range where data lie."""
+    """Move an image along each latent direction, across the range where data lie.
+
+    Parameters
+    ----------
+    steps
+        Images along a direction.
+    """
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
     from zscape.jobs.generate import rows
@@ -181,19 +203,24 @@ def traverse(
     save_figure_to(rows(*decode_directions(opened, image, steps=steps)), out, as_json=as_json)
 
 
-@app.command("map")
-def map_codes(
-    run: RunArgument,
+def map_(
+    run: RunFolder,
+    data: OtherData = None,
+    /,
+    *,
     out: OutFile,
-    data: OptionalData = None,
-    n: Annotated[int, typer.Option("-n", help="How many images.")] = 1000,
-    thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Draw small images at their codes.")
-    ] = False,
+    n: N = 1000,
+    thumbnails: Flag = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw the codes of test images, coloured by label (.png, .pdf or .svg)."""
+    """Draw the codes of test images, coloured by label (.png, .pdf or .svg).
+
+    Parameters
+    ----------
+    thumbnails
+        Draw small images at their codes.
+    """
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
     from zscape.jobs.draw import latent_map
@@ -202,19 +229,33 @@ def map_codes(
     save_figure_to(latent_map(opened, images, n=n, thumbnails=thumbnails), out, as_json=as_json)
 
 
-@app.command()
 def grid(
-    run: RunArgument,
+    run: RunFolder,
+    /,
+    *,
     out: OutFile,
-    low: Annotated[float, typer.Option(help="First value of both coordinates.")] = -5.0,
-    high: Annotated[float, typer.Option(help="Last value of both coordinates.")] = 5.0,
-    step: Annotated[float, typer.Option(help="Distance between neighbours.")] = 1.0,
+    low: float = -5.0,
+    high: float = 5.0,
+    step: float = 1.0,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw decoded codes on a lattice (.png, .pdf or .svg); the run needs 2 latent variables."""
+    """Draw decoded codes on a lattice (.png, .pdf or .svg); the run needs 2 latent dimensions.
+
+    Parameters
+    ----------
+    low
+        First value of both coordinates.
+    high
+        Last value of both coordinates.
+    step
+        Distance between neighbours.
+    """
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
     from zscape.jobs.draw import grid as latent_grid
 
     save_figure_to(latent_grid(opened, low=low, high=high, step=step), out, as_json=as_json)
+
+
+VERBS = (reconstruct, encode, decode, generate, interpolate, traverse, map_, grid)

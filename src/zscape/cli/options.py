@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import typer
+from cyclopts import Parameter
+from docstring_parser import parse_from_object
 
-from zscape.cli.terminal import load_frameworks, print_json, say_skipped
+from zscape.cli.terminal import load_frameworks, print_json, terminal_reporter
 from zscape.errors import ConfigError, RunError
+from zscape.registry import names_in
+from zscape.settings import Bounds, Shown, TrainOptions, unwrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,28 +21,86 @@ if TYPE_CHECKING:
     from zscape.runs import Run
 
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
+PYTHON_ONLY = ("plugins", "encoder", "decoder", "callbacks", "reporter")
+REGISTERED = {
+    "preset": "zscape.nn.presets",
+    "bottleneck": "zscape.nn.bottlenecks",
+    "corruption": "zscape.data.corruptions",
+    "density": "zscape.latent.densities",
+}
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-DataArgument = Annotated[
+RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder.")]
+Data = Annotated[
     str,
-    typer.Argument(
-        metavar="DATA", help="mnist, a folder of pictures, or a .npz, .npy, idx or idx.gz file."
+    Parameter(
+        name="DATA", help="mnist, a folder of pictures, or a .npz, .npy, idx or idx.gz file."
     ),
 ]
-OptionalData = Annotated[
+OtherData = Annotated[
+    str | None, Parameter(name="DATA", help="Other images; the run's own test split if left out.")
+]
+Image = Annotated[
+    str, Parameter(name="IMAGE", help="A picture file, or the number of a test image.")
+]
+OutFile = Annotated[Path, Parameter(name=["-o", "--out"], help="The file to write.")]
+OutFolder = Annotated[Path, Parameter(name=["-o", "--out"], help="The folder to write to.")]
+N = Annotated[int, Parameter(name="-n", help="How many images.")]
+Flag = Annotated[bool, Parameter(show_default=False)]
+Force = Annotated[Flag, Parameter(help="Replace what is there already.")]
+AsJson = Annotated[Flag, Parameter(name="--json", help="Print one JSON object.")]
+FollowLinks = Annotated[Flag, Parameter(help="Also go where symbolic links lead out of a folder.")]
+Density = Annotated[
     str | None,
-    typer.Argument(metavar="[DATA]", help="Other images; the run's own test split if left out."),
+    Parameter(
+        help="What codes are drawn from: prior, or one that is fitted when first used. "
+        "[default: gmm; prior where codes are discrete]"
+    ),
 ]
-ImageArgument = Annotated[
-    str, typer.Argument(metavar="IMAGE", help="A picture file, or the number of a test image.")
-]
-OutFile = Annotated[Path, typer.Option("-o", "--out", help="The file to write.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
-FollowLinks = Annotated[
-    bool,
-    typer.Option("--follow-links", help="Also go where symbolic links lead out of a folder."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Seed = Annotated[int, Parameter(help="Seed of the draws.")]
+
+
+def train_flags() -> type[Any]:
+    """Return a dataclass with all that `zscape train` takes; None stands for what is not given."""
+    hints, texts = get_type_hints(TrainOptions, include_extras=True), _help()
+    fields = []
+    for entry in dataclasses.fields(TrainOptions):
+        if entry.name in PYTHON_ONLY:
+            continue
+        kind, marks = unwrapped(hints[entry.name])
+        words = [texts[entry.name], *_names(entry.name)]
+        words += [f"[{mark}]" for mark in marks if isinstance(mark, Bounds)]
+        shown = next((mark.default for mark in marks if isinstance(mark, Shown)), entry.default)
+        if str(shown) not in ("", "None", "False"):
+            words.append(f"[default: {shown}]")
+        parameter = Parameter(help=" ".join(words), show_default=False)
+        kind = _FLAG_TYPES.get(entry.name, kind)
+        fields.append((entry.name, Annotated[kind | None, parameter], _unset()))
+    made = dataclasses.make_dataclass("TrainFlags", fields, kw_only=True, frozen=True)
+    made.__module__ = __name__  # cyclopts takes the classes of `types` for simple ones
+    return Parameter(name="*")(made)
+
+
+def _unset() -> Any:
+    return dataclasses.field(default=None)
+
+
+_FLAG_TYPES: dict[str, Any] = {"corruption": list[str], "bottleneck": str, "out": Path}
+
+
+def _help() -> dict[str, str]:
+    """Return the text under each setting."""
+    return {
+        parameter.arg_name: parameter.description or ""
+        for kind in reversed(TrainOptions.__mro__[:-1])
+        for parameter in parse_from_object(kind).params
+    }
+
+
+def _names(setting: str) -> list[str]:
+    if setting not in REGISTERED:
+        return []
+    names = ", ".join(names_in(REGISTERED[setting]))
+    return [f"One of {names}{'' if setting == 'preset' else '; options as NAME:key=value,...'}."]
 
 
 def open_run(path: Path) -> Run:
@@ -52,8 +114,10 @@ def open_run(path: Path) -> Run:
 
 def load_data(run: Run, data: str) -> Images:
     """Load images in the form that a run's model takes, and say what was left out."""
+    from zscape.reporter import report_skipped
+
     images = run.load_images(data)
-    say_skipped(images.skipped)
+    report_skipped(images.skipped, terminal_reporter())
     return images
 
 

@@ -10,22 +10,15 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import typer
+from typing import Any, NoReturn
 
 from zscape.errors import ConfigError, ZscapeError
 from zscape.files import TEMPORARY_PREFIX
+from zscape.reporter import ConsoleReporter
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from zscape.data.listing import Skipped
-
-MAX_SKIPPED_LINES = 20
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # What the system says when a path the user gave cannot be used.
@@ -45,34 +38,53 @@ _PATH_ERRORS = {
     errno.ELOOP: "this path leads through a circle of links; choose another path",
     errno.EMFILE: "too many files are open; close other programs or raise the limit",
 }
-# The base of what Typer raises for unknown commands, missing arguments and the like. Typer does
-# not export it by name.
-_UsageError: Any = typer.BadParameter.__base__
+
+
+_flags: dict[str, str] = {}
+_QUOTED = re.compile(r"`(\w+)(?:=(\w+))?`")
+
+
+def name_flags(flags: Mapping[str, str]) -> None:
+    """Set the flags of the command that runs, by the names of its arguments in Python."""
+    _flags.clear()
+    _flags.update(flags)
+
+
+def in_flags(message: str) -> str:
+    """Return a message that names arguments as one that names flags.
+
+    Arguments stand between backticks, or begin the message: `resume=True` becomes --resume, and
+    "latent_dim is 0" becomes "--latent-dim is 0".
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if name not in _flags:
+            return match[0].strip("`")
+        return _flags[name] if value in (None, "True") else f"{_flags[name]} {value}"
+
+    first, found, rest = message.partition(" is ")
+    if found and _flags.get(first, "").startswith("-"):
+        message = f"{_flags[first]} is {rest}"
+    return _QUOTED.sub(flag, message)
 
 
 def say(message: str) -> None:
     """Print a message for the user to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(in_flags(message), file=sys.stderr, flush=True)
 
 
-def say_skipped(skipped: Sequence[Skipped]) -> None:
-    """Say which files were left out and why; of many, the first ones."""
-    for item in skipped[:MAX_SKIPPED_LINES]:
-        say(f"left out: {item.path}: {item.reason}")
-    if len(skipped) > MAX_SKIPPED_LINES:
-        say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files")
+def terminal_reporter() -> ConsoleReporter:
+    """Return a reporter to stderr: bars on a terminal, plain lines elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return ConsoleReporter(console, in_flags)
 
 
 def print_json(values: Any) -> None:
     """Print one JSON object to stdout."""
     print(json.dumps(values, indent=2, allow_nan=False))
-
-
-def progress_console() -> Console:
-    """Return a console on stderr: bars on a terminal, plain lines elsewhere."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def load_frameworks() -> None:
@@ -141,20 +153,10 @@ def errors_as_lines() -> Iterator[None]:
         yield
     except ZscapeError as error:
         _fail(str(error))
-    except _UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
-            sys.exit(BAD_INPUT)
-        _fail(_usage(error))
     except BrokenPipeError:
         # The reader of stdout, `head` perhaps, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(DONE)
-    except SystemExit as stop:
-        # Typer and Rich have met the same reader, and made a failure of it.
-        if isinstance(stop.__context__, BrokenPipeError):
-            sys.exit(DONE)
-        raise
     except OSError as error:
         message = _path_error(error)
         if message is None:
@@ -175,15 +177,8 @@ def one_line(text: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    say(f"zscape: {one_line(message)}")
+    say(f"zscape: {one_line(in_flags(message))}")
     sys.exit(BAD_INPUT)
-
-
-def _usage(error: Any) -> str:
-    """Return what is wrong with the words of the command line, and where to look."""
-    command = error.ctx.command_path if error.ctx else "zscape"
-    message = error.format_message().replace("Value error, ", "").strip().rstrip(".")
-    return f"{message}; see: {command} --help"
 
 
 def _path_error(error: OSError) -> str | None:

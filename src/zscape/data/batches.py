@@ -9,8 +9,7 @@ import keras
 import numpy as np
 
 from zscape.data.corruptions import corrupt
-from zscape.data.images import as_float, epoch_order
-from zscape.data.stored import StoredImages
+from zscape.data.images import ImageStore, as_float, epoch_order, is_broken, readable_rows
 from zscape.settings import CorruptionConfig
 
 # The last word of the seeds of corruption, so that they are not also those of an order: NumPy
@@ -52,7 +51,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: ImageStore,
         *,
         batch_size: int,
         shuffle_seed: int | None = None,
@@ -74,14 +73,11 @@ class ReconstructionBatches(keras.utils.PyDataset):
     @property
     def _order(self) -> np.ndarray:
         if self._known_order is None:
-            n = len(self._images)
-            if self._shuffle_seed is not None:
-                self._known_order = epoch_order(n, self._shuffle_seed, self._epoch)
-            elif isinstance(self._images, StoredImages):
-                self._images.decoding.finish()
-                self._known_order = np.flatnonzero(~self._images.is_broken(np.arange(n)))
-            else:
-                self._known_order = np.arange(n)
+            self._known_order = (
+                readable_rows(self._images)
+                if self._shuffle_seed is None
+                else epoch_order(len(self._images), self._shuffle_seed, self._epoch)
+            )
         return self._known_order
 
     @property
@@ -156,13 +152,12 @@ class ReconstructionBatches(keras.utils.PyDataset):
         order, images = self._order, self._images
         start = first * self._batch_size
         chosen = order[start : start + n_batches * self._batch_size].copy()
-        if isinstance(images, StoredImages):
-            for place in np.flatnonzero(images.is_broken(chosen)):
-                chosen[place] = next(
-                    index
-                    for index in np.roll(order, -(start + place))
-                    if not images.is_broken(np.array([index]))[0]
-                )
+        for place in np.flatnonzero(is_broken(images, chosen)):
+            chosen[place] = next(
+                index
+                for index in np.roll(order, -(start + place))
+                if not is_broken(images, np.array([index]))[0]
+            )
         return chosen
 
     def on_epoch_end(self) -> None:

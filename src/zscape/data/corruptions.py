@@ -1,28 +1,79 @@
-"""Corruption of images: what a network that shall learn to denoise is given to see.
+"""Image corruptions for training denoising autoencoders.
 
-Each function takes float32 images (N, H, W, C) in [0, 1] and gives new ones; what leaves [0, 1] is
-clipped.
+Each is one class. To add one, write another and register it under its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
-from zscape.data.images import as_float
-from zscape.settings import (
-    CORRUPTION_LIMITS,
-    CORRUPTION_OPTIONS,
-    CorruptionConfig,
-    CorruptionName,
-    Noise,
-)
-
-_UPSIDE_DOWN = ("peak",)  # options of which less means more noise
+from zscape.data.images import ImageStore, as_float
+from zscape.registry import Choice, Registry, check_number
+from zscape.settings import CorruptionConfig
 
 
-def corrupt(images: np.ndarray, config: CorruptionConfig, seed: int | Sequence[int]) -> np.ndarray:
+@dataclass(frozen=True)
+class Corruption(ABC):
+    """What is done to clean images. A subclass declares its options as fields, by `option`.
+
+    Raises:
+        ConfigError: an option is outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = check_number(
+                f"{field.name} of {type(self).__name__}",
+                getattr(self, field.name),
+                above=True,
+                high=field.metadata["most"],
+                whole=isinstance(field.default, int),
+            )
+            object.__setattr__(self, field.name, value)
+
+    @abstractmethod
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return new images (N, H, W, C), float32, not yet clipped; the given ones stay.
+
+        Args:
+            images: (N, H, W, C), float32 in [0, 1].
+            rng: where all chance comes from.
+        """
+
+    def scaled(self, factor: float) -> Self:
+        """Return the same corruption `factor` times as strong, as far as its options go."""
+        options: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            changed = getattr(self, field.name) * factor ** field.metadata["power"]
+            if isinstance(field.default, int):
+                changed = max(1, round(changed))
+            # Six digits: 1.5 times 0.2 is 0.3, not 0.30000000000000004.
+            options[field.name] = min(float(f"{changed:.6g}"), field.metadata["most"])
+        return replace(self, **options)
+
+
+def option(default: float, *, most: float, power: int = 1) -> Any:
+    """Return the field of an option, a number above 0; a whole one if the default is whole.
+
+    Args:
+        default: its value when it is left out.
+        most: the largest value.
+        power: 1 where more is a stronger corruption, -1 where less is, 0 where neither is.
+    """
+    return dataclasses.field(default=default, metadata={"most": most, "power": power})
+
+
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", "zscape.data.corruptions")
+register_corruption = CORRUPTIONS.register
+
+
+def corrupt(images: ImageStore, config: CorruptionConfig, seed: int | Sequence[int]) -> np.ndarray:
     """Return corrupted images; the same seed gives the same.
 
     Args:
@@ -36,83 +87,107 @@ def corrupt(images: np.ndarray, config: CorruptionConfig, seed: int | Sequence[i
     corrupted = as_float(images)
     rng = np.random.default_rng(seed)
     for step in config.steps:
-        corrupted = np.clip(_FUNCTIONS[step.name](corrupted, rng, **step.options), 0, 1)
+        corrupted = np.clip(_made(step)(corrupted, rng), 0, 1)
     return corrupted
 
 
 def scaled(config: CorruptionConfig, factor: float) -> CorruptionConfig:
     """Return the same corruptions `factor` times as strong, as far as their options go."""
-    return CorruptionConfig(steps=tuple(_scaled(step, factor) for step in config.steps))
+    steps = (
+        replace(step, options=dataclasses.asdict(_made(step).scaled(factor)))
+        for step in config.steps
+    )
+    return replace(config, steps=tuple(steps))
 
 
-def _scaled(step: Noise, factor: float) -> Noise:
-    options = {}
-    for name, value in step.options.items():
-        changed = value / factor if name in _UPSIDE_DOWN else value * factor
-        if isinstance(CORRUPTION_OPTIONS[step.name][name], int):
-            changed = max(1, round(changed))
-        # Six digits: 1.5 times 0.2 is 0.3, not 0.30000000000000004.
-        options[name] = min(float(f"{changed:.6g}"), CORRUPTION_LIMITS[name])
-    if step.name == "mask":  # as large squares, and more of them
-        options["size"] = step.options["size"]
-    return Noise(name=step.name, options=options)
+def _made(step: Any) -> Corruption:
+    return CORRUPTIONS.make(Choice(step.name, step.options))
 
 
-def _gaussian(images: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+@register_corruption("gaussian")
+@dataclass(frozen=True)
+class Gaussian(Corruption):
     """Add normal noise of standard deviation `sigma` to every value."""
-    noise = rng.standard_normal(images.shape, dtype=np.float32)
-    noise *= sigma
-    noise += images
-    return noise
+
+    sigma: float = option(0.3, most=100.0)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = rng.standard_normal(images.shape, dtype=np.float32)
+        noise *= self.sigma
+        noise += images
+        return noise
 
 
-def _salt_pepper(images: np.ndarray, rng: np.random.Generator, amount: float) -> np.ndarray:
+@register_corruption("salt_pepper")
+@dataclass(frozen=True)
+class SaltPepper(Corruption):
     """Make a share `amount` of the pixels black or white, in all channels."""
-    draws = rng.random((*images.shape[:3], 1), dtype=np.float32)  # (N, H, W, 1)
-    spoilt = np.where(draws < amount, np.float32(0), images)
-    return np.where(draws < amount / 2, np.float32(1), spoilt)
+
+    amount: float = option(0.2, most=1.0)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        draws = rng.random((*images.shape[:3], 1), dtype=np.float32)  # (N, H, W, 1)
+        spoilt = np.where(draws < self.amount, np.float32(0), images)
+        return np.where(draws < self.amount / 2, np.float32(1), spoilt)
 
 
-def _mask(images: np.ndarray, rng: np.random.Generator, size: int, count: int) -> np.ndarray:
+@register_corruption("mask")
+@dataclass(frozen=True)
+class Mask(Corruption):
     """Make `count` squares of `size` pixels black in each image, wholly inside it."""
-    n, height, width, _ = images.shape
-    rows, columns = min(size, height), min(size, width)
-    tops = rng.integers(0, height - rows + 1, (n, count))
-    lefts = rng.integers(0, width - columns + 1, (n, count))
-    masked = images.copy()
-    for image, image_tops, image_lefts in zip(masked, tops, lefts, strict=True):
-        for top, left in zip(image_tops, image_lefts, strict=True):
-            image[top : top + rows, left : left + columns] = 0
-    return masked
+
+    size: int = option(8, most=10_000, power=0)  # stronger is more squares, as large
+    count: int = option(3, most=1000)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        n, height, width, _ = images.shape
+        rows, columns = min(self.size, height), min(self.size, width)
+        tops = rng.integers(0, height - rows + 1, (n, self.count))
+        lefts = rng.integers(0, width - columns + 1, (n, self.count))
+        masked = images.copy()
+        for image, image_tops, image_lefts in zip(masked, tops, lefts, strict=True):
+            for top, left in zip(image_tops, image_lefts, strict=True):
+                image[top : top + rows, left : left + columns] = 0
+        return masked
 
 
-def _blur(images: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+@register_corruption("blur")
+@dataclass(frozen=True)
+class Blur(Corruption):
     """Blur with a Gaussian of `sigma` pixels; the edge is continued outwards."""
-    from scipy.ndimage import gaussian_filter
 
-    blurred: np.ndarray = gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")
-    return blurred
+    sigma: float = option(1.5, most=100.0)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        from scipy.ndimage import gaussian_filter
+
+        blurred: np.ndarray = gaussian_filter(
+            images, (0, self.sigma, self.sigma, 0), mode="nearest"
+        )
+        return blurred
 
 
-def _poisson(images: np.ndarray, rng: np.random.Generator, peak: float) -> np.ndarray:
+@register_corruption("poisson")
+@dataclass(frozen=True)
+class Poisson(Corruption):
     """Count photons: each value is drawn from a Poisson distribution, with `peak` for white."""
-    return (rng.poisson(images * np.float64(peak)) / peak).astype(np.float32)
+
+    peak: float = option(30.0, most=1e9, power=-1)  # fewer photons are more noise
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return (rng.poisson(images * np.float64(self.peak)) / self.peak).astype(np.float32)
 
 
-def _speckle(images: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+@register_corruption("speckle")
+@dataclass(frozen=True)
+class Speckle(Corruption):
     """Multiply every value with 1 and normal noise of standard deviation `sigma`."""
-    noise = rng.standard_normal(images.shape, dtype=np.float32)
-    noise *= sigma
-    noise += 1
-    noise *= images
-    return noise
 
+    sigma: float = option(0.2, most=100.0)
 
-_FUNCTIONS: dict[CorruptionName, Callable[..., np.ndarray]] = {
-    "gaussian": _gaussian,
-    "salt_pepper": _salt_pepper,
-    "mask": _mask,
-    "blur": _blur,
-    "poisson": _poisson,
-    "speckle": _speckle,
-}
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = rng.standard_normal(images.shape, dtype=np.float32)
+        noise *= self.sigma
+        noise += 1
+        noise *= images
+        return noise

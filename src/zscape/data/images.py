@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -13,6 +15,36 @@ from zscape.data.stored import StoredImages
 from zscape.errors import DataError
 
 EXPECTED_TYPES = "expected uint8, uint16, bool, or floats in [0, 1]"
+CHUNK_VALUES = 2**24  # values that are worked on at a time: 64 MB of float32
+MAX_VALUES = 2**27  # values of images that are worked on as a whole: half a gigabyte of float32
+
+
+class ImageStore(Protocol):
+    """Images (N, H, W, C): a NumPy array, or `StoredImages`, which reads them when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a value: uint8, uint16, bool or a float."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __array__(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +61,7 @@ class Images:
         fingerprint: of what is listed in a folder.
     """
 
-    images: np.ndarray
+    images: ImageStore
     labels: np.ndarray | None
     source: str
     class_names: tuple[str, ...] | None = None
@@ -54,13 +86,18 @@ class Images:
         names: np.ndarray = np.array(self.class_names)
         return np.asarray(names[self.labels])
 
+    @property
+    def decoding(self) -> Decoding | None:
+        """The decoding of the pictures that the images come from; None for arrays."""
+        stored = on_disk(self.images)
+        return None if stored is None else stored.decoding
+
     def take(self, indices: np.ndarray | slice) -> Images:
-        """Return the images at `indices`, in that order."""
-        images: Any = self.images
-        on_disk = isinstance(images, StoredImages)
+        """Return the images at `indices`, in that order; those on disk stay there."""
+        stored = on_disk(self.images)
         return replace(
             self,
-            images=images.take(indices) if on_disk else images[indices],
+            images=self.images[indices] if stored is None else stored.take(indices),
             labels=None if self.labels is None else self.labels[indices],
             names=None if self.names is None else self.names[indices],
         )
@@ -73,18 +110,16 @@ class Images:
         Raises:
             DataError, OSError: what went wrong while they were decoded.
         """
-        images: Any = self.images
-        if not isinstance(images, StoredImages):
+        if self.decoding is None:
             return self
-        broken = images.decoding.finish()
-        kept = self.take(np.flatnonzero(~images.is_broken(np.arange(len(self)))))
-        skipped = sorted({*self.skipped, *broken}, key=lambda item: item.path)
+        kept = self.take(readable_rows(self.images))
+        skipped = sorted({*self.skipped, *self.decoding.finish()}, key=lambda item: item.path)
         return replace(kept, skipped=tuple(skipped))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images split for training.
+    """Images split for training. A `with` block ends the decoding of pictures at its end.
 
     Attributes:
         name: what to give `load_dataset` for the same images: a name, an absolute path, or
@@ -94,6 +129,10 @@ class Dataset:
         test: looked at once, for the final figures.
         fingerprint: SHA-256 of all images used, with their shape and type; of the pictures of a
             folder SHA-256 of their names and sizes in bytes.
+
+    Example:
+        >>> with load_dataset("photos", seed=0, wait=False) as dataset:
+        ...     first = dataset.train.images[:64]
     """
 
     name: str
@@ -102,11 +141,22 @@ class Dataset:
     test: Images
     fingerprint: str
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.decoding is not None:
+            self.decoding.close()
+
     @property
     def decoding(self) -> Decoding | None:
         """The decoding of the pictures that the images come from; None for arrays."""
-        images: Any = self.train.images
-        return images.decoding if isinstance(images, StoredImages) else None
+        return self.train.decoding
 
     def readable(self) -> Dataset:
         """Return it without the pictures that cannot be read; see `Images.readable`."""
@@ -118,23 +168,80 @@ class Dataset:
         )
 
 
-def as_float(images: np.ndarray) -> np.ndarray:
+def as_store(images: Any) -> ImageStore:
+    """Return anything like an array as one; what is on disk stays there. Nothing is checked."""
+    images = images.images if isinstance(images, Images) else images
+    return images if isinstance(images, StoredImages) else np.asarray(images)
+
+
+def on_disk(images: ImageStore) -> StoredImages | None:
+    """Return images as what they are on disk, or None for an array."""
+    return images if isinstance(images, StoredImages) else None
+
+
+def readable_rows(images: ImageStore) -> np.ndarray:
+    """Return the numbers of the images that can be read, (n,); waits for pictures on disk.
+
+    Raises:
+        DataError, OSError: what went wrong while they were decoded.
+    """
+    if (stored := on_disk(images)) is not None:
+        stored.decoding.finish()
+    return np.flatnonzero(~is_broken(images, np.arange(len(images))))
+
+
+def is_broken(images: ImageStore, rows: np.ndarray) -> np.ndarray:
+    """Tell which of the images at `rows` cannot be read, (n,); waits for these only."""
+    stored = on_disk(images)
+    return np.zeros(len(rows), bool) if stored is None else stored.is_broken(rows)
+
+
+def chunk_length(image_shape: Sequence[int], *, copies: int = 1) -> int:
+    """Return how many images to work on at a time; 1 or more.
+
+    Args:
+        image_shape: (H, W, C) of one image.
+        copies: how many float32 copies of the images the work takes, about.
+    """
+    n_values = int(np.prod(image_shape, dtype=np.int64))
+    return max(1, CHUNK_VALUES // max(1, copies * n_values))
+
+
+def chunks(
+    images: ImageStore, *, copies: int = 1, most: int | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield a few images at a time: where they are, and the images themselves.
+
+    Args:
+        images: (N, H, W, C), in memory or on disk.
+        copies: as for `chunk_length`.
+        most: no more images than this at a time.
+    """
+    length = chunk_length(images.shape[1:], copies=copies)
+    length = min(length, most or length)
+    for start in range(0, len(images), length):
+        rows = slice(start, min(start + length, len(images)))
+        yield rows, images[rows]
+
+
+def as_float(images: ImageStore) -> np.ndarray:
     """Return images of any accepted type as float32 in [0, 1], of the same shape.
 
     Whole numbers are divided by the largest value of their type. Floats are taken as they are:
-    `load_images` checks their range.
+    `zscape.data.checks` checks their range.
 
     Raises:
         DataError: the type is not uint8, uint16, bool or a float.
     """
-    if images.dtype == np.float32:
-        return np.asarray(images)
-    if images.dtype.kind == "u" and images.dtype.itemsize <= 2:
-        largest = np.float32(np.iinfo(images.dtype).max)
-        return np.asarray(np.divide(images, largest, dtype=np.float32))
-    if images.dtype.kind not in "bf":
-        raise DataError(f"the images have values of type {images.dtype}; {EXPECTED_TYPES}.")
-    return images.astype(np.float32)
+    values = np.asarray(images)
+    if values.dtype == np.float32:
+        return values
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        largest = np.float32(np.iinfo(values.dtype).max)
+        return np.asarray(np.divide(values, largest, dtype=np.float32))
+    if values.dtype.kind not in "bf":
+        raise DataError(f"the images have values of type {values.dtype}; {EXPECTED_TYPES}.")
+    return values.astype(np.float32)
 
 
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:

@@ -1,12 +1,18 @@
-"""Which files of a folder are pictures, and why the others are not."""
+"""Encoded pictures as a source lists them: names, labels, and how to open each."""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zscape.data.pictures import ENDINGS
+import numpy as np
+
+from zscape.settings import Fit
+
+CACHE_VERSION = 2  # counted up when the same pictures are decoded to other values
 
 
 @dataclass(frozen=True)
@@ -22,58 +28,63 @@ class Skipped:
     reason: str
 
 
-def list_pictures(folder: Path, *, follow_links: bool = False) -> tuple[list[str], list[Skipped]]:
-    """List the picture files in a folder and in the folders below it.
+@dataclass(frozen=True)
+class PictureList:
+    """Pictures that are still encoded.
 
-    Names that begin with a dot are passed over, as everywhere. Files are told by their endings.
-
-    Args:
-        folder: the folder.
-        follow_links: also go where symbolic links lead out of the folder.
-
-    Returns:
-        Paths within the folder, with `/`, in alphabetical order, and what was left out.
-
-    Raises:
-        OSError: the folder cannot be read.
+    Attributes:
+        names: of each picture: its path in the folder, in the archive, or a number.
+        labels: one text or whole number for each picture, or None.
+        class_names: what whole numbers stand for, where that is known.
+        skipped: what was left out.
+        files: the files that all comes from.
+        sizes: bytes of each picture, or of each file where that of pictures is not known.
+        open: gives the path or the content of picture number `row`, in any thread.
     """
-    root = folder.resolve()
-    found: list[str] = []
-    skipped: list[Skipped] = []
-    seen = {root}
-    pending = [root]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                name = Path(entry.path).relative_to(root).as_posix()
-                reason = _hindrance(entry, root, follow_links=follow_links)
-                if reason:
-                    skipped.append(Skipped(name, reason))
-                elif not entry.is_dir():
-                    found.append(name)
-                elif (target := Path(entry.path).resolve()) not in seen:  # no circles of links
-                    seen.add(target)
-                    pending.append(Path(entry.path))
-    return sorted(found), sorted(skipped, key=lambda item: item.path)
 
+    names: list[str]
+    labels: list[str] | list[int] | None
+    class_names: tuple[str, ...] | None
+    skipped: list[Skipped]
+    files: list[Path]
+    sizes: list[int]
+    open: Callable[[int], Path | io.BytesIO]
 
-def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> str:
-    """Return why an entry of a folder is left out, or nothing."""
-    try:
-        if entry.is_symlink() and not follow_links:
-            target = Path(entry.path).resolve(strict=True)
-            if not target.is_relative_to(root):
-                return "a symbolic link that leaves the folder"
-        if entry.is_dir():
-            return "" if os.access(entry.path, os.R_OK | os.X_OK) else "a folder nobody may read"
-        if not entry.is_file():
-            return "a symbolic link to nothing" if entry.is_symlink() else "not an ordinary file"
-    except FileNotFoundError:
-        return "a symbolic link to nothing"
-    except (OSError, RuntimeError) as error:  # a circle of links, or no permission
-        return getattr(error, "strerror", None) or str(error)
-    if not entry.name.lower().endswith(ENDINGS):
-        return "no picture by the ending of its name"
-    return ""
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names and the sizes."""
+        return hashlib.sha256(repr((self.names, self.sizes)).encode(errors="replace")).hexdigest()
+
+    def key(self, fit: Fit, image_shape: Sequence[int], rows: np.ndarray | None = None) -> str:
+        """Return a name for decoded pictures; any change of a file or an option gives another.
+
+        Args:
+            fit: how they are fitted.
+            image_shape: (H, W, C) of the images.
+            rows: which of them, in any order; all when None.
+
+        Raises:
+            OSError: a file is gone.
+        """
+        digest = hashlib.sha256(repr((CACHE_VERSION, fit, *image_shape)).encode())
+        if rows is not None and len(rows) < len(self):
+            digest.update(np.sort(rows).tobytes())
+        for path in self.files:
+            facts = path.stat()
+            digest.update(
+                f"\0{path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode(errors="replace")
+            )
+        return digest.hexdigest()[:32]
+
+    def numbered_labels(self) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+        """Return the labels as whole numbers (N,), and the names of these, where there are any."""
+        if self.labels is None:
+            return None, None
+        values = np.array(self.labels)
+        if values.dtype.kind != "U":
+            return values.astype(np.int64), self.class_names
+        names, numbers = np.unique(values, return_inverse=True)
+        return numbers.astype(np.int64), tuple(str(name) for name in names)

@@ -1,40 +1,39 @@
-"""Images as arrays: named sets, the user's files, and the split into train and test."""
+"""Images and data sets from what the user names, split into train, validation and test."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+import math
 from dataclasses import replace
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import get_args
 
 import numpy as np
 
-from zscape.data.arrays import ACCEPTED, read_arrays
-from zscape.data.folder import list_folder
-from zscape.data.images import EXPECTED_TYPES, Dataset, Images, epoch_order
+from zscape.data.checks import as_images, as_labels
+from zscape.data.images import (
+    MAX_VALUES,
+    Dataset,
+    Images,
+    ImageStore,
+    chunks,
+    epoch_order,
+    on_disk,
+)
 from zscape.data.picture_cache import Decoding, Progress
-from zscape.data.sources import is_shard
-from zscape.data.stored import StoredImages
+from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.errors import DataError
 from zscape.settings import PictureConfig
 
-NAMES = ("mnist",)
 N_VALIDATION = 5000
 MIN_IMAGES = 20
 MAX_FILE_TEST = 10_000
-MAX_TEST_VALUES = 2**27  # they are measured as a whole: half a gigabyte of float32
 DECODED_FIRST = 500  # pictures that are not worth streaming
-
-Split = Literal["train", "test", "all"]
-
-_CHUNK_VALUES = 2**24
 
 
 def load_images(
-    source: str | Path | np.ndarray | Images,
+    source: str | Path | ImageStore | Images,
     split: Split = "test",
     *,
     pictures: PictureConfig | None = None,
@@ -60,66 +59,19 @@ def load_images(
     """
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
-    images = _open(source, split, pictures, image_shape)
-    if isinstance(images.images, StoredImages) and not isinstance(source, Images):
-        decoding = images.images.decoding
+    found = resolve(source)
+    images = _read(found, Wanted(split, pictures or PictureConfig(), image_shape))
+    if found.has_pictures and (stored := on_disk(images.images)) is not None:
         try:
-            decoding.start(images.images.rows, partial(_check_some, images))
-            decoding.finish(progress)
+            stored.decoding.start(stored.rows, partial(_check_some, images))
+            stored.decoding.finish(progress)
         finally:
-            decoding.close()
+            stored.decoding.close()
     return images.readable()
 
 
-def _open(
-    source: str | Path | np.ndarray | Images,
-    split: Split,
-    pictures: PictureConfig | None,
-    image_shape: tuple[int, int, int] | None = None,
-) -> Images:
-    """Do what `load_images` does, but only list the pictures of a folder."""
-    if isinstance(source, Images):
-        checked = _checked(source.images, source.labels, source.source)
-        return replace(source, images=checked.images, labels=checked.labels)
-    if isinstance(source, np.ndarray):
-        return _checked(source, None, "array")
-    if str(source) in NAMES:
-        return _load_mnist(split)
-    if not isinstance(source, str | Path):
-        raise DataError(
-            f"images are given as {type(source).__name__}; expected a name ({', '.join(NAMES)}), "
-            "a path, or a NumPy array."
-        )
-    try:
-        path = Path(source).expanduser()
-        has_pictures, exists = path.is_dir() or is_shard(path), path.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
-        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
-        raise DataError(
-            f"{str(source)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
-        ) from error
-    if has_pictures:
-        listed = list_folder(path, pictures or PictureConfig(), image_shape=image_shape)
-        return Images(
-            cast(np.ndarray, StoredImages(listed.decoding, np.arange(len(listed.names)))),
-            listed.labels,
-            str(path.resolve()),
-            listed.class_names,
-            np.array(listed.names),
-            listed.skipped,
-            listed.fingerprint,
-        )
-    if not exists and path.suffix == "":
-        close = difflib.get_close_matches(str(source).lower(), NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
-        raise DataError(
-            f"{source} is neither a file nor a known data set ({', '.join(NAMES)}); {hint}"
-        )
-    return _checked(*read_arrays(path), str(path.absolute()))
-
-
 def load_dataset(
-    source: str | Path | np.ndarray | Images,
+    source: str | Path | ImageStore | Images,
     *,
     seed: int,
     limit: int | None = None,
@@ -152,42 +104,49 @@ def load_dataset(
     """
     if limit is not None:
         _check_enough(limit, f"a limit of {limit}")
-    if isinstance(source, str | Path) and str(source) in NAMES:
-        rest, test = _load_mnist("train"), _load_mnist("test")
+    found = resolve(source)
+    if found.has_splits:
+        rest, test = _read(found, Wanted("train")), _read(found, Wanted("test"))
     else:
-        images = _open(source, "all", pictures)
-        _check_enough(len(images), _described(images.source, len(images.skipped)))
-        order = np.random.default_rng([seed, 1]).permutation(len(images))
-        most = min(MAX_FILE_TEST, MAX_TEST_VALUES // int(np.prod(images.image_shape)))
-        n_test = max(1, min(most, len(images) // 10))
-        # In file order, so that nothing but the choice itself is random.
-        test = images.take(np.sort(order[:n_test]))
-        rest = images.take(np.sort(order[n_test:]))
+        rest, test = _split_off(_read(found, Wanted(pictures=pictures or PictureConfig())), seed)
     if limit is not None:
         rest, test = rest.take(slice(limit)), test.take(slice(limit))
     order = np.random.default_rng(seed).permutation(len(rest))
     n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
-    in_memory = isinstance(source, Images) and rest.source in NAMES  # perhaps a part of the set
     dataset = Dataset(
-        name="array" if in_memory else rest.source,
+        name=found.name,
         train=rest.take(np.sort(order[n_validation:])),
         validation=rest.take(np.sort(order[:n_validation])),
         test=test,
-        fingerprint=rest.fingerprint or _fingerprint(rest.images, test.images),
+        fingerprint=rest.fingerprint or fingerprint(rest.images, test.images),
     )
-    if dataset.decoding is not None and not isinstance(source, Images):
+    if found.has_pictures and dataset.decoding is not None:
         _decode(dataset, dataset.decoding, seed, progress, wait=wait)
     return dataset.readable() if wait else dataset
+
+
+def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
+    """Return what is left and the test split of images that have no split of their own."""
+    _check_enough(len(images), _described(images.source, len(images.skipped)))
+    order = np.random.default_rng([seed, 1]).permutation(len(images))
+    # The test split is measured as a whole.
+    most = min(MAX_FILE_TEST, MAX_VALUES // math.prod(images.image_shape))
+    n_test = max(1, min(most, len(images) // 10))
+    # In file order, so that nothing but the choice itself is random.
+    return images.take(np.sort(order[n_test:])), images.take(np.sort(order[:n_test]))
+
+
+def _rows(images: Images) -> np.ndarray:
+    """Return which of the pictures of a decoding these are; none for arrays."""
+    stored = on_disk(images.images)
+    return np.arange(0) if stored is None else stored.rows
 
 
 def _decode(
     dataset: Dataset, decoding: Decoding, seed: int, progress: Progress | None, *, wait: bool
 ) -> None:
     """Begin to decode the pictures of all parts; of a small folder, or to `wait`, decode all."""
-    train, validation, test = (
-        cast(StoredImages, part.images).rows
-        for part in (dataset.train, dataset.validation, dataset.test)
-    )
+    train, validation, test = map(_rows, (dataset.train, dataset.validation, dataset.test))
     rows = np.concatenate([train[epoch_order(len(train), seed, 0)], validation, test])
     try:
         decoding.start(rows, partial(_check_parts, dataset))
@@ -202,10 +161,7 @@ def _decode(
 def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
     """Refuse parts of too few pictures that can be read."""
     parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
-    n_left = {
-        use: int((~is_broken[cast(StoredImages, part.images).rows]).sum())
-        for use, part in parts.items()
-    }
+    n_left = {use: int((~is_broken[_rows(part)]).sum()) for use, part in parts.items()}
     n_left_out = len(dataset.train.skipped) + int(is_broken.sum())
     what = _described(dataset.name, n_left_out)
     _check_enough(sum(n_left.values()), what)
@@ -213,32 +169,20 @@ def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
         if not n:
             raise DataError(
                 f"{what} has no picture to {use} on, for none of those drawn for it can be read; "
-                "mend or remove the broken ones, or try another --seed."
+                "mend or remove the broken ones, or try another seed."
             )
 
 
 def _check_some(images: Images, is_broken: np.ndarray) -> None:
-    if is_broken.all():
-        decoding = cast(StoredImages, images.images).decoding
-        first = decoding.reason(0)
+    if (decoding := images.decoding) is not None and is_broken.all():
         raise DataError(
             f"none of the {len(images):,} pictures in {images.source} can be read; the first, "
-            f"{decoding.source.names[0]}: {first}."
+            f"{decoding.source.names[0]}: {decoding.reason(0)}."
         )
 
 
 def _described(source: str, n_left_out: int) -> str:
     return source + (f" ({n_left_out:,} files were left out)" if n_left_out else "")
-
-
-def _load_mnist(split: Split) -> Images:
-    """Load the embedded MNIST; `MNIST.md` beside it has its licence and citation."""
-    parts = ("train", "test") if split == "all" else (split,)
-    resource = files("zscape.data") / "mnist.npz"
-    with as_file(resource) as path, np.load(path, allow_pickle=False) as stored:
-        images = np.concatenate([stored[f"{part}_images"] for part in parts])
-        labels = np.concatenate([stored[f"{part}_labels"] for part in parts])
-    return Images(images[..., np.newaxis], labels.astype(np.int64), "mnist")
 
 
 def _check_enough(n_images: int, what: str) -> None:
@@ -249,120 +193,25 @@ def _check_enough(n_images: int, what: str) -> None:
         )
 
 
-def _checked(images: np.ndarray, labels: np.ndarray | None, source: str) -> Images:
-    """Check arrays as the user gave them; return them as (N, H, W, C) with whole labels."""
-    if not isinstance(images, StoredImages):  # those were made as they should be
-        images = _with_channels(np.asarray(images), source)
-        images = _with_known_type(images, source)
-    if labels is not None:
-        labels = _checked_labels(np.asarray(labels), len(images), source)
-    return Images(images, labels, source)
-
-
-def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
-    expected = "expected images (N, H, W) or (N, H, W, C)"
-    shape = images.shape
-    if images.ndim == 3 and shape[-1] in (1, 3, 4):
-        raise DataError(
-            f"{source} has shape {shape}, which looks like one image (H, W, C); {expected}: "
-            "add a first axis, or a last one if these are many."
-        )
-    if images.ndim == 2:
-        raise DataError(
-            f"{source} has shape {shape}: one image, or flattened ones; {expected}: "
-            "reshape the array."
-        )
-    if images.ndim not in (3, 4):
-        raise DataError(f"{source} has shape {shape}; {expected}.")
-    if images.ndim == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 8:
-        raise DataError(
-            f"{source} has shape {shape}, which looks like (N, C, H, W); {expected}: "
-            "move the axis with numpy.moveaxis(images, 1, -1)."
-        )
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.size == 0:
-        raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    return images
-
-
-def _with_known_type(images: np.ndarray, source: str) -> np.ndarray:
-    kind, size = images.dtype.kind, images.dtype.itemsize
-    if kind == "b" or (kind == "u" and size <= 2):
+def _read(source: Source, wanted: Wanted) -> Images:
+    """Return checked images; those of encoded pictures are only listed."""
+    found = source.read(wanted)
+    images = as_images(found.images, found.source)
+    if images.dtype.kind == "f" or not images.dtype.isnative:
         # Files may be big-endian; Keras takes the byte order of the machine only.
-        return images.astype(images.dtype.newbyteorder("="), copy=False)
-    if kind in "iu":
-        low, high = int(images.min()), int(images.max())
-        if low < 0 or high > 255:
-            raise DataError(
-                f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or "
-                "unsigned 16-bit): scale them, or give floats in [0, 1]."
-            )
-        return images.astype(np.uint8)
-    if kind != "f":
-        raise DataError(
-            f"{source} has values of type {images.dtype}; {EXPECTED_TYPES}: convert them."
-        )
-    _check_range(images, source)
-    return images if images.dtype == np.float32 else images.astype(np.float32)
+        native = np.float32 if images.dtype.kind == "f" else images.dtype.newbyteorder("=")
+        images = np.asarray(images).astype(native, copy=False)
+    labels = found.labels
+    if labels is not None:
+        labels = as_labels(labels, len(images), found.source)
+    return replace(found, images=images, labels=labels)
 
 
-def _check_range(images: np.ndarray, source: str) -> None:
-    step = max(1, _CHUNK_VALUES // max(1, images[0].size))
-    low, high, n_bad = np.inf, -np.inf, 0
-    for start in range(0, len(images), step):
-        part = images[start : start + step]
-        finite = np.isfinite(part)
-        if not finite.all():
-            n_bad += int(part.size - finite.sum())
-            continue
-        low, high = min(low, float(part.min())), max(high, float(part.max()))
-    if n_bad:
-        raise DataError(
-            f"{source} has {n_bad:,} NaN or infinite value{'s' if n_bad != 1 else ''}; expected "
-            "floats in [0, 1]: replace them first."
-        )
-    if low < 0 or high > 1:
-        raise DataError(
-            f"{source} has values from {low:.9g} to {high:.9g}; expected floats in [0, 1]: "
-            f"{_range_remedy(low, high)}."
-        )
-
-
-def _range_remedy(low: float, high: float) -> str:
-    if low >= -0.01 and high <= 1.01:  # what rounding and resizing leave
-        return "clip them with numpy.clip(images, 0, 1)"
-    if low >= 0 and high <= 255:
-        return "divide them by 255"
-    if low >= -1 and high <= 1:
-        return "add 1 and divide by 2"
-    return "rescale them"
-
-
-def _checked_labels(labels: np.ndarray, n_images: int, source: str) -> np.ndarray:
-    if labels.shape != (n_images,):
-        raise DataError(
-            f"{source} has labels of shape {labels.shape} for {n_images:,} images; expected "
-            f"({n_images},): one label for each image."
-        )
-    whole = labels.dtype.kind in "iub" or (
-        labels.dtype.kind == "f"
-        # Beyond 2**53 a float no longer tells one whole number from the next.
-        and bool((np.abs(labels) < 2**53).all() and (labels % 1 == 0).all())
-    )
-    if not whole:
-        raise DataError(
-            f"{source} has labels of type {labels.dtype} that are not whole numbers; expected "
-            "one whole number for each image: number the classes 0, 1, 2, ..."
-        )
-    return labels.astype(np.int64)
-
-
-def _fingerprint(*arrays: np.ndarray) -> str:
+def fingerprint(*arrays: ImageStore) -> str:
+    """Return the SHA-256 of arrays, with their shapes and types."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
-        step = max(1, 2**24 * len(array) // max(1, array.nbytes))
-        for start in range(0, len(array), step):
-            digest.update(np.ascontiguousarray(array[start : start + step]).data)
+        for _, part in chunks(array):
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

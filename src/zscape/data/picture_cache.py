@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from zscape.data.listing import Skipped
+from zscape.data.listing import PictureList, Skipped
 from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
-from zscape.data.sources import Source, source_key
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
 from zscape.settings import Fit
@@ -35,6 +34,13 @@ _JOIN_SECONDS = 10.0  # a file that never ends must not keep the process
 _UNKNOWN, _DECODED, _BROKEN = range(3)
 
 
+def cache_root() -> Path:
+    """Return where decoded pictures are kept: `$ZSCAPE_CACHE`, or the user's cache folder."""
+    if own := os.environ.get("ZSCAPE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zscape"
+
+
 class Decoding:
     """The pictures of a source as an array (N, H, W, C) of uint8, of which a part may be to come.
 
@@ -45,23 +51,27 @@ class Decoding:
         image_shape: (H, W, C) of the images.
         fit: how pictures of other proportions are fitted to it.
         folder: where decoded pictures are kept.
+
+    Attributes:
+        error: what went wrong in the background.
+        is_whole: whether nothing is to come.
     """
 
     def __init__(
-        self, source: Source, image_shape: tuple[int, int, int], fit: Fit, folder: Path
+        self, source: PictureList, image_shape: tuple[int, int, int], fit: Fit, folder: Path
     ) -> None:
         self.source = source
-        self.shape: tuple[int, ...] = (len(source.names), *image_shape)
+        self.shape: tuple[int, ...] = (len(source), *image_shape)
         self.dtype: np.dtype[Any] = np.dtype(np.uint8)
-        self.ndim = 4
         self._fit = fit
         self._folder = folder
-        self._state = np.full(len(source.names), _UNKNOWN, np.uint8)
+        self._state = np.full(len(source), _UNKNOWN, np.uint8)
         self._reasons: dict[int, str] = {}
         self._changed = threading.Condition()
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        self.is_whole = False
         self._n_rows = self._n_left = self._n_working = 0
-        self._is_whole = self._is_stopped = False
+        self._is_stopped = False
         self._cleanup = ExitStack()
         self._threads: list[threading.Thread] = []
 
@@ -79,7 +89,7 @@ class Decoding:
         """
         self._rows, self._check = rows, check
         self._n_rows = len(rows)
-        key = source_key(self.source, self._fit, self.shape[1:], rows)
+        key = self.source.key(self._fit, self.shape[1:], rows)
         self._place = self._folder / key
         if (self._place / "index.json").is_file():
             index = json.loads((self._place / "index.json").read_text(encoding="utf-8"))
@@ -88,7 +98,7 @@ class Decoding:
             self._state[list(self._reasons)] = _BROKEN
             self._array = _open_array(self._place)
             check(self._state == _BROKEN)
-            self._is_whole = True
+            self.is_whole = True
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._check_room()
@@ -110,9 +120,6 @@ class Decoding:
         for thread in self._threads:
             thread.start()
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Wait for some pictures and return them.
 
@@ -131,16 +138,6 @@ class Decoding:
         """Return why a broken picture cannot be read."""
         return self._reasons[row]
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is to come."""
-        return self._is_whole
-
-    @property
-    def error(self) -> BaseException | None:
-        """What went wrong in the background."""
-        return self._error
-
     def finish(self, progress: Progress | None = None) -> tuple[Skipped, ...]:
         """Wait until all is decoded; return the pictures that cannot be read, with the reasons.
 
@@ -151,7 +148,7 @@ class Decoding:
             DataError, OSError: what went wrong in the background.
         """
         with self._changed:
-            while not self._is_whole and self._error is None:
+            while not self.is_whole and self.error is None:
                 self._changed.wait(_PROGRESS_SECONDS)
                 if progress is not None:
                     progress(self._n_rows - self._n_left, self._n_rows)
@@ -167,15 +164,15 @@ class Decoding:
         self._cleanup.close()
 
     def _wait(self, rows: Any) -> None:
-        if self._is_whole:
+        if self.is_whole:
             return
         with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or bool(self._state[rows].all()))
+            self._changed.wait_for(lambda: self.error is not None or bool(self._state[rows].all()))
             self._raise_error()
 
     def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     # --- in the background ---
 
@@ -191,11 +188,11 @@ class Decoding:
                 self._publish()
                 self._check(self._state == _BROKEN)
                 with self._changed:
-                    self._is_whole = True
+                    self.is_whole = True
                     self._changed.notify_all()
         except BaseException as error:  # it is raised again in whoever waits
             with self._changed:
-                self._error = error
+                self.error = error
                 self._is_stopped = True
                 self._changed.notify_all()
 
@@ -271,7 +268,7 @@ def _open_array(folder: Path) -> np.memmap[Any, Any]:
 
 
 def decode_rows(
-    source: Source, rows: range, image_shape: tuple[int, int, int], fit: Fit
+    source: PictureList, rows: range, image_shape: tuple[int, int, int], fit: Fit
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decode some pictures into memory, in as many threads as there are cores.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -9,37 +11,67 @@ import numpy as np
 from zscape.data.picture_cache import Decoding
 
 
-class StoredImages:
-    """Some of the images of an array on disk, in any order; looks like an array of them.
+class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
+    """Some of the images of a decoding, in any order; used like an array of them, read-only.
+
+    Choosing images reads these only: `images[5]`, `images[8:64]`, `images[rows]`, and parts of
+    them as in `images[8:64, ..., 0]`. Whatever else an array can do reads all of them first.
 
     Args:
-        array: images (M, H, W, C); reading those that are not decoded yet waits for them.
+        decoding: images (M, H, W, C); reading those that are not decoded yet waits for them.
         rows: which of them, (N,).
     """
 
-    def __init__(self, array: Decoding, rows: np.ndarray) -> None:
-        self.decoding = array
+    def __init__(self, decoding: Decoding, rows: np.ndarray) -> None:
+        self.decoding = decoding
         self.rows = rows
-        self.shape: tuple[int, ...] = (len(rows), *array.shape[1:])
-        self.dtype: np.dtype[Any] = array.dtype
-        self.ndim = array.ndim
+        self.shape: tuple[int, ...] = (len(rows), *decoding.shape[1:])
+        self.dtype: np.dtype[Any] = decoding.dtype
+        self.ndim = len(self.shape)
         self.size: int = int(np.prod(self.shape, dtype=np.int64))
-        self.nbytes: int = self.size * array.dtype.itemsize
+        self.nbytes: int = self.size * decoding.dtype.itemsize
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: Any) -> np.ndarray:
-        """Read the images at `index`: a number, a slice or an array, and parts of them."""
-        if isinstance(index, tuple):
-            first, *rest = index
-            one = np.ndim(self.rows[first]) == 0
-            return self[first][tuple(rest) if one else (slice(None), *rest)]
-        return np.array(self.decoding[self.rows[index]])  # of one row it is a view of the file
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self))
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what NumPy would return from an array of all images."""
+        first, *rest = index if isinstance(index, tuple) and index else (index,)
+        is_list = isinstance(first, list | np.ndarray) and np.ndim(first) == 1
+        is_choice = is_list or (_is_basic(first) and first is not Ellipsis)
+        if not is_choice or not all(map(_is_basic, rest)):
+            return np.asarray(self)[index]
+        rows = self.rows[first]
+        images = np.array(self.decoding[rows])  # of one row it is a view of the file
+        return images[(*(slice(None),) * np.ndim(rows), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read all of them."""
-        return self[:] if dtype is None else self[:].astype(dtype)
+        if copy is False:
+            raise ValueError("images on disk cannot be an array without a copy")
+        whole: np.ndarray = self[:]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Calculate with all of them, as in `images == 0`."""
+        if "out" in kwargs:
+            raise TypeError("images on disk cannot be changed")
+        loaded = [np.asarray(x) if isinstance(x, StoredImages) else x for x in inputs]
+        return getattr(ufunc, method)(*loaded, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else an array has, as in `images.max()`."""
+        if name.startswith("_"):  # of these NumPy, copy and pickle ask for some
+            raise AttributeError(name)
+        whole = np.asarray(self)
+        whole.flags.writeable = False  # a change would be lost
+        return getattr(whole, name)
 
     def is_broken(self, indices: np.ndarray) -> np.ndarray:
         """Tell which of the pictures at `indices` cannot be read, when they are decoded."""
@@ -50,6 +82,6 @@ class StoredImages:
         return StoredImages(self.decoding, self.rows[indices])
 
 
-def as_rows(images: Any) -> np.ndarray:
-    """Return anything like an array as one, but what is on disk as it is."""
-    return images if isinstance(images, StoredImages) else np.asarray(images)  # type: ignore[return-value]
+def _is_basic(index: Any) -> bool:
+    basic = isinstance(index, int | np.integer | slice | EllipsisType)
+    return basic and not isinstance(index, bool)

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.images import as_float
-from zscape.data.stored import as_rows
+from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError
-from zscape.latent.density import Density, fit_density
-from zscape.settings import RECIPES, NetworkConfig, Preset, TrainConfig
+from zscape.latent.densities import Density, fit_density
+from zscape.settings import NetworkConfig, TrainConfig
 
 if TYPE_CHECKING:
     from zscape.model import Autoencoder
 
 THRESHOLD = 0.99
-_CHUNK_VALUES = 2**24
 _SMALLEST = 1e-12
 _LEAST_CONTRAST = 0.01  # added, so that an image of one colour has an error too
 
@@ -71,7 +69,7 @@ class AnomalyScorer:
         self,
         model: Autoencoder,
         density: Density,
-        held_out: NDArray[Any],
+        held_out: ImageStore,
         *,
         threshold: float = THRESHOLD,
     ) -> None:
@@ -93,7 +91,7 @@ class AnomalyScorer:
         self.limit = float(np.sort(self._combined(error, surprise))[rank - 1])
         self.false_alarm_rate = 1 - rank / (n + 1)
 
-    def score(self, images: NDArray[Any]) -> Scores:
+    def score(self, images: ImageStore) -> Scores:
         """Return the scores of images (N, H, W, C), a part of them in memory at a time.
 
         Raises:
@@ -102,12 +100,11 @@ class AnomalyScorer:
         error, surprise = self._parts(images)
         return Scores(error, surprise, self._combined(error, surprise))
 
-    def _parts(self, images: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        images = as_rows(images)
-        step = max(1, _CHUNK_VALUES // max(1, math.prod(images.shape[1:])))
+    def _parts(self, images: ImageStore) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        images = self.model.check_images(images)
         errors, surprises = [], []
-        for start in range(0, max(1, len(images)), step):
-            inputs = as_float(images[start : start + step])
+        for _, part in chunks(images):
+            inputs = as_float(part)
             codes = self.model.encode(inputs)
             outputs = self.model.decode(codes)
             errors.append(_relative_errors(inputs, outputs))
@@ -155,7 +152,7 @@ class AnomalyDetector:
     def __init__(
         self,
         *,
-        preset: Preset = "fast",
+        preset: str = "fast",
         latent_dim: int = 16,
         epochs: int | None = None,
         threshold: float = THRESHOLD,
@@ -182,12 +179,13 @@ class AnomalyDetector:
         from zscape.data.load import load_dataset
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
+        from zscape.nn.presets import PRESETS
         from zscape.training.fit import fit_autoencoder
 
         network = NetworkConfig(preset=self.preset, latent_dim=self.latent_dim)
         # Nothing is tested, so the two held-out parts together set the threshold.
         dataset = load_dataset(images, seed=self.seed)
-        recipe = RECIPES[self.preset]
+        recipe = PRESETS[self.preset].recipe
         config = TrainConfig(
             epochs=recipe.n_epochs(len(dataset.train)) if self.epochs is None else self.epochs,
             optimizer=recipe.optimizer,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.data.corruptions import corrupt, scaled
-from zscape.data.images import as_float
+from zscape.data.images import ImageStore, as_float
 from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
 from zscape.settings import CorruptionConfig
 
@@ -74,10 +74,10 @@ class DenoisingEvaluation:
 
 def evaluate_denoising(
     model: Autoencoder,
-    images: NDArray[Any],
+    images: ImageStore,
     corruption: CorruptionConfig,
     *,
-    validation: NDArray[Any] | None,
+    validation: ImageStore | None,
     n_samples: int = 10,
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
@@ -155,7 +155,7 @@ def classical_methods() -> Sequence[str]:
     return tuple(_METHODS)
 
 
-def _affordable(images: NDArray[Any], n_pixels: int) -> int:
+def _affordable(images: ImageStore, n_pixels: int) -> int:
     height, width = images.shape[1:3]
     return max(_MIN_IMAGES, n_pixels // int(height * width))
 

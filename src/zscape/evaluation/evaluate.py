@@ -47,10 +47,6 @@ UNITS = {
 }
 
 
-# Bottlenecks whose codes are held near unit variance in every dimension.
-UNIT_SCALE_PRIORS = ("normal", "sphere")
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """Figures of one model on one set of images.
@@ -128,7 +124,7 @@ def evaluate_model(
     stored = model.encode(inputs)
     codes = stored.reshape(-1, model.latent_dim)  # every place of a spatial code is a code
     own = _reconstruction_figures(inputs, model.decode(stored))
-    own |= _code_figures(codes, unit_scale=model.bottleneck.prior in UNIT_SCALE_PRIORS)
+    own |= _code_figures(codes, unit_scale=model.bottleneck.unit_scale)
     pca = None
     if baseline is not None:
         pca = _reconstruction_figures(inputs, baseline.reconstruct(inputs))

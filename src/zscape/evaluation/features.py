@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.images import as_float
+from zscape.data.images import ImageStore, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, ModelError
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.files import sha256_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 CLASSIFIER = "classifier"
-_BATCH_VALUES = 2**24  # float32 values of the resized images held at a time: 64 MB
+_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FeatureModel:
     input_shape: tuple[int | None, int | None, int]
     run: Callable[[np.ndarray], np.ndarray]
 
-    def features(self, images: np.ndarray) -> np.ndarray:
+    def features(self, images: ImageStore) -> np.ndarray:
         """Return the features of images.
 
         Images are resized to what the network takes, with anti-aliasing; gray is repeated for
@@ -55,10 +55,10 @@ class FeatureModel:
         """
         height, width, channels = self.input_shape
         size = (height or images.shape[1], width or images.shape[2])
-        step = max(1, min(500, _BATCH_VALUES // (size[0] * size[1] * channels)))
+        most = min(_BATCH_SIZE, chunk_length((*size, channels)))
         parts = []
-        for start in range(0, len(images), step):
-            batch = _with_channels(as_float(images[start : start + step]), channels)
+        for _, part in chunks(images, most=most):
+            batch = _with_channels(as_float(part), channels)
             outputs = self.run(_resized(batch, size))
             if len(outputs) != len(batch):
                 raise ModelError(
@@ -106,15 +106,15 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
     return _from_keras(path) if path.suffix.lower() == ".keras" else _from_onnx(path)
 
 
-def class_probabilities(images: np.ndarray) -> np.ndarray:
+def class_probabilities(images: ImageStore) -> np.ndarray:
     """Return what the embedded classifier takes digits for: (N, 10), float32, rows sum to 1.
 
     Args:
         images: (N, 28, 28, 1), of any type that `as_float` takes.
     """
     parts = [
-        _classifier_outputs(as_float(images[start : start + 500]))["probabilities"]
-        for start in range(0, len(images), 500)
+        _classifier_outputs(as_float(part))["probabilities"]
+        for _, part in chunks(images, most=_BATCH_SIZE)
     ]
     return np.concatenate(parts)
 

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.images import as_float
+from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
 
 NEAREST_K = 5
 MAX_NEIGHBOUR_IMAGES = 5000
 MISSING_SHARE = 0.25
-_CHUNK_VALUES = 2**25  # float32 values of the candidates held at a time: 128 MB
 
 
 def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
@@ -159,7 +158,7 @@ def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShar
 
 
 def nearest_images(
-    images: NDArray[Any], candidates: NDArray[Any]
+    images: ImageStore, candidates: ImageStore
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return for every image which of the candidates is nearest to it, pixel by pixel.
 
@@ -189,14 +188,13 @@ def nearest_images(
     flat = as_float(images).reshape(len(images), -1)
     numbers = np.zeros(len(images), np.int64)
     distances = np.full(len(images), np.inf)
-    step = max(1, _CHUNK_VALUES // flat.shape[1])
-    for start in range(0, len(candidates), step):
-        others = as_float(candidates[start : start + step]).reshape(-1, flat.shape[1])
+    for rows, part in chunks(candidates):
+        others = as_float(part).reshape(-1, flat.shape[1])
         found, _ = pairwise_distances_argmin_min(flat, others)
         # Anew: the fast way of finding them loses digits of small distances.
         apart = np.sqrt(np.square(flat - others[found]).mean(axis=1, dtype=np.float64))
         nearer = apart < distances
-        numbers[nearer], distances[nearer] = found[nearer] + start, apart[nearer]
+        numbers[nearer], distances[nearer] = found[nearer] + rows.start, apart[nearer]
     return numbers, distances
 
 

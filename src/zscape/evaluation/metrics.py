@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
 from zscape.latent.paths import data_range
 
-# float64 values of one part of an array held at a time: 8 MB.
-_CHUNK_VALUES = 2**20
+_COPIES = 16  # of the images, mostly in float64: so many does SSIM make
 
 _SMALLEST_MSE = 1e-10  # 100 dB
 
@@ -35,7 +35,7 @@ _COLLAPSED = 0.01
 _DUPLICATE = 0.99
 
 
-def mean_squared_error(images: NDArray[Any], reconstructions: NDArray[Any]) -> float:
+def mean_squared_error(images: ImageStore, reconstructions: ImageStore) -> float:
     """Return the squared error, mean over images, pixels and channels of [0, 1] images.
 
     Raises:
@@ -44,7 +44,7 @@ def mean_squared_error(images: NDArray[Any], reconstructions: NDArray[Any]) -> f
     return float(_per_image_mse(images, reconstructions).mean())
 
 
-def peak_signal_to_noise_ratio(images: NDArray[Any], reconstructions: NDArray[Any]) -> float:
+def peak_signal_to_noise_ratio(images: ImageStore, reconstructions: ImageStore) -> float:
     """Return the peak signal-to-noise ratio in decibels (dB), mean over the images.
 
     For each image, -10 log10(MSE) with a peak of 1. The mean of these is what the literature on
@@ -59,7 +59,7 @@ def peak_signal_to_noise_ratio(images: NDArray[Any], reconstructions: NDArray[An
     return float(np.mean(-10.0 * np.log10(errors)))
 
 
-def structural_similarity(images: NDArray[Any], reconstructions: NDArray[Any]) -> float | None:
+def structural_similarity(images: ImageStore, reconstructions: ImageStore) -> float | None:
     """Return the structural similarity (SSIM), mean over images and channels; 1 is equal.
 
     As in Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
@@ -82,7 +82,8 @@ def structural_similarity(images: NDArray[Any], reconstructions: NDArray[Any]) -
     if window < 3:
         return None
     total = 0.0
-    for chunk, other in _float64_chunks(images, reconstructions):
+    for rows, part in chunks(images, copies=_COPIES):
+        chunk, other = _float64(part), _float64(reconstructions[rows])
         # Every channel of every image becomes a channel of one (n * C, H, W) stack.
         planes = [np.moveaxis(part, -1, 1).reshape(-1, height, width) for part in (chunk, other)]
         similarity = skimage_ssim(
@@ -297,33 +298,23 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     )
 
 
-def _per_image_mse(images: NDArray[Any], reconstructions: NDArray[Any]) -> NDArray[np.float64]:
+def _per_image_mse(images: ImageStore, reconstructions: ImageStore) -> NDArray[np.float64]:
     """Return the mean squared error of each image, shape (N,)."""
     _check_pair(images, reconstructions)
     return np.concatenate(
         [
-            np.mean((chunk - other) ** 2, axis=(1, 2, 3))
-            for chunk, other in _float64_chunks(images, reconstructions)
+            np.mean((_float64(part) - _float64(reconstructions[rows])) ** 2, axis=(1, 2, 3))
+            for rows, part in chunks(images, copies=_COPIES)
         ]
     )
 
 
-def _float64_chunks(*arrays: NDArray[Any]) -> Iterator[list[NDArray[np.float64]]]:
-    """Yield a few images of every array at a time, as float64 in [0, 1]."""
-    size = max(1, _CHUNK_VALUES // math.prod(arrays[0].shape[1:]))
-    for start in range(0, len(arrays[0]), size):
-        yield [_float64(array[start : start + size]) for array in arrays]
-
-
 def _float64(images: NDArray[Any]) -> NDArray[np.float64]:
-    if not np.issubdtype(images.dtype, np.floating):
-        from zscape.data.images import as_float
-
-        images = as_float(images)
-    return images.astype(np.float64)
+    floats = images if np.issubdtype(images.dtype, np.floating) else as_float(images)
+    return floats.astype(np.float64)
 
 
-def _check_pair(images: NDArray[Any], reconstructions: NDArray[Any]) -> None:
+def _check_pair(images: ImageStore, reconstructions: ImageStore) -> None:
     if images.shape != reconstructions.shape or images.ndim != 4 or images.size == 0:
         raise DataError(
             f"images have shape {images.shape} and reconstructions {reconstructions.shape}; "

@@ -16,7 +16,7 @@ from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
 from zscape.explorer import require
 from zscape.export import export_onnx
-from zscape.latent.density import fit_density
+from zscape.latent.densities import fit_density
 from zscape.latent.paths import data_range, finite_codes
 from zscape.runs import Run
 

@@ -72,4 +72,4 @@ class Explorer(anywidget.AnyWidget):
     def _decode(self, _change: Any) -> None:
         model = self._run.model
         codes = np.asarray([self.code], np.float32)
-        self.image = model.decode(model.nearest(codes))[0]
+        self.image = model.decode(model.project(codes))[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images, as_float
+from zscape.data.images import Images, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.report import KeyFigure, ReportFigure, Section, Table, render_report
 from zscape.files import write_text
@@ -20,7 +20,8 @@ from zscape.runs import Run
 
 N_GALLERY = 30
 _PER_FIGURE = 10
-_CHUNK = 512
+_N_SCALE = 512  # validation images that the colours of heat maps are scaled by
+_COPIES = 4  # of the images, in errors and colours
 _MIN_SIDE = 112  # pixels of a heat map
 
 
@@ -95,14 +96,14 @@ def _write_heat_maps(run: Run, images: Images, folder: Path) -> None:
     import matplotlib as mpl
     from PIL import Image
 
-    known = as_float(run.dataset.validation.images[:_CHUNK])
+    known = as_float(run.dataset.validation.images[:_N_SCALE])
     errors = np.abs(run.model.reconstruct(known) - known).mean(axis=-1)  # (N, H, W)
     top = max(float(np.quantile(errors, 0.999)), 1e-3)
     colours = mpl.colormaps["magma"]
-    for start in range(0, len(images), _CHUNK):
-        inputs = as_float(images.images[start : start + _CHUNK])
+    for rows, part in chunks(images.images, copies=_COPIES):
+        inputs = as_float(part)
         errors = np.abs(run.model.reconstruct(inputs) - inputs).mean(axis=-1)
-        for i, error in enumerate(errors, start):
+        for i, error in enumerate(errors, rows.start):
             pixels = np.uint8(255 * colours(np.clip(error / top, 0, 1))[..., :3])
             scale = max(1, _MIN_SIDE // max(error.shape))
             content = io.BytesIO()

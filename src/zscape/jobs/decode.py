@@ -6,17 +6,19 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images, as_float
+from zscape.data.images import Images, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, DataError
 from zscape.evaluation.metrics import mean_squared_error
-from zscape.files import write_arrays, write_bytes
+from zscape.files import ArrayParts, write_arrays, write_bytes
 from zscape.runs import Run
 
+N_SHEET = 10
 _PNG_CHANNELS = (1, 3, 4)  # gray, colour, colour with transparency
 # What damaged files make NumPy and zipfile raise.
 _READ_ERRORS = (
@@ -41,7 +43,7 @@ def write_codes(run: Run, data: str | Path | Images, out: Path) -> dict[str, int
         DataError: the images cannot be read or have another shape.
     """
     images = run.load_images(data)
-    arrays = {"codes": run.model.encode(images.images)}
+    arrays: dict[str, np.ndarray | ArrayParts] = {"codes": run.model.encode(images.images)}
     if images.labels is not None:
         arrays["labels"] = images.labels
     if images.class_names is not None:
@@ -59,11 +61,15 @@ def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
         DataError: the file cannot be read, or its codes do not have the form of the run's.
     """
     arrays = _read_codes(codes_path)
-    decoded = {"images": run.model.decode(arrays["codes"])}
+    codes = run.model.check_codes(arrays["codes"])
+    shape = (len(codes), *run.model.image_shape)
+    step = chunk_length(run.model.image_shape)
+    parts = (run.model.decode(codes[i : i + step]) for i in range(0, len(codes), step))
+    decoded: dict[str, np.ndarray | ArrayParts] = {"images": ArrayParts(shape, parts)}
     if "labels" in arrays:
         decoded["labels"] = arrays["labels"]
     write_arrays(out, decoded)
-    return {"n_images": len(decoded["images"])}
+    return {"n_images": len(codes)}
 
 
 def write_reconstructions(
@@ -84,22 +90,31 @@ def write_reconstructions(
     if n is not None and n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
     images = run.load_images(data)
-    images = images.take(np.arange(min(n or len(images), len(images))))
-    inputs = as_float(images.images)
-    outputs = run.model.reconstruct(inputs)
+    images = images.take(slice(n))
+    run.model.check_images(images.images)
     folder.mkdir(parents=True, exist_ok=True)
     remove_pictures(folder, beside="reconstructions.npz")
-    errors = np.square(outputs - inputs).mean(axis=(1, 2, 3))  # (N,)
+    errors = np.empty(len(images), np.float32)
+    total = 0.0
+
+    def reconstructed() -> Iterator[np.ndarray]:
+        nonlocal total
+        for rows, part in chunks(images.images):
+            inputs = as_float(part)
+            outputs = run.model.reconstruct(inputs)
+            errors[rows] = np.square(outputs - inputs).mean(axis=(1, 2, 3))
+            total += mean_squared_error(inputs, outputs) * len(inputs)
+            write_pictures(folder, outputs, first=rows.start, n=len(images))
+            yield outputs
+
+    outputs = ArrayParts((len(images), *images.image_shape), reconstructed())
     write_arrays(folder / "reconstructions.npz", {"images": outputs, "mse": errors})
-    write_bytes(
-        folder / "sheet.png", figure_png(plot_reconstructions(inputs, outputs, images.shown_labels))
+    shown = images.take(slice(N_SHEET))
+    sheet = plot_reconstructions(
+        as_float(shown.images), run.model.reconstruct(shown.images), shown.shown_labels, n=N_SHEET
     )
-    write_pictures(folder, outputs)
-    return {
-        "folder": str(folder),
-        "n_images": len(outputs),
-        "mse": mean_squared_error(inputs, outputs),
-    }
+    write_bytes(folder / "sheet.png", figure_png(sheet))
+    return {"folder": str(folder), "n_images": len(images), "mse": total / len(images)}
 
 
 def remove_pictures(folder: Path, *, beside: str) -> None:
@@ -110,17 +125,25 @@ def remove_pictures(folder: Path, *, beside: str) -> None:
                 path.unlink()
 
 
-def write_pictures(folder: Path, images: np.ndarray) -> None:
+def write_pictures(
+    folder: Path, images: np.ndarray, *, first: int = 0, n: int | None = None
+) -> None:
     """Write images (N, H, W, C) as `00000.png`, ...; a half-written picture does not stay.
 
     Images of other than 1, 3 or 4 channels are no pictures, and are left out.
+
+    Args:
+        folder: where to.
+        images: floats in [0, 1].
+        first: the number of the first of them.
+        n: how many there are in all; these when None.
     """
     from PIL import Image
 
     if images.shape[-1] not in _PNG_CHANNELS:
         return
-    digits = max(5, len(str(len(images) - 1)))
-    for index, image in enumerate(images):
+    digits = max(5, len(str((n or len(images)) - 1)))
+    for index, image in enumerate(images, first):
         pixels = np.round(image * 255).astype(np.uint8)
         content = io.BytesIO()
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "png")

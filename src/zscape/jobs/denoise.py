@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zscape.data.checks import check_values
 from zscape.data.images import as_float
-from zscape.data.listing import Skipped, list_pictures
+from zscape.data.listing import Skipped
 from zscape.data.pictures import (
     DEEP_MODES,
     UnreadablePictureError,
@@ -20,6 +21,7 @@ from zscape.data.pictures import (
     load_upright,
     quiet_pillow,
 )
+from zscape.data.sources.folder import picture_files
 from zscape.errors import ConfigError, DataError
 from zscape.files import write_bytes
 from zscape.model import Autoencoder
@@ -45,18 +47,20 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
 
     Args:
         run: trained with a corruption, see `zscape.train`.
-        image: (H, W, K) of any type that `as_float` takes.
+        image: (H, W, K), floats in [0, 1] or integers as `as_float` takes them.
 
     Returns:
         (H, W, K), float32 in [0, 1].
 
     Raises:
-        DataError: the channels of image and model do not fit.
+        DataError: the channels of image and model do not fit, or it is not an image.
     """
     model = run.model
-    values = as_float(np.asarray(image))
-    if values.ndim != 3 or 0 in values.shape:
-        raise DataError(f"the image has shape {values.shape}; expected (H, W, C).")
+    image = np.asarray(image)
+    if image.ndim != 3 or 0 in image.shape:
+        raise DataError(f"the image has shape {image.shape}; expected (H, W, C).")
+    check_values(image)
+    values = as_float(image)
     n, wanted = values.shape[2], model.image_shape[2]
     if n == wanted:
         return _tiled(model, values)
@@ -124,7 +128,7 @@ def _pairs(
     skipped: list[Skipped] = []
     for source in sources:
         if source.is_dir():
-            names, odd = list_pictures(source, follow_links=follow_links)
+            names, odd = picture_files(source, follow_links=follow_links)
             skipped += [Skipped(str(source / item.path), item.reason) for item in odd]
             pairs += [(source / name, out / name) for name in names]
         elif source.is_file():

@@ -80,7 +80,7 @@ def latent_map(
     return plot_latent(
         projection.points,
         images.shown_labels,
-        images=images.images if thumbnails else None,
+        images=np.asarray(images.images) if thumbnails else None,
         axis_names=projection.axis_names,
         explained=projection.explained,
         title=(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images
-from zscape.data.load import NAMES
+from zscape.data.images import Images, chunk_length
+from zscape.data.listing import PictureList
+from zscape.data.load import fingerprint
 from zscape.data.picture_cache import decode_rows
-from zscape.data.sources import Source, is_shard, open_source, source_key
+from zscape.data.sources import PictureSource, resolve
 from zscape.errors import ConfigError
 from zscape.files import sha256_of, write_atomically, write_json
 from zscape.runs import Run
-from zscape.settings import PictureConfig
 
-CHUNK = 1024  # images in memory at a time, and rows that an interruption may cost
-_MAX_CHUNK_VALUES = 2**26  # so that large ones take no more
+CHUNK = 1024  # rows that an interruption may cost; fewer of large images
 
 Say = Callable[[str], object]
 
@@ -35,6 +34,8 @@ def write_code_table(
 
     Its columns are `path` (of pictures), `label` and `class` (where there are any), `code`, a list
     of d float32, and `error`: of a picture that cannot be read this says why, and it has no code.
+    A spatial code (h, w, d) is a list of h w d values, the last axis running fastest; the entry
+    `code_shape` of the file's metadata has the shape as JSON.
     Pictures go straight from their files to codes, a chunk at a time, without the cache. What was
     encoded lies in `<out>.parts` until all is done; the same command goes on from there.
 
@@ -59,16 +60,19 @@ def write_code_table(
     import pyarrow.parquet as pq
 
     model_key = sha256_of(run.path / "model.keras")
-    source = _source(run, data)
-    n_chunk = max(1, min(CHUNK, _MAX_CHUNK_VALUES // int(np.prod(run.config.image_shape))))
-    if source is None:
-        images = run.load_images(data)
-        n_rows, key = len(images), hashlib.sha256(str(images.source).encode()).hexdigest()
-        tables = _array_tables(run, images, n_chunk)
+    source = resolve(data)
+    n_chunk = min(CHUNK, chunk_length(run.config.image_shape))
+    n_skipped = 0
+    if isinstance(source, PictureSource):
+        listed = source.list_pictures(follow_links=run.pictures.follow_links)
+        n_rows, n_skipped = len(listed), len(listed.skipped)
+        key = listed.key(run.pictures.fit, run.config.image_shape)
+        tables = _picture_tables(run, listed, n_chunk)
     else:
-        pictures, shape = _pictures(run), run.config.image_shape
-        n_rows, key = len(source.names), source_key(source, pictures.fit, shape)
-        tables = _picture_tables(run, source, pictures, n_chunk)
+        images = run.load_images(data)
+        n_rows = len(images)
+        key = fingerprint(images.images, *([] if images.labels is None else [images.labels]))
+        tables = _array_tables(run, images, n_chunk)
     parts = out.with_name(f"{out.name}.parts")
     done = _open_parts(parts, {"model": model_key, "images": key, "chunk": n_chunk})
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,22 +85,8 @@ def write_code_table(
     n_broken = _write_joined(parts, n_chunks, out)
     shutil.rmtree(parts)
     facts = {"n_codes": n_rows - n_broken, "n_latent_variables": run.model.latent_dim}
-    n_left_out = n_broken + (len(source.skipped) if source is not None else 0)
+    n_left_out = n_broken + n_skipped
     return {**facts, "n_left_out": n_left_out} if n_left_out else facts
-
-
-def _source(run: Run, data: str | Path | Images) -> Source | None:
-    """Return encoded pictures, or None for images that are arrays."""
-    if isinstance(data, Images) or str(data) in NAMES:
-        return None
-    path = Path(data).expanduser()
-    if not (path.is_dir() or is_shard(path)):
-        return None
-    return open_source(path.resolve(), follow_links=_pictures(run).follow_links)
-
-
-def _pictures(run: Run) -> PictureConfig:
-    return run.config.pictures or PictureConfig(fit="stretch")
 
 
 def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
@@ -125,23 +115,21 @@ def _array_tables(run: Run, images: Images, n_chunk: int) -> Callable[[int], Any
     return table
 
 
-def _picture_tables(
-    run: Run, source: Source, pictures: PictureConfig, n_chunk: int
-) -> Callable[[int], Any]:
-    class_names = np.array(source.class_names) if source.class_names else None
+def _picture_tables(run: Run, listed: PictureList, n_chunk: int) -> Callable[[int], Any]:
+    class_names = np.array(listed.class_names) if listed.class_names else None
 
     def table(start: int) -> Any:
-        rows = range(start, min(start + n_chunk, len(source.names)))
-        decoded, reasons = decode_rows(source, rows, run.config.image_shape, pictures.fit)
+        rows = range(start, min(start + n_chunk, len(listed)))
+        decoded, reasons = decode_rows(listed, rows, run.config.image_shape, run.pictures.fit)
         codes = run.model.encode(decoded)
-        labels = None if source.labels is None else np.array(source.labels[start : rows.stop])
+        labels = None if listed.labels is None else np.array(listed.labels[start : rows.stop])
         shown = None
         if labels is not None and labels.dtype.kind == "U":
             labels, shown = None, labels
         elif labels is not None and class_names is not None:
             shown = class_names[labels]
         errors = [reasons.get(row) for row in rows]
-        return _table(codes, source.names[start : rows.stop], labels, shown, errors)
+        return _table(codes, listed.names[start : rows.stop], labels, shown, errors)
 
     return table
 
@@ -166,10 +154,11 @@ def _table(
     if classes is not None and classes.dtype.kind == "U":
         columns["class"] = pa.array(classes.tolist())
     flat = pa.array(codes.astype(np.float32).ravel())
-    columns["code"] = pa.FixedSizeListArray.from_arrays(flat, codes.shape[1], mask=missing)
+    length = math.prod(codes.shape[1:])
+    columns["code"] = pa.FixedSizeListArray.from_arrays(flat, length, mask=missing)
     if errors is not None:
         columns["error"] = pa.array(errors, pa.string())
-    return pa.table(columns)
+    return pa.table(columns, metadata={"code_shape": json.dumps(codes.shape[1:])})
 
 
 def _write_joined(parts: Path, n_parts: int, out: Path) -> int:

@@ -8,10 +8,8 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zscape.data.images import Images
-from zscape.data.load import NAMES
+from zscape.data.images import MAX_VALUES, Images, ImageStore
+from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
@@ -19,12 +17,11 @@ from zscape.files import write_atomically, write_bytes, write_json
 from zscape.jobs.draw import run_figures
 from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
-from zscape.runs import Run, locked
+from zscape.run_folder import locked
+from zscape.runs import Run
 
-MAX_VALUES = 2**27  # float32 values of images held at a time: half a gigabyte
 
-
-def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> Evaluation:
+def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> Evaluation:
     """Measure a run's best model, beside PCA with as many components.
 
     A run that was trained with a corruption is also measured at several levels of it, beside
@@ -44,7 +41,7 @@ def evaluate(run: Run, data: str | Path | np.ndarray | Images | None = None) -> 
     else:
         images = run.load_images(data)
         name = short_source(images.source)
-        if name in NAMES:
+        if resolve(data).has_splits:
             name += ", test split"
     neighbours: Images | None = None
     notes: tuple[str, ...] = ()

@@ -21,9 +21,9 @@ from zscape.evaluation.generation import (
     nearest_images,
 )
 from zscape.files import sha256_of, write_bytes, write_json
-from zscape.jobs.generate import default_density, generate
-from zscape.runs import Run, locked
-from zscape.settings import DensityName
+from zscape.jobs.generate import generate
+from zscape.run_folder import locked
+from zscape.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +100,7 @@ class GenerationEvaluation:
 def evaluate_generation(
     run: Run,
     *,
-    density: DensityName | None = None,
+    density: str | None = None,
     features: str | Path | None = None,
     n: int = 10_000,
     seed: int = 0,
@@ -130,14 +130,14 @@ def evaluate_generation(
         raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
     if seed < 0:
         raise ConfigError(f"seed is {seed}; expected 0 or more.")
-    density = density or default_density(run)
+    density = density or run.model.bottleneck.default_density
     network = load_features(features, run.config.image_shape)
     train, test = (
         _some(part, n, [seed, k]) for k, part in enumerate((run.dataset.train, run.dataset.test))
     )
     samples, _ = generate(run, n, density=density, seed=seed)
     codes = run.model.encode(test.images)
-    between = run.model.nearest(midpoints(codes, seed))
+    between = run.model.project(midpoints(codes, seed))
     test_features = network.features(test.images)
     figures = generation_figures(
         train=network.features(train.images),

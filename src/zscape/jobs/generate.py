@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from zscape.data.images import as_float
+from zscape.data.images import ImageStore, as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
 from zscape.files import sha256_of, write_arrays, write_bytes
 from zscape.jobs.decode import remove_pictures, write_pictures
-from zscape.latent.density import (
+from zscape.latent.densities import (
     Density,
     density_class,
     fit_density,
@@ -27,7 +27,7 @@ from zscape.latent.paths import (
     traversal,
 )
 from zscape.runs import Run
-from zscape.settings import DensityName, PathName
+from zscape.settings import PathName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ def generate(
     run: Run,
     n: int = 64,
     *,
-    density: DensityName | None = None,
+    density: str | None = None,
     seed: int = 0,
     label: int | str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,8 +49,8 @@ def generate(
     Args:
         run: a trained run.
         n: how many images.
-        density: `prior`, `normal`, `gmm`, `kde` or `flow`; see `zscape.latent.density`. When
-            None, `prior` where codes are choices from a list, else `gmm`.
+        density: `prior`, `normal`, `gmm`, `kde` or `flow`; see `zscape.latent.densities`. When
+            None, the bottleneck's `default_density`: `prior` for discrete codes, else `gmm`.
         seed: seeds the draws.
         label: only images like those with this label, or in the class of this name.
 
@@ -63,21 +63,13 @@ def generate(
     """
     if n < 1:
         raise ConfigError(f"n is {n}; expected 1 or more.")
-    density = density or default_density(run)
-    drawn = run_density(run, density, label=label).sample(n, seed)
-    if density == "prior" and run.model.bottleneck.prior == "autoregressive":
-        codes = np.asarray(run.model.bottleneck.from_symbols(drawn))
-    else:
-        codes = _possible(run, drawn)
+    fitted = run_density(run, density or run.model.bottleneck.default_density, label=label)
+    drawn = fitted.sample(n, seed)
+    codes = run.model.codes_from_indices(drawn) if fitted.of_indices else _possible(run, drawn)
     return run.model.decode(codes), codes
 
 
-def default_density(run: Run) -> DensityName:
-    """Return what to draw from where nothing is asked for: `gmm`, or `prior` for discrete codes."""
-    return "prior" if run.model.bottleneck.prior == "autoregressive" else "gmm"
-
-
-def run_density(run: Run, name: DensityName, *, label: int | str | None = None) -> Density:
+def run_density(run: Run, name: str, *, label: int | str | None = None) -> Density:
     """Return a density of the codes of a run's training images: kept there, or fitted now.
 
     Its file is named after the model too, so that a model trained further gets a new one.
@@ -86,25 +78,29 @@ def run_density(run: Run, name: DensityName, *, label: int | str | None = None) 
         ConfigError: there is no such density or label.
         RunError: the training images are gone, or a file in the run is damaged.
     """
-    prior = run.model.bottleneck.prior
-    density_class(name, prior)
-    discrete = name == "prior" and prior == "autoregressive"
-    if run.model.bottleneck.spatial and not discrete:
+    bottleneck = run.model.bottleneck
+    kind = density_class(name, bottleneck.prior)
+    if kind.of_indices and not bottleneck.discrete:
+        raise ConfigError(
+            f"density is {name!r}, which is for code indices; the codes of this run are not "
+            f"discrete. Choose {bottleneck.default_density}."
+        )
+    if bottleneck.spatial and not kind.of_indices:
         raise ConfigError(
             f"density is {name!r}, which is for codes (N, d); those of this run are choices from "
-            "a codebook at many places. Choose prior."
+            f"a codebook at many places. Choose {bottleneck.default_density}."
         )
-    if name == "prior" and not discrete:
+    if not kind.needs_codes:
         if label is not None:
             raise ConfigError("this prior knows no labels; choose normal, gmm, kde or flow.")
-        return fit_density(name, np.zeros((1, run.model.latent_dim)), prior=prior)
+        return kind().fit(np.zeros((1, run.model.latent_dim)))
     if isinstance(label, str):
         label = _label_number(run, label)
     folder, stem = run.path / "density", name if label is None else f"{name}-label{label}"
     digest = sha256_of(run.path / "model.keras")[:16]
     path = folder / f"{stem}.{digest}.npz"
     if path.exists():
-        return load_density(name, path, prior=prior)
+        return load_density(name, path, prior=bottleneck.prior)
     train = run.dataset.train
     if label is not None:
         if train.labels is None:
@@ -115,9 +111,9 @@ def run_density(run: Run, name: DensityName, *, label: int | str | None = None) 
             raise ConfigError(f"label is {label}; the images of this run have {known}.")
         train = train.take(chosen)
     codes = run.model.encode(train.images)
-    if discrete:
-        codes = run.model.symbols(codes)
-    fitted = fit_density(name, codes, prior=prior)
+    if kind.of_indices:
+        codes = run.model.code_indices(codes)
+    fitted = fit_density(name, codes, prior=bottleneck.prior)
     save_density(fitted, path)
     for other in folder.glob(f"{stem}.*.npz"):
         if other != path:
@@ -206,19 +202,19 @@ def traverse(
     return images.reshape(*moved.shape[:2], *images.shape[1:]), names
 
 
-def _flat_codes(run: Run, images: np.ndarray) -> np.ndarray:
+def _flat_codes(run: Run, images: ImageStore) -> np.ndarray:
     """Return codes (N, n), a row each also where codes are spatial."""
     return run.model.encode(images).reshape(len(images), -1)
 
 
 def _possible(run: Run, codes: np.ndarray) -> np.ndarray:
     """Return the codes nearest to rows (N, n) that an image can have, in the shape of codes."""
-    return run.model.nearest(codes.reshape(len(codes), *run.model.code_shape))
+    return run.model.project(codes.reshape(len(codes), *run.model.code_shape))
 
 
-def _some(run: Run) -> np.ndarray:
+def _some(run: Run) -> ImageStore:
     """Return training images, enough to see where their codes lie."""
-    return run.dataset.train.images[:MAX_PATH_CODES]
+    return run.dataset.train.take(slice(MAX_PATH_CODES)).images
 
 
 def _one_image(run: Run, image: str | Path | int) -> np.ndarray:

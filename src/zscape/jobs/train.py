@@ -1,135 +1,87 @@
-"""Training from a data set to a run folder with figures and a report."""
+"""Training from a data set to a run folder with model, figures and a report."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images
 from zscape.data.listing import Skipped
-from zscape.data.load import NAMES, load_dataset
-from zscape.data.picture_cache import Progress
-from zscape.data.sources import is_shard
+from zscape.data.load import load_dataset
+from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
-from zscape.runs import Run, RunConfig, open_for_training
+from zscape.nn.bottlenecks import BOTTLENECKS
+from zscape.nn.networks import is_network
+from zscape.nn.presets import PRESETS
+from zscape.registry import Choice, load_plugin
+from zscape.reporter import Reporter, default_reporter, report_skipped
+from zscape.run_folder import open_for_training
+from zscape.runs import Run, RunConfig
 from zscape.settings import (
-    RECIPES,
     BottleneckConfig,
-    CodeActivation,
-    Color,
     CorruptionConfig,
-    Downsampling,
-    Fit,
     NetworkConfig,
-    Optimizer,
     PictureConfig,
-    Precision,
-    Preset,
-    Schedule,
+    Settings,
     TrainConfig,
-    Upsampling,
+    TrainOptions,
+    check_names,
 )
 from zscape.training.fit import fit_autoencoder
 
-if TYPE_CHECKING:
-    import keras
-    from rich.console import Console
+Data = str | Path | np.ndarray | Images
+P = ParamSpec("P")
+S = TypeVar("S", bound=Settings)
 
-
-DECODING_SECONDS = 5.0
-MAX_SKIPPED_LINES = 20
+DEFAULT_PRESET = "fast"
+OWN = "own"  # stands for the preset where the user gives encoder and decoder
+RECIPE_OF_OWN = "classic"
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C after the run folder was made; what was done until then is kept in it."""
+    """Ctrl-C after the run folder was made; what was done until then is kept in it.
+
+    Attributes:
+        path: the run folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
 
 
-def train(
-    data: str | Path | np.ndarray | Images = "mnist",
-    *,
-    out: str | Path | None = None,
-    preset: Preset | None = None,
-    latent_dim: int = NetworkConfig.latent_dim,
-    bottleneck: str | BottleneckConfig = BottleneckConfig.name,
-    downsampling: Downsampling = NetworkConfig.downsampling,
-    upsampling: Upsampling = NetworkConfig.upsampling,
-    code_activation: CodeActivation = NetworkConfig.code_activation,
-    epochs: int | None = None,
-    batch_size: int = TrainConfig.batch_size,
-    optimizer: Optimizer | None = None,
-    learning_rate: float | None = None,
-    schedule: Schedule = TrainConfig.schedule,
-    patience: int = TrainConfig.patience,
-    seed: int = TrainConfig.seed,
-    precision: Precision | None = None,
-    shards: int | None = None,
-    limit: int | None = None,
-    corruption: str | Sequence[str] | CorruptionConfig = "",
-    size: int | None = None,
-    color: Color | None = None,
-    fit: Fit | None = None,
-    follow_links: bool = False,
-    strict: bool = False,
-    resume: bool = False,
-    force: bool = False,
-    tensorboard: bool = False,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    console: Console | None = None,
-) -> Run:
+def _typed(
+    options: Callable[P, TrainOptions],
+) -> Callable[[Callable[..., Run]], Callable[Concatenate[Data, P], Run]]:
+    """Give a function the keyword arguments that a dataclass has, for editors and checkers."""
+    return lambda function: cast(Callable[Concatenate[Data, P], Run], function)
+
+
+@_typed(TrainOptions)
+def train(data: Data, **options: Any) -> Run:
     """Train an autoencoder and leave a run folder with model, figures and report.
 
     The loss is the mean squared error over pixels and channels of images in [0, 1], and what the
-    bottleneck adds to it. The best
-    epoch is chosen on a validation split held out of the training images; the test split is read
-    once, at the end, for the final figures.
+    bottleneck adds to it. The best epoch is chosen on a validation split held out of the training
+    images; the test split is read once, at the end, for the final metrics.
 
     Args:
         data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
             `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
-        out: the run folder; `runs/<data>-<preset>-<latent_dim>d` when None, with the name of a
-            bottleneck other than `plain` in between.
-        preset: the network: `fast`, `quality` or `classic`. When None, `classic` if its
-            downsampling or upsampling is chosen, else `fast`.
-        latent_dim: length of a code.
-        bottleneck: `plain`, `gaussian`, `tc`, `mmd`, `regularized`, `fsq` or `sphere`, with
-            options as in `gaussian:beta=2,warmup=500`; see `zscape.nn.bottleneck`.
-        downsampling: `stride` or `maxpool`; of `classic` only.
-        upsampling: `nearest`, `bilinear` or `transposed`; of `classic` only.
-        code_activation: `linear` or `relu`.
-        epochs: passes over the training images at most. When None, like the next three, the
-            choice of the preset in `zscape.settings.RECIPES`.
-        batch_size: images per optimizer step.
-        optimizer: `muon`, `adam`, `adamw`, `nadam`, `rmsprop` or `sgd`.
-        learning_rate: the peak learning rate.
-        schedule: `cosine` (warm-up, then decay to 1 % of the peak) or `constant`.
-        patience: epochs without a better validation loss after which training stops.
-        seed: seeds the weights, the split and the order of the images.
-        precision: `float32`, or `mixed_bfloat16` on hardware that has bfloat16 arithmetic.
-        shards: parts of a batch that the cores work on side by side; one per core when None.
-            `config.json` keeps the number, and `resume` goes on with it.
-        limit: at most this many training and test images.
-        corruption: what the network sees in place of the clean images, as in
-            `gaussian:sigma=0.3` or `blur:sigma=1+gaussian:sigma=0.1`, or several of these in
-            turn; see `zscape.data.corruptions`.
-        size: height and width of the images made of a folder's pictures; 64 when None.
-        color: `gray`, `rgb` or `auto` (gray if all pictures are), for a folder.
-        fit: `crop`, `pad` or `stretch`, for a folder's pictures of other proportions.
-        follow_links: also go where symbolic links lead out of a folder.
-        strict: refuse a folder with files that cannot be read as pictures.
-        resume: go on with an interrupted run of the same settings.
-        force: replace a run that is in `out` already.
-        tensorboard: also write logs for TensorBoard to `<out>/tensorboard`.
-        callbacks: more Keras callbacks for `fit`.
-        console: where progress and warnings are shown; nowhere when None.
+        **options: the fields of `NetworkConfig`, `TrainConfig` and `PictureConfig` in
+            `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
+            recipe of the preset, or has its default.
 
     Returns:
         The run, with its best model.
@@ -146,109 +98,130 @@ def train(
         >>> run = train("mnist", latent_dim=2, out="runs/two")
         >>> run.metrics["model"]["mse"]
     """
-    if resume and force:
-        raise ConfigError("resume and force exclude each other; choose one.")
-    network = NetworkConfig(
-        preset=preset or default_preset(downsampling, upsampling),
-        latent_dim=latent_dim,
-        downsampling=downsampling,
-        upsampling=upsampling,
-        code_activation=code_activation,
-    )
-    if isinstance(bottleneck, str):
-        bottleneck = BottleneckConfig.parse(bottleneck)
-    if bottleneck.name != "plain" and code_activation != "linear":
-        raise ConfigError(
-            f"code_activation is {code_activation!r}, which is for the bottleneck plain; "
-            f"{bottleneck.name} makes its codes from linear features. Leave it out."
-        )
-    if isinstance(corruption, str):
-        corruption = CorruptionConfig.parse(corruption)
-    elif not isinstance(corruption, CorruptionConfig):
-        corruption = CorruptionConfig.parse(*corruption)
-    recipe = RECIPES[network.preset]
-    if tensorboard and not find_spec("tensorboard"):
-        raise ConfigError(
-            'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
-        )
-    # Checked before the images are read, which can take long.
-    training = TrainConfig(
-        epochs=1 if epochs is None else epochs,
-        batch_size=batch_size,
-        optimizer=recipe.optimizer if optimizer is None else optimizer,
-        learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
-        schedule=schedule,
-        patience=patience,
-        seed=seed,
-        precision=recipe.precision if precision is None else precision,
-        limit=limit,
-        corruption=corruption,
-        shards=shards,
-    )
-    check_precision(training.precision)
-    pictures = _picture_config(data, size, color, fit, follow_links=follow_links)
-    dataset = load_dataset(
+    check_names(options, TrainOptions.names())
+    if options.get("resume") and options.get("force"):
+        raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
+    for plugin in options.get("plugins", ()):
+        load_plugin(plugin)
+    # All settings are checked before the images are read, which can take long.
+    plan = _checked(options)
+    reporter = options.get("reporter") or default_reporter()
+    with load_dataset(
         data,
-        seed=seed,
-        limit=limit,
-        pictures=pictures,
-        progress=_decoding_lines(console),
+        seed=plan.training.seed,
+        limit=plan.training.limit,
+        pictures=_pictures(data, options),
+        progress=partial(reporter.progress, "decoding pictures"),
         wait=False,
-    )
-    try:
-        if strict and dataset.decoding is not None:
-            dataset.decoding.finish(_decoding_lines(console))
+    ) as dataset:
+        if options.get("strict") and dataset.decoding is not None:
+            dataset.decoding.finish(partial(reporter.progress, "decoding pictures"))
         known = _skipped(dataset)
-        _tell_skipped(known, strict=strict, console=console)
-        if epochs is None:
-            training = dataclasses.replace(training, epochs=recipe.n_epochs(len(dataset.train)))
-        config = RunConfig(
-            source=dataset.name,
-            fingerprint=dataset.fingerprint,
-            image_shape=dataset.train.image_shape,
-            network=network,
-            bottleneck=bottleneck,
-            training=training,
-            pictures=pictures,
-        )
-        folder = (
-            Path(out)
-            if out is not None
-            else default_folder(dataset.name, network, bottleneck, corruption)
-        )
-        with open_for_training(folder, config, dataset, force=force, resume=resume) as run:
+        _report_skipped(known, reporter, strict=options.get("strict", False))
+        config = _completed(plan, dataset, options)
+        folder = Path(options.get("out") or default_folder(config))
+        with open_for_training(
+            folder,
+            config,
+            dataset,
+            force=options.get("force", False),
+            resume=options.get("resume", False),
+        ) as run:
             try:
-                _fit(
-                    run,
-                    dataset,
-                    resume,
-                    [*callbacks, *_tensorboard(run.path, wanted=tensorboard)],
-                    console,
-                )
-                _tell_skipped(
-                    [item for item in run.dataset.train.skipped if item not in known],
-                    strict=False,
-                    console=console,
-                )
-                if console is not None:
-                    n_test = len(run.dataset.test)
-                    console.print(f"measuring on {n_test:,} test images, drawing figures")
+                _fit(run, dataset, options, reporter)
+                late = [item for item in run.dataset.train.skipped if item not in known]
+                _report_skipped(late, reporter)
+                n_test = len(run.dataset.test)
+                reporter.say(f"measuring on {n_test:,} test images, drawing figures")
                 write_results(run)
             except KeyboardInterrupt as stop:
-                raise Interrupted from stop
-    finally:
-        if dataset.decoding is not None:
-            dataset.decoding.close()
+                raise Interrupted(folder) from stop
     return run
 
 
-def _fit(
-    run: Run,
-    dataset: Dataset,
-    resume: bool,
-    callbacks: Sequence[keras.callbacks.Callback],
-    console: Console | None,
-) -> None:
+@dataclass(frozen=True)
+class _Plan:
+    """The settings of a training before the images are known, and the epochs for N of them."""
+
+    network: NetworkConfig
+    bottleneck: BottleneckConfig
+    training: TrainConfig
+    epochs: Callable[[int], int]
+
+
+def _checked(options: Mapping[str, Any]) -> _Plan:
+    """Return the settings that are asked for, completed by the recipe of the preset."""
+    own = _own_networks(options)
+    preset = options.get("preset") or default_preset(options)
+    network = _picked(NetworkConfig, {**options, "preset": preset, **own})
+    recipe = PRESETS[RECIPE_OF_OWN if own else Choice.parse(preset).name].recipe
+    training = _picked(TrainConfig, {**vars(recipe), **options})
+    steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
+    check_precision(training.precision)
+    if options.get("tensorboard") and not find_spec("tensorboard"):
+        raise ConfigError(
+            'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
+        )
+    return _Plan(
+        network,
+        BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain"))),
+        dataclasses.replace(training, corruption=CorruptionConfig(steps)),
+        (lambda _: training.epochs) if "epochs" in options else recipe.n_epochs,
+    )
+
+
+def _picked(settings: type[S], options: Mapping[str, Any]) -> S:
+    """Return settings made of those options that are theirs."""
+    return settings(**{name: options[name] for name in settings.names() if name in options})
+
+
+def _own_networks(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the settings of the network are where the user gives two of their own."""
+    encoder, decoder = options.get("encoder"), options.get("decoder")
+    if encoder is None and decoder is None:
+        return {}
+    if encoder is None or decoder is None:
+        raise ConfigError("`encoder` and `decoder` belong together; give both, or a `preset`.")
+    asked = [name for name in NetworkConfig.names() if name in options]
+    if asked:
+        raise ConfigError(f"`{asked[0]}` is for networks of zscape; leave it out beside your own.")
+    # What is no network is refused when the parts are put together.
+    return {"preset": OWN, "latent_dim": decoder.input_shape[-1] if is_network(decoder) else 1}
+
+
+def default_preset(options: Mapping[str, Any]) -> str:
+    """Return the preset when none is named: the first that has all options that are given."""
+    names = {name for preset in PRESETS.names() for name in PRESETS.options(preset)}
+    asked = names & options.keys()
+    return next(
+        name for name in (DEFAULT_PRESET, *PRESETS.names()) if asked <= PRESETS.options(name).keys()
+    )
+
+
+def _completed(plan: _Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunConfig:
+    return RunConfig(
+        source=dataset.name,
+        fingerprint=dataset.fingerprint,
+        image_shape=dataset.train.image_shape,
+        network=plan.network,
+        bottleneck=plan.bottleneck,
+        training=dataclasses.replace(plan.training, epochs=plan.epochs(len(dataset.train))),
+        pictures=_pictures(dataset.name, options),
+        plugins=tuple(
+            {
+                plugin: None
+                for plugin in (
+                    PRESETS.plugin(Choice.parse(plan.network.preset).name),
+                    BOTTLENECKS.plugin(plan.bottleneck.name),
+                    *(CORRUPTIONS.plugin(step.name) for step in plan.training.corruption.steps),
+                )
+                if plugin
+            }
+        ),
+    )
+
+
+def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Reporter) -> None:
     config = run.config
     model = build_autoencoder(
         config.image_shape,
@@ -256,16 +229,23 @@ def _fit(
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        encoder=options.get("encoder"),
+        decoder=options.get("decoder"),
     )
     model.n_shards = config.training.shards or model.n_shards
+    callbacks = [*options.get("callbacks", ())]
+    if options.get("tensorboard"):
+        import keras
+
+        callbacks.append(keras.callbacks.TensorBoard(log_dir=str(run.path / "tensorboard")))
     fit_autoencoder(
         model,
         dataset,
         config.training,
         run.path,
-        resume=resume,
+        resume=options.get("resume", False),
         callbacks=callbacks,
-        console=console,
+        reporter=reporter,
     )
 
 
@@ -276,79 +256,38 @@ def _skipped(dataset: Dataset) -> Sequence[Skipped]:
     return dataset.readable().train.skipped
 
 
-def _picture_config(
-    data: object, size: int | None, color: Color | None, fit: Fit | None, *, follow_links: bool
-) -> PictureConfig | None:
-    """Return how pictures are read if `data` is a folder; otherwise nothing may be asked for."""
-    given = {"size": size, "color": color, "fit": fit, "follow_links": follow_links or None}
-    given = {name: value for name, value in given.items() if value is not None}
-    config = PictureConfig.from_dict(given)
-    if isinstance(data, str | Path) and str(data) not in NAMES:
-        path = Path(data).expanduser()
-        if path.is_dir() or is_shard(path):
-            return config
+def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
+    """Return how pictures are read; None for other data, for which nothing may be asked."""
+    config = _picked(PictureConfig, options)
+    if resolve(data).has_pictures:
+        return config
+    given = [name for name in PictureConfig.names() if options.get(name)]
     if given:
-        raise ConfigError(f"{next(iter(given))} is for folders of pictures, which {data} is not.")
+        raise ConfigError(f"{given[0]} is for folders of pictures, which {data} is not.")
     return None
 
 
-def _decoding_lines(console: Console | None) -> Progress | None:
-    """Return what says now and then how far the decoding of pictures has come."""
-    if console is None:
-        return None
-    said = time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > DECODING_SECONDS:
-            said = time.monotonic()
-            console.print(f"decoded {done:,} of {total:,} pictures")
-
-    return progress
-
-
-def _tell_skipped(skipped: Sequence[Skipped], *, strict: bool, console: Console | None) -> None:
+def _report_skipped(
+    skipped: Sequence[Skipped], reporter: Reporter, *, strict: bool = False
+) -> None:
     """Say what was left out of a folder, or refuse to leave anything out."""
     if skipped and strict:
         more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
         raise DataError(
             f"{skipped[0].path}: {skipped[0].reason}{more}; mend or remove such files, or leave "
-            "them out by leaving out --strict."
+            "them out by leaving out `strict`."
         )
-    if console is None:
-        return
-    for item in skipped[:MAX_SKIPPED_LINES]:
-        console.print(f"left out: {item.path}: {item.reason}")
-    if len(skipped) > MAX_SKIPPED_LINES:
-        console.print(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more; see skipped.csv")
+    report_skipped(skipped, reporter, "; see skipped.csv")
 
 
-def default_preset(downsampling: Downsampling, upsampling: Upsampling) -> Preset:
-    """Return the preset when none is named: `classic` where only that has what is asked for."""
-    default = NetworkConfig.downsampling, NetworkConfig.upsampling
-    return "fast" if (downsampling, upsampling) == default else "classic"
-
-
-def default_folder(
-    source: str,
-    network: NetworkConfig,
-    bottleneck: BottleneckConfig,
-    corruption: CorruptionConfig | None = None,
-) -> Path:
+def default_folder(config: RunConfig) -> Path:
     """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
 
-    The name of a bottleneck other than `plain`, and those of the corruptions, stand before the
-    latent dimension.
+    The name of a bottleneck other than the default one, and those of the corruptions, stand
+    before the latent dimension.
     """
-    stem = Path(source).name.split(".")[0] or "images"
-    between = "" if bottleneck.name == "plain" else f"{bottleneck.name}-"
-    noise = "".join(f"{step.name}-" for step in corruption.steps) if corruption else ""
-    return Path("runs") / f"{stem}-{network.preset}-{between}{noise}{network.latent_dim}d"
-
-
-def _tensorboard(folder: Path, *, wanted: bool) -> list[keras.callbacks.Callback]:
-    if not wanted:
-        return []
-    import keras
-
-    return [keras.callbacks.TensorBoard(log_dir=str(folder / "tensorboard"))]
+    parts = [Path(config.source).name.split(".")[0] or "images", config.network.preset]
+    if config.bottleneck.name != BottleneckConfig.name:
+        parts.append(config.bottleneck.name)
+    parts += [step.name for step in config.training.corruption.steps]
+    return Path("runs", "-".join([*parts, f"{config.network.latent_dim}d"]))

@@ -11,12 +11,12 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zscape.data.images import ImageStore, as_float, as_store, chunks
 from zscape.errors import ConfigError, DataError
 from zscape.latent.paths import finite_codes
 
 # Above this many values an image's covariance matrix takes too long to decompose exactly.
 _MAX_EXACT_FEATURES = 4096
-_CHUNK = 1024
 
 
 class PcaBaseline:
@@ -47,7 +47,7 @@ class PcaBaseline:
         self.n_components = n_components
         self.seed = seed
 
-    def fit(self, images: NDArray[Any]) -> Self:
+    def fit(self, images: ImageStore) -> Self:
         """Find the principal components of training images.
 
         Args:
@@ -58,8 +58,6 @@ class PcaBaseline:
             DataError: there is no image, or the array is not (N, H, W, C).
         """
         from sklearn.decomposition import PCA
-
-        from zscape.data.images import as_float
 
         if self.n_components < 1:
             raise ConfigError(f"n_components is {self.n_components}; expected 1 or more.")
@@ -89,28 +87,24 @@ class PcaBaseline:
         self.image_shape_: tuple[int, int, int] = images.shape[1:]
         return self
 
-    def encode(self, images: NDArray[Any]) -> NDArray[np.float32]:
+    def encode(self, images: ImageStore) -> NDArray[np.float32]:
         """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype.
 
         Raises:
             DataError: the images have another shape than those of `fit`.
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
-        from zscape.data.images import as_float
-        from zscape.data.stored import as_rows
-
         self._check_fitted()
-        images = as_rows(images)
+        images = as_store(images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape_:
             raise DataError(
                 f"images have shape {images.shape}; expected (N, H, W, C) with "
                 f"(H, W, C) = {self.image_shape_}, the shape that PCA was fitted to."
             )
         codes = np.empty((len(images), self.n_components_), np.float32)
-        for start in range(0, len(images), _CHUNK):
-            batch = as_float(images[start : start + _CHUNK])
-            flat = batch.reshape(len(batch), -1)  # (n, H*W*C)
-            codes[start : start + _CHUNK] = (flat - self.mean_) @ self.components_.T
+        for rows, part in chunks(images):
+            flat = as_float(part).reshape(len(part), -1)  # (n, H*W*C)
+            codes[rows] = (flat - self.mean_) @ self.components_.T
         return codes
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float32]:
@@ -130,7 +124,7 @@ class PcaBaseline:
         flat: NDArray[np.float32] = codes @ self.components_ + self.mean_  # (N, H*W*C)
         return flat.reshape(len(codes), *self.image_shape_)
 
-    def reconstruct(self, images: NDArray[Any]) -> NDArray[np.float32]:
+    def reconstruct(self, images: ImageStore) -> NDArray[np.float32]:
         """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1].
 
         Raises:

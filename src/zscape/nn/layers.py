@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -13,7 +13,17 @@ DATA_FORMAT = "channels_last"  # of every layer here, whatever Keras' own settin
 
 
 class _Convolution(keras.layers.Layer):
-    """What the layers below share: kernel and bias of a convolution, and the activation."""
+    """What the layers below share: kernel and bias of a convolution, and the activation.
+
+    Args:
+        filters: number of output channels.
+        activation: a Keras activation, by name or as a function; None for linear.
+        kernel_initializer: a Keras initializer for the kernel.
+        bias_initializer: a Keras initializer for the bias (filters,).
+        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    """
+
+    scale: ClassVar[int] = 2  # height and width of the output, in those of the input
 
     def __init__(
         self,
@@ -45,6 +55,11 @@ class _Convolution(keras.layers.Layer):
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 3, 3, n_channels, self.filters
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return (N, H, W, filters), or (N, 2 H, 2 W, filters), for (N, H, W, C)."""
+        n, *sizes, _ = input_shape
+        return n, *(size and size * self.scale for size in sizes), self.filters
+
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
         return {
@@ -68,12 +83,8 @@ class UpsampleConv2D(_Convolution):
     The layer holds the ordinary 3x3 kernel, so that its weights are those of
     `UpSampling2D(2)` followed by `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    Args:
-        filters: number of output channels.
-        activation: a Keras activation, by name or as a function; None for linear.
-        kernel_initializer: a Keras initializer for the kernel (3, 3, C, filters).
-        bias_initializer: a Keras initializer for the bias (filters,).
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+        (3, 3, C, filters).
 
     Input shape:
         (N, H, W, C).
@@ -103,20 +114,6 @@ class UpsampleConv2D(_Convolution):
         )
         return self.activation(ops.add(outputs, self.bias))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return (N, 2 H, 2 W, filters) for (N, H, W, C)."""
-        return _doubled(input_shape, self.filters)
-
-
-def _doubled(input_shape: tuple[int | None, ...], filters: int) -> tuple[int | None, ...]:
-    n, height, width, _ = input_shape
-    return (
-        n,
-        None if height is None else 2 * height,
-        None if width is None else 2 * width,
-        filters,
-    )
-
 
 @keras.saving.register_keras_serializable("zscape")
 class SubpixelConv2DTranspose(_Convolution):
@@ -130,12 +127,8 @@ class SubpixelConv2DTranspose(_Convolution):
 
     The weights are those of `Conv2DTranspose(filters, 6, strides=2, padding="same")`.
 
-    Args:
-        filters: number of output channels.
-        activation: a Keras activation, by name or as a function; None for linear.
-        kernel_initializer: a Keras initializer for the kernel (6, 6, filters, C).
-        bias_initializer: a Keras initializer for the bias (filters,).
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+        (6, 6, filters, C).
 
     Input shape:
         (N, H, W, C).
@@ -168,10 +161,6 @@ class SubpixelConv2DTranspose(_Convolution):
         outputs = ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
         return self.activation(ops.add(outputs, self.bias))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return (N, 2 H, 2 W, filters) for (N, H, W, C)."""
-        return _doubled(input_shape, self.filters)
-
 
 @keras.saving.register_keras_serializable("zscape")
 class NarrowConv2D(_Convolution):
@@ -185,12 +174,8 @@ class NarrowConv2D(_Convolution):
 
     The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    Args:
-        filters: number of output channels; above about four the direct form is faster.
-        activation: a Keras activation, by name or as a function; None for linear.
-        kernel_initializer: a Keras initializer for the kernel (3, 3, C, filters).
-        bias_initializer: a Keras initializer for the bias (filters,).
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+        (3, 3, C, filters).
 
     Input shape:
         (N, H, W, C).
@@ -202,6 +187,8 @@ class NarrowConv2D(_Convolution):
         >>> NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape
         (1, 28, 28, 1)
     """
+
+    scale = 1
 
     def call(self, inputs: Any) -> Any:
         """Return the convolved (N, H, W, filters)."""
@@ -218,69 +205,11 @@ class NarrowConv2D(_Convolution):
         )
         return self.activation(ops.add(outputs, self.bias))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return (N, H, W, filters) for (N, H, W, C)."""
-        return (*input_shape[:3], self.filters)
-
 
 def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
     """Turn three taps a, b, c along `axis` into the four c, b+c, a+b, a."""
     first, middle, last = ops.unstack(kernel, 3, axis=axis)
     return ops.stack([last, middle + last, first + middle, first], axis=axis)
-
-
-def normalise(x: KerasTensor, *, dtype: str, name: str) -> KerasTensor:
-    """Divide each pixel's channels by their root mean square, then apply SiLU.
-
-    Args:
-        x: (N, H, W, K).
-        dtype: Keras dtype policy.
-        name: prefix of the names of the two layers.
-
-    References:
-        Zhang and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019;
-        Elfwing et al., Sigmoid-Weighted Linear Units, 2017 (SiLU).
-    """
-    x = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
-    return keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
-
-
-def residual_block(
-    x: KerasTensor,
-    initializers: Iterator[keras.initializers.Initializer],
-    *,
-    dtype: str,
-    name: str,
-) -> KerasTensor:
-    """Add to x what two 3x3 convolutions of it say: x + conv(silu(conv(normalise(x)))).
-
-    Args:
-        x: (N, H, W, K).
-        initializers: where the initial kernels come from.
-        dtype: Keras dtype policy.
-        name: prefix of the names of the layers.
-
-    Returns:
-        (N, H, W, K).
-
-    References:
-        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016 (normalise first).
-    """
-
-    def convolve(y: KerasTensor, index: int) -> KerasTensor:
-        return keras.layers.Conv2D(
-            x.shape[-1],
-            3,
-            padding="same",
-            data_format=DATA_FORMAT,
-            kernel_initializer=next(initializers),
-            dtype=dtype,
-            name=f"{name}_conv{index}",
-        )(y)
-
-    y = keras.layers.RMSNormalization(dtype=dtype, name=f"{name}_norm")(x)
-    y = keras.layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(convolve(y, 1))
-    return keras.layers.Add(dtype=dtype, name=f"{name}_add")([x, convolve(y, 2)])
 
 
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:

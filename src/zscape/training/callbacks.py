@@ -16,10 +16,12 @@ import keras
 from zscape.errors import TrainingError
 from zscape.files import write_text
 from zscape.model_file import save_model
+from zscape.reporter import Reporter
 from zscape.training.state import TrainingState, save_checkpoint
 
 NAN_CHECK_STEPS = 20
 NOTHING_TO_LEARN = 1e-6  # MSE
+REPORT_SECONDS = 0.2
 
 
 class RunKeeper(keras.callbacks.Callback):
@@ -89,8 +91,8 @@ class RunKeeper(keras.callbacks.Callback):
                 kept = "; the best model so far is kept" if self.state.best_epoch else ""
                 raise TrainingError(
                     f"the {name.replace('val_', 'validation ')} became {float(value)} in epoch "
-                    f"{self.state.epoch + 1}: try a lower --learning-rate or --precision "
-                    f"float32{kept}."
+                    f"{self.state.epoch + 1}: try a lower `learning_rate` or "
+                    f"`precision=float32`{kept}."
                 )
 
 
@@ -107,63 +109,89 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
     write_text(path, text.getvalue())
 
 
-class EpochLines(keras.callbacks.Callback):
-    """Says one plain line an epoch.
+class EpochReports(keras.callbacks.Callback):
+    """Reports progress within an epoch, one line per epoch, and, once, that training is stuck.
 
     Args:
-        keeper: the callback that knows the state; it must come before this one.
+        keeper: the callback that keeps the state; it must come before this one.
+        reporter: what to report to.
         epochs: epochs at most.
-        say: takes each line.
+        batch_size: images per step.
+        n_images: training images in an epoch.
+        mean_image_error: gives the validation MSE of answering every image with the mean training
+            image; called once, after an epoch, for it reads all images.
     """
 
-    def __init__(self, keeper: RunKeeper, epochs: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        keeper: RunKeeper,
+        reporter: Reporter,
+        *,
+        epochs: int,
+        batch_size: int,
+        n_images: int,
+        mean_image_error: Callable[[], float],
+    ) -> None:
         super().__init__()
         self._keeper = keeper
+        self._reporter = reporter
         self._epochs = epochs
-        self._say = say
+        self._batch_size = batch_size
+        self._n_images = n_images
+        self._mean_image_error = functools.cache(mean_image_error)
+        self._started = self._reported = 0.0
+        self._n_stuck = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report how far epoch and run have come, a few times a second."""
+        now = time.perf_counter()
+        if now - self._reported < REPORT_SECONDS:
+            return  # reading the loss waits for the device
+        self._reported = now
+        state = self._keeper.state
+        seen = min((batch + 1) * self._batch_size, self._n_images)
+        best = (
+            f"best validation {state.best_val_loss:.5f} (epoch {state.best_epoch})"
+            if state.best_epoch
+            else ""
+        )
+        before, total = state.epoch * self._n_images, self._epochs * self._n_images
+        self._reporter.progress("whole run", before + seen, total, best)
+        rate = seen / (now - self._started)
+        note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
+        name = f"epoch {state.epoch + 1}/{self._epochs}"
+        self._reporter.progress(name, seen, self._n_images, note)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Say how the epoch went."""
+        """Report how the epoch went."""
         state = self._keeper.state
         row = state.history[-1]
+        n_images = self._n_images
+        self._reporter.progress(f"epoch {state.epoch}/{self._epochs}", n_images, n_images)
         terms = [
             f"  {name.removeprefix('val_').replace('_', ' ')} {row[name]:.5g}"
             for name in row
             if name.startswith("val_") and name != "val_loss"
         ]
         best = "  best so far" if state.best_epoch == state.epoch else ""
-        self._say(
+        self._reporter.say(
             f"epoch {state.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
             f"loss {row['loss']:.5f}  validation {row['val_loss']:.5f}{''.join(terms)}  "
             f"{row['images_per_second']:,.0f} images/s  {row['seconds']:.0f} s{best}"
         )
+        self._warn_when_stuck(row.get("val_reconstruction_mse", row["val_loss"]))
 
-
-class StuckWatch(keras.callbacks.Callback):
-    """Says so, once, when training gets no further than the mean image.
-
-    Args:
-        threshold: gives the validation MSE of answering every image with the mean training image;
-            called once, after an epoch, for it reads all images.
-        say: takes the warning.
-    """
-
-    def __init__(self, threshold: Callable[[], float], say: Callable[[str], None]) -> None:
-        super().__init__()
-        self._threshold = functools.cache(threshold)
-        self._say = say
-        self._n_bad = 0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compare the validation loss with the mean image's."""
-        logs = logs or {}
-        loss = float(logs.get("val_reconstruction_mse", logs["val_loss"]))
+    def _warn_when_stuck(self, loss: float) -> None:
         # Where all images are equal, the mean image is perfect and nothing is left to learn.
-        stuck = loss >= 0.99 * self._threshold() > NOTHING_TO_LEARN
-        self._n_bad = self._n_bad + 1 if stuck else 0
-        if self._n_bad == 2:  # after a single epoch a small data set may just need more
-            self._say(
-                f"warning: the loss is stuck: validation {loss:.5f} is no better than answering "
-                f"every image with the mean one ({self._threshold():.5f}); try a lower "
-                "--learning-rate, --optimizer adam or another --seed."
+        stuck = loss >= 0.99 * self._mean_image_error() > NOTHING_TO_LEARN
+        self._n_stuck = self._n_stuck + 1 if stuck else 0
+        if self._n_stuck == 2:  # after a single epoch a small data set may just need more
+            self._reporter.warn(
+                f"the loss is stuck: validation {loss:.5f} is no better than answering every "
+                f"image with the mean one ({self._mean_image_error():.5f}); try a lower "
+                "`learning_rate`, `optimizer=adam` or another `seed`."
             )

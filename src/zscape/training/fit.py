@@ -8,26 +8,31 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from rich.console import Console
 
 from zscape.data.batches import ReconstructionBatches
-from zscape.data.images import Dataset, as_float, epoch_order
+from zscape.data.images import (
+    Dataset,
+    ImageStore,
+    as_float,
+    chunk_length,
+    chunks,
+    epoch_order,
+    is_broken,
+    on_disk,
+)
 from zscape.data.picture_cache import Decoding
-from zscape.data.stored import StoredImages
 from zscape.model import Autoencoder
-from zscape.nn.decoder import start_at_mean
+from zscape.nn.presets import start_at_mean
+from zscape.reporter import LOG, Reporter
 from zscape.settings import TrainConfig
-from zscape.training.callbacks import EpochLines, RunKeeper, StuckWatch, write_history
-from zscape.training.progress import ProgressBars
+from zscape.training.callbacks import EpochReports, RunKeeper, write_history
 from zscape.training.schedule import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
 
 RECONSTRUCTION = "reconstruction_mse"
 VALIDATION_BATCH_SIZE = 500  # fewer of large images
-_MAX_VALIDATION_VALUES = 2**22
+_VALIDATION_COPIES = 4  # of the images, in the layers of a network
 N_FIRST_PICTURES = 256  # of a folder, from which the mean at the start is taken
-_CHUNK = 1024
-_MAX_CHUNK_VALUES = 2**25
 
 
 def fit_autoencoder(
@@ -38,7 +43,7 @@ def fit_autoencoder(
     *,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    console: Console | None = None,
+    reporter: Reporter = LOG,
 ) -> TrainingState:
     """Train `model` on the training split, choosing the best epoch on the validation split.
 
@@ -57,7 +62,7 @@ def fit_autoencoder(
         folder: the run folder, which exists.
         resume: go on from `checkpoint/state.npz` when it is there.
         callbacks: more Keras callbacks.
-        console: where progress is shown; nowhere when None.
+        reporter: what is told how training goes.
 
     Returns:
         The state after the last epoch. The weights of `model` are those of the last epoch; the
@@ -100,40 +105,36 @@ def fit_autoencoder(
         return state  # it had come to its end
 
     keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
-    watchers: list[keras.callbacks.Callback] = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
+    start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e))
+    reports = EpochReports(
         keeper,
-    ]
-    bars: ProgressBars | None = None
-    if console is not None and console.is_terminal:
-        bars = ProgressBars(
-            console, keeper, epochs=config.epochs, n_images=n_images, batch_size=config.batch_size
-        )
-        watchers.append(bars)
-    if console is not None:
-        watchers.append(EpochLines(keeper, config.epochs, console.print))
-        watchers.append(StuckWatch(lambda: mean_image_error(dataset.readable()), console.print))
+        reporter,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        n_images=n_images,
+        mean_image_error=lambda: mean_image_error(dataset.readable()),
+    )
     try:
         with _errors_of(dataset.decoding):
             model.fit(
                 batches.for_fit(),
                 validation_data=ReconstructionBatches(
                     dataset.validation.images,
-                    batch_size=_at_most(
-                        VALIDATION_BATCH_SIZE, dataset.validation.images, _MAX_VALIDATION_VALUES
+                    batch_size=min(
+                        VALIDATION_BATCH_SIZE,
+                        chunk_length(dataset.train.image_shape, copies=_VALIDATION_COPIES),
                     ),
                     corruption=config.corruption,
                 ),
                 epochs=config.epochs,
                 initial_epoch=state.epoch,
-                callbacks=[*watchers, *callbacks],
+                callbacks=[start, keeper, reports, *callbacks],
                 # Keras would draw the order of the batches anew, from a global random state.
                 shuffle=False,
                 verbose=0,
             )
     finally:
-        if bars is not None:
-            bars.close()
+        reporter.close()
     return state
 
 
@@ -148,14 +149,15 @@ def _errors_of(decoding: Decoding | None) -> Iterator[None]:
         raise
 
 
-def _first_images(train: np.ndarray, seed: int) -> np.ndarray:
+def _first_images(train: ImageStore, seed: int) -> ImageStore:
     """Return the images the output shall start at the mean of; of a folder those decoded first."""
-    if not isinstance(train, StoredImages):
+    if on_disk(train) is None:
         return train
     first = epoch_order(len(train), seed, 0)[:N_FIRST_PICTURES]
-    readable = first[~train.is_broken(first)]
+    readable = first[~is_broken(train, first)]
     # Without any there is no mean; training finds out by itself.
-    return train[np.sort(readable if len(readable) else first)]
+    chosen: np.ndarray = train[np.sort(readable if len(readable) else first)]
+    return chosen
 
 
 def mean_image_error(dataset: Dataset) -> float:
@@ -165,27 +167,17 @@ def mean_image_error(dataset: Dataset) -> float:
     """
     mean = _mean_image(dataset.train.images)
     images = dataset.validation.images
-    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
-    parts = [
-        np.square(as_float(images[i : i + chunk]) - mean).sum(dtype=np.float64)
-        for i in range(0, len(images), chunk)
-    ]
+    parts = [np.square(as_float(part) - mean).sum(dtype=np.float64) for _, part in chunks(images)]
     return float(sum(parts) / images.size)
 
 
-def _at_most(n: int, images: np.ndarray, n_values: int) -> int:
-    """Return `n`, or how many images have `n_values` values if those are fewer; 1 or more."""
-    return max(1, min(n, n_values * len(images) // images.size))
-
-
-def _mean_image(images: np.ndarray) -> np.ndarray:
+def _mean_image(images: ImageStore) -> np.ndarray:
     total = np.zeros(images.shape[1:], np.float64)
-    chunk = _at_most(_CHUNK, images, _MAX_CHUNK_VALUES)
-    for start in range(0, len(images), chunk):
-        total += as_float(images[start : start + chunk]).sum(axis=0, dtype=np.float64)
+    for _, part in chunks(images):
+        total += as_float(part).sum(axis=0, dtype=np.float64)
     return total / len(images)  # (H, W, C)
 
 
-def mean_pixel(images: np.ndarray) -> np.ndarray:
+def mean_pixel(images: ImageStore) -> np.ndarray:
     """Return the mean of each channel (C,) over images and pixels, in [0, 1]."""
     return _mean_image(images).mean(axis=(0, 1))  # (C,)

@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(
             f"{path} is damaged or of another network: {error}. "
-            "Start the training again without --resume."
+            "Start the training again without `resume`."
         ) from error
 
 

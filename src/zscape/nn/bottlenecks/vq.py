@@ -1,88 +1,23 @@
-"""Bottlenecks whose codes are choices from a list.
-
-The gradient goes through the choice as if it were not there: the decoder sees the chosen value,
-and the encoder gets the decoder's gradient unchanged (the straight-through estimator).
-"""
+"""Vector quantisation: codes made of vectors from a learned codebook."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
 from keras import ops
 
-from zscape.nn.bottleneck import Bottleneck
+from zscape.nn.bottlenecks import Bottleneck, register_bottleneck
+from zscape.registry import check_number
 
 # Below this share of an even use a vector is dead. With a decay of 0.99 one that is never the
 # nearest comes to it after 230 steps.
 DEAD_SHARE = 0.1
 
 
-class DiscreteBottleneck(Bottleneck, ABC):
-    """What bottlenecks share whose codes can be written as whole numbers, the symbols.
-
-    Such codes have no density. An autoregressive prior (`zscape.latent.autoregressive`) is fitted
-    to their symbols after the training.
-    """
-
-    prior = "autoregressive"
-
-    @abstractmethod
-    def symbols(self, codes: Any) -> Any:
-        """Return the symbols of codes, whole numbers from 0; the nearest where codes are off."""
-
-    @abstractmethod
-    def from_symbols(self, symbols: Any) -> Any:
-        """Return the codes with these symbols."""
-
-
+@register_bottleneck("vq")
 @keras.saving.register_keras_serializable("zscape")
-class ScalarQuantizedBottleneck(DiscreteBottleneck):
-    """Every number of the code is one of a few levels, evenly spaced from -1 to 1.
-
-    Args:
-        levels: levels of a number, 2 or more; a code then has d log2(levels) bits.
-        **kwargs: what every bottleneck takes.
-
-    References:
-        Mentzer et al., Finite Scalar Quantization: VQ-VAE Made Simple, ICLR 2024.
-    """
-
-    def __init__(self, levels: int = 8, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.levels = levels
-
-    def encode(self, features: Any) -> Any:
-        """Return the nearest levels (N, d)."""
-        return self._rounded(ops.tanh(features))
-
-    def nearest(self, codes: Any) -> Any:
-        """Return the nearest levels (N, d)."""
-        return self._rounded(ops.clip(codes, -1.0, 1.0))
-
-    def symbols(self, codes: Any) -> Any:
-        """Return the number of the level (N, d) of every number of a code, from 0."""
-        steps = (self.levels - 1) / 2
-        return ops.cast(ops.round((self.nearest(codes) + 1.0) * steps), "int32")
-
-    def from_symbols(self, symbols: Any) -> Any:
-        """Return codes (N, d) with levels of these numbers."""
-        return ops.cast(symbols, "float32") / ((self.levels - 1) / 2) - 1.0
-
-    def _rounded(self, values: Any) -> Any:
-        steps = (self.levels - 1) / 2  # from -1 to 0
-        scaled = ops.multiply(ops.add(values, 1.0), steps)  # in [0, levels - 1]
-        rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
-        return ops.subtract(ops.divide(rounded, steps), 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every constructor argument, for `from_config`."""
-        return {**super().get_config(), "levels": self.levels}
-
-
-@keras.saving.register_keras_serializable("zscape")
-class VectorQuantizedBottleneck(DiscreteBottleneck):
+class VectorQuantizedBottleneck(Bottleneck):
     """Every place of the innermost feature map shows one vector of a codebook.
 
     The codebook is learned without gradients: every vector moves to the mean of the features for
@@ -109,15 +44,18 @@ class VectorQuantizedBottleneck(DiscreteBottleneck):
     """
 
     terms = ("commitment_sq", "usage_bits")
+    prior = "autoregressive"
+    default_density = "prior"
     spatial = True
+    discrete = True
 
     def __init__(
         self, codebook: int = 512, commitment: float = 0.25, decay: float = 0.99, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.codebook = codebook
-        self.commitment = commitment
-        self.decay = decay
+        self.codebook = check_number("codebook", codebook, low=2, whole=True)
+        self.commitment = check_number("commitment", commitment)
+        self.decay = check_number("decay", decay, high=1, below=True)
         self.random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -137,31 +75,31 @@ class VectorQuantizedBottleneck(DiscreteBottleneck):
 
     def encode(self, features: Any) -> Any:
         """Return the nearest vectors (N, h, w, d)."""
-        return self.from_symbols(self.symbols(features))
+        return self.codes_from_indices(self.code_indices(features))
 
-    def nearest(self, codes: Any) -> Any:
+    def project(self, codes: Any) -> Any:
         """Return the nearest vectors (N, h, w, d)."""
         return self.encode(codes)
 
-    def symbols(self, codes: Any) -> Any:
+    def code_indices(self, codes: Any) -> Any:
         """Return the numbers (N, h, w) of the nearest vectors."""
         vectors = ops.convert_to_tensor(self.vectors)
         # |z - e|^2 without |z|^2, which is the same for all e
         products = ops.matmul(codes, ops.transpose(vectors))  # (N, h, w, codebook)
         return ops.argmin(ops.sum(ops.square(vectors), axis=1) - 2 * products, axis=-1)
 
-    def from_symbols(self, symbols: Any) -> Any:
+    def codes_from_indices(self, indices: Any) -> Any:
         """Return the vectors (N, h, w, d) with these numbers."""
-        return ops.take(ops.convert_to_tensor(self.vectors), symbols, axis=0)
+        return ops.take(ops.convert_to_tensor(self.vectors), indices, axis=0)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
         """Return the codes (N, h, w, d); in training the codebook then moves a step."""
-        symbols = self.symbols(ops.stop_gradient(features))
-        codes = ops.stop_gradient(self.from_symbols(symbols))
+        indices = self.code_indices(ops.stop_gradient(features))
+        codes = ops.stop_gradient(self.codes_from_indices(indices))
         distances = ops.sum(ops.square(features - codes), axis=-1)  # (N, h, w)
         self.report("commitment_sq", ops.mean(ops.sum(distances, axis=(1, 2))), self.commitment)
         flat = ops.reshape(ops.stop_gradient(features), (-1, features.shape[-1]))
-        chosen = ops.reshape(symbols, (-1,))
+        chosen = ops.reshape(indices, (-1,))
         counts = ops.segment_sum(ops.ones_like(flat[:, 0]), chosen, self.codebook)
         shares = counts / ops.sum(counts)
         self.latest["usage_bits"].assign(-ops.sum(shares * ops.log2(ops.maximum(shares, 1e-12))))
@@ -191,8 +129,3 @@ class VectorQuantizedBottleneck(DiscreteBottleneck):
         draws = keras.random.uniform((self.codebook,), seed=self.random) * until[-1]
         last = ops.shape(features)[0] - 1
         return ops.take(features, ops.minimum(ops.searchsorted(until, draws), last), axis=0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every constructor argument, for `from_config`."""
-        own = {"codebook": self.codebook, "commitment": self.commitment, "decay": self.decay}
-        return {**super().get_config(), **own}

@@ -1,4 +1,4 @@
-"""An autoregressive prior: what codes made of symbols are, one symbol after the other."""
+"""An autoregressive prior of code indices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.latent.density import Density, positive_count, set_weight_arrays, weight_arrays
+from zscape.latent.densities import positive_count, register_density
+from zscape.latent.densities._network import NetworkDensity
 from zscape.nn.layers import seeded_initializers
 
 N_UNITS = 128
@@ -25,10 +26,11 @@ MAX_HELD_OUT = 1000
 CODES_AT_A_TIME = 500  # each has `n_symbols` numbers at every place
 
 
-class Autoregressive(Density):
-    """Each symbol's chances follow from all symbols before it, row by row.
+@register_density("autoregressive")
+class Autoregressive(NetworkDensity):
+    """Each index is predicted from all before it, row by row.
 
-    A recurrent network remembers what came before; at each place it is also told the symbols at
+    A recurrent network remembers what came before; at each place it also sees the indices at
     the left, above, and above at both sides, so that it need not count to find them.
 
     Here codes are whole numbers: (N, d), or (N, h, w) where codes are spatial. Training stops
@@ -39,19 +41,20 @@ class Autoregressive(Density):
         van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, ICML 2016.
     """
 
-    name = "prior"
+    learned = ("shape", "n_symbols")  # of codes without N; how many indices there are
+    of_indices = True
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from symbols (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood.
+        """Learn from indices (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood.
 
         Raises:
             DataError: there are no codes, or they are not such numbers.
         """
         codes = _checked(codes)
-        self._shape, self._n_symbols = codes.shape[1:], int(codes.max()) + 1
-        self._network = _NextSymbol(self._n_symbols, _places(self._shape), seed)
+        self.shape, self.n_symbols = np.array(codes.shape[1:]), int(codes.max()) + 1
+        self.network = self.build_network(seed)
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)
-        self._network.compile(
+        self.network.compile(
             keras.optimizers.Adam(rate, global_clipnorm=1.0),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=False,
@@ -60,108 +63,97 @@ class Autoregressive(Density):
         order = rng.permutation(len(codes))
         n_held_out = min(MAX_HELD_OUT, len(codes) // 10)
         held_out, rest = codes[order[:n_held_out]], codes[order[n_held_out:]]
-        best, best_weights, waited = math.inf, self._network.get_weights(), 0
+        best, best_weights, waited = math.inf, self.network.get_weights(), 0
         for step in range(1, N_STEPS + 1):
             batch = rest[rng.integers(len(rest), size=BATCH_SIZE)]
-            self._network.train_on_batch(self._contexts(batch), batch.reshape(BATCH_SIZE, -1))
+            self.network.train_on_batch(self._contexts(batch), batch.reshape(BATCH_SIZE, -1))
             if step % STEPS_A_ROUND == 0 and n_held_out:
                 loss = -float(self.log_prob(held_out).mean())
                 waited = 0 if loss < best else waited + 1
                 if loss < best:
-                    best, best_weights = loss, self._network.get_weights()
+                    best, best_weights = loss, self.network.get_weights()
                 if waited == PATIENCE:
                     break
         if n_held_out:
-            self._network.set_weights(best_weights)
+            self.network.set_weights(best_weights)
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.int32]:
-        """Draw symbols (n, d) or (n, h, w)."""
+        """Draw indices (n, d) or (n, h, w)."""
         rng = np.random.default_rng(seed)
         n_parts = -(-positive_count(n) // CODES_AT_A_TIME)
         parts = [self._draw(len(part), rng) for part in np.array_split(np.arange(n), n_parts)]
         return np.concatenate(parts)
 
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int32]:
-        symbols = np.zeros((n, *self._shape), np.int32)
-        flat = symbols.reshape(n, -1)  # the same memory
-        state = self._network.start(n)
+        indices = np.zeros((n, *self.shape), np.int32)
+        flat = indices.reshape(n, -1)  # the same memory
+        state = self.network.start(n)
         for place in range(flat.shape[1]):
-            context = self._contexts(symbols)[:, place]
-            logits, state = self._network.step(context, place, state)
+            context = self._contexts(indices)[:, place]
+            logits, state = self.network.step(context, place, state)
             # The largest after Gumbel noise is a draw with the chances that the logits say.
-            noise = rng.gumbel(size=(n, self._n_symbols))
+            noise = rng.gumbel(size=(n, self.n_symbols))
             flat[:, place] = np.argmax(ops.convert_to_numpy(logits) + noise, axis=1)
-        return symbols
+        return indices
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the logarithm of the chance of symbols (N, ...), in nats, shape (N,).
+        """Return the logarithm of the chance of indices (N, ...), in nats, shape (N,).
 
-        A symbol that was never seen has no chance: minus infinity.
+        An index that was never seen has no chance: minus infinity.
 
         Raises:
             DataError: the codes are not such numbers, or of another shape.
         """
         codes = _checked(codes)
-        if codes.shape[1:] != self._shape:
+        if codes.shape[1:] != tuple(self.shape):
             raise DataError(
                 f"codes have shape {codes.shape}; this prior is of (N, "
-                f"{', '.join(map(str, self._shape))})."
+                f"{', '.join(map(str, self.shape))})."
             )
         starts = range(0, len(codes), CODES_AT_A_TIME)
         return np.concatenate([self._log_prob(codes[i : i + CODES_AT_A_TIME]) for i in starts])
 
     def _log_prob(self, codes: NDArray[np.int32]) -> NDArray[np.float64]:
         flat = codes.reshape(len(codes), -1)
-        known = np.minimum(flat, self._n_symbols - 1)
+        known = np.minimum(flat, self.n_symbols - 1)
         contexts = self._contexts(known.reshape(codes.shape))
-        logits = self._network.predict_on_batch(contexts).astype(np.float64)
+        logits = self.network.predict_on_batch(contexts).astype(np.float64)
         logits -= logits.max(axis=-1, keepdims=True)
-        of_symbol = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
-        each = of_symbol - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
+        of_index = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
+        each = of_index - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
         result: NDArray[np.float64] = np.where(flat == known, each, -np.inf).sum(axis=1)
         return result
 
-    def _contexts(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the symbols (N, places, 4) around each place that come before it.
+    def _contexts(self, indices: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the indices (N, places, 4) around each place that come before it.
 
         They are those at the left, above left, above and above right; `n_symbols` stands for
         those outside.
         """
-        n, (height, width) = len(symbols), _plane(self._shape)
+        n, (height, width) = len(indices), _plane(self.shape)
         padded = np.pad(
-            symbols.reshape(n, height, width),
+            indices.reshape(n, height, width),
             ((0, 0), (1, 0), (1, 1)),
-            constant_values=self._n_symbols,
+            constant_values=self.n_symbols,
         )
         left = padded[:, 1:, :-2]
         above = [padded[:, :-1, column : column + width] for column in range(3)]
         return np.stack([left, *above], axis=-1).reshape(n, height * width, N_NEIGHBOURS)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the weights, the shape of a code and the number of symbols."""
-        shape = {"shape": np.array(self._shape), "n_symbols": np.array(self._n_symbols)}
-        return {**weight_arrays(self._network), **shape}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
-        """Rebuild the prior."""
-        prior = cls()
-        prior._shape = tuple(int(size) for size in arrays["shape"])
-        prior._n_symbols = int(arrays["n_symbols"])
-        prior._network = _NextSymbol(prior._n_symbols, _places(prior._shape), seed=0)
-        set_weight_arrays(prior._network, arrays)
-        return prior
+    def build_network(self, seed: int = 0) -> keras.Model:
+        """Return the network, which has not learned yet."""
+        return _NextIndex(self.n_symbols, int(np.prod(self.shape)), seed)
 
 
 N_NEIGHBOURS = 4
 
 
-class _NextSymbol(keras.Model):
+class _NextIndex(keras.Model):
     """From contexts (N, places, 4) to logits (N, places, n_symbols)."""
 
-    def __init__(self, n_symbols: int, n_places: int, seed: int) -> None:
-        super().__init__(name="next_symbol")
+    def __init__(self, n_indices: int, n_places: int, seed: int) -> None:
+        super().__init__(name="next_index")
         initializers = seeded_initializers(seed, part=3)
 
         def table(n_rows: int) -> keras.layers.Embedding:
@@ -169,7 +161,7 @@ class _NextSymbol(keras.Model):
                 n_rows, N_UNITS, embeddings_initializer=_small(initializers)
             )
 
-        self.neighbours = [table(n_symbols + 1) for _ in range(N_NEIGHBOURS)]
+        self.neighbours = [table(n_indices + 1) for _ in range(N_NEIGHBOURS)]
         self.places = table(n_places)
         self.gru = keras.layers.GRU(
             N_UNITS,
@@ -177,7 +169,7 @@ class _NextSymbol(keras.Model):
             kernel_initializer=next(initializers),
             recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
         )
-        self.logits = keras.layers.Dense(n_symbols, kernel_initializer=next(initializers))
+        self.logits = keras.layers.Dense(n_indices, kernel_initializer=next(initializers))
         self.n_places = n_places
         self.build((None, n_places, N_NEIGHBOURS))
 
@@ -199,7 +191,7 @@ class _NextSymbol(keras.Model):
         return sum(table(contexts[..., i]) for i, table in tables) + self.places(places)
 
     def start(self, n: int) -> Any:
-        """Return the memory (n, units) before the first symbol."""
+        """Return the memory (n, units) before the first index."""
         return ops.zeros((n, N_UNITS))
 
     def step(self, context: Any, place: int, state: Any) -> tuple[Any, Any]:
@@ -213,13 +205,10 @@ def _small(initializers: Iterator[Any]) -> Any:
     return keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
 
 
-def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
+def _plane(shape: NDArray[Any]) -> tuple[int, int]:
     """Return height and width; a code without them is one row."""
-    return (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
-
-
-def _places(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)
+    height, width = (1, *shape) if len(shape) == 1 else shape
+    return int(height), int(width)
 
 
 def _checked(codes: NDArray[Any]) -> NDArray[np.int32]:
@@ -227,7 +216,7 @@ def _checked(codes: NDArray[Any]) -> NDArray[np.int32]:
     if codes.ndim not in (2, 3) or codes.size == 0 or codes.dtype.kind not in "iu":
         raise DataError(
             f"codes are {codes.dtype} of shape {codes.shape}; expected whole numbers (N, d) or "
-            "(N, h, w) with at least one code, as the bottleneck's symbols."
+            "(N, h, w) with at least one code, as code_indices gives them."
         )
     if codes.min() < 0:
         raise DataError(f"codes go down to {codes.min()}; expected whole numbers from 0.")

@@ -11,14 +11,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError
-from zscape.latent.density import (
-    Density,
-    matching_codes,
-    moments,
-    positive_count,
-    set_weight_arrays,
-    weight_arrays,
-)
+from zscape.latent.densities import matching_codes, moments, positive_count, register_density
+from zscape.latent.densities._network import NetworkDensity
 from zscape.latent.paths import finite_codes
 from zscape.nn.layers import seeded_initializers
 
@@ -30,14 +24,15 @@ LEARNING_RATE = 2e-3
 MAX_LOG_SCALE = 2.0  # of one coupling: none may stretch codes without bounds
 
 
-class Flow(Density):
+@register_density("flow")
+class Flow(NetworkDensity):
     """Affine couplings: half of the dimensions stay and say how the other half is scaled and moved.
 
     References:
         Dinh, Sohl-Dickstein and Bengio, Density Estimation Using Real NVP, ICLR 2017.
     """
 
-    name = "flow"
+    learned = ("shift", "scale")
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
         """Learn from codes (N, d), d at least 2, by maximum likelihood.
@@ -51,44 +46,35 @@ class Flow(Density):
             raise ConfigError(
                 "a flow needs codes of 2 dimensions or more; choose normal, gmm or kde."
             )
-        self._shift, self._scale = moments(codes)
-        round_codes = ((codes - self._shift) / self._scale).astype(np.float32)
-        self._network = _Couplings(codes.shape[1], seed)
+        self.shift, self.scale = moments(codes)
+        round_codes = ((codes - self.shift) / self.scale).astype(np.float32)
+        self.network = self.build_network(seed)
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=10.0)
-        self._network.compile(optimizer, _negative_log_likelihood, jit_compile=False)
+        self.network.compile(optimizer, _negative_log_likelihood, jit_compile=False)
         rng = np.random.default_rng(seed)
         nothing = np.zeros((BATCH_SIZE, 1), np.float32)  # Keras wants targets
         for _ in range(N_STEPS):
             batch = round_codes[rng.integers(len(codes), size=BATCH_SIZE)]
-            self._network.train_on_batch(batch, nothing)
+            self.network.train_on_batch(batch, nothing)
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
         """Draw codes (n, d)."""
-        draws = np.random.default_rng(seed).standard_normal((positive_count(n), len(self._shift)))
-        codes = ops.convert_to_numpy(self._network.invert(draws.astype(np.float32)))
-        return (codes * self._scale + self._shift).astype(np.float32)
+        draws = np.random.default_rng(seed).standard_normal((positive_count(n), len(self.shift)))
+        codes = ops.convert_to_numpy(self.network.invert(draws.astype(np.float32)))
+        return (codes * self.scale + self.shift).astype(np.float32)
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
         """Return the log density at codes (N, d), in nats."""
-        centred = matching_codes(codes, len(self._shift)) - self._shift
-        scaled = (centred / self._scale).astype(np.float32)
-        values = ops.convert_to_numpy(self._network(scaled))[:, 0]
-        return values.astype(np.float64) - np.log(self._scale).sum()
+        centred = matching_codes(codes, len(self.shift)) - self.shift
+        scaled = (centred / self.scale).astype(np.float32)
+        values = ops.convert_to_numpy(self.network(scaled))[:, 0]
+        return values.astype(np.float64) - np.log(self.scale).sum()
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the weights, and the scale of the codes."""
-        return {**weight_arrays(self._network), "shift": self._shift, "scale": self._scale}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
-        """Rebuild the density."""
-        density = cls()
-        density._shift, density._scale = arrays["shift"], arrays["scale"]
-        density._network = _Couplings(len(density._shift), seed=0)
-        set_weight_arrays(density._network, arrays)
-        return density
+    def build_network(self, seed: int = 0) -> keras.Model:
+        """Return the couplings, which are not learned yet."""
+        return _Couplings(len(self.shift), seed)
 
 
 class _Couplings(keras.Model):

@@ -1,0 +1,144 @@
+"""The one check of shape, type and range that all images go through, wherever they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zscape.data.images import EXPECTED_TYPES, ImageStore, as_store, chunks, on_disk
+from zscape.errors import DataError
+
+
+def as_images(images: Any, source: str = "array") -> ImageStore:
+    """Return images as (N, H, W, C): uint8, uint16, bool or floats in [0, 1], checked.
+
+    Nothing is copied where that can be. What is on disk stays there: it was made as it should be.
+
+    Args:
+        images: an array, or anything like one, (N, H, W) or (N, H, W, C); whole numbers of
+            other types must be 0 to 255.
+        source: where they come from, for messages.
+
+    Raises:
+        DataError: the shape, the type or the range is another one.
+    """
+    store = as_store(images)
+    if on_disk(store) is not None:
+        return store
+    store = _with_channels(np.asarray(store), source)
+    if store.dtype.kind == "i" or (store.dtype.kind == "u" and store.dtype.itemsize > 2):
+        return _as_bytes(store, source)
+    check_values(store, source)
+    return store
+
+
+def check_values(images: ImageStore, source: str = "") -> None:
+    """Check the type and the range of images of any shape.
+
+    Args:
+        images: in memory or on disk; only floats are looked at.
+        source: where they come from, for messages; what a model was given when empty.
+
+    Raises:
+        DataError: they are not uint8, uint16, bool or floats in [0, 1].
+    """
+    kind, size = images.dtype.kind, images.dtype.itemsize
+    has = f"{source} has" if source else "the images have"
+    if kind == "b" or (kind == "u" and size <= 2):
+        return
+    if kind in "iu":
+        raise DataError(
+            f"the images are {images.dtype}; {EXPECTED_TYPES}; convert them, so that it is clear "
+            "which value is white."
+        )
+    if kind != "f":
+        raise DataError(f"{has} values of type {images.dtype}; {EXPECTED_TYPES}: convert them.")
+    low, high, n_bad = np.inf, -np.inf, 0
+    for _, part in chunks(images):
+        part_low, part_high = float(part.min()), float(part.max())
+        if not np.isfinite(part_low) or not np.isfinite(part_high):  # min and max keep NaN
+            n_bad += int(part.size - np.isfinite(part).sum())
+            continue
+        low, high = min(low, part_low), max(high, part_high)
+    if n_bad:
+        raise DataError(
+            f"{has} {n_bad:,} NaN or infinite value{'s' if n_bad != 1 else ''}; expected floats "
+            "in [0, 1]: replace them first."
+        )
+    if low < 0 or high > 1:
+        raise DataError(
+            f"{has} values from {low:.9g} to {high:.9g}; expected floats in [0, 1]: "
+            f"{_range_remedy(low, high)}."
+        )
+
+
+def as_labels(labels: Any, n_images: int, source: str) -> np.ndarray:
+    """Return labels as int64 (N,).
+
+    Raises:
+        DataError: they are not whole numbers, or not one for each image.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (n_images,):
+        raise DataError(
+            f"{source} has labels of shape {labels.shape} for {n_images:,} images; expected "
+            f"({n_images},): one label for each image."
+        )
+    whole = labels.dtype.kind in "iub" or (
+        labels.dtype.kind == "f"
+        # Beyond 2**53 a float no longer tells one whole number from the next.
+        and bool((np.abs(labels) < 2**53).all() and (labels % 1 == 0).all())
+    )
+    if not whole:
+        raise DataError(
+            f"{source} has labels of type {labels.dtype} that are not whole numbers; expected "
+            "one whole number for each image: number the classes 0, 1, 2, ..."
+        )
+    return np.asarray(labels, dtype=np.int64)
+
+
+def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
+    expected = "expected images (N, H, W) or (N, H, W, C)"
+    shape = images.shape
+    if images.ndim == 3 and shape[-1] in (1, 3, 4):
+        raise DataError(
+            f"{source} has shape {shape}, which looks like one image (H, W, C); {expected}: "
+            "add a first axis, or a last one if these are many."
+        )
+    if images.ndim == 2:
+        raise DataError(
+            f"{source} has shape {shape}: one image, or flattened ones; {expected}: "
+            "reshape the array."
+        )
+    if images.ndim not in (3, 4):
+        raise DataError(f"{source} has shape {shape}; {expected}.")
+    if images.ndim == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 8:
+        raise DataError(
+            f"{source} has shape {shape}, which looks like (N, C, H, W); {expected}: "
+            "move the axis with numpy.moveaxis(images, 1, -1)."
+        )
+    if images.size == 0:
+        raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
+    channelled: np.ndarray = images[..., np.newaxis] if images.ndim == 3 else images
+    return channelled
+
+
+def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:
+    low, high = int(images.min()), int(images.max())
+    if low < 0 or high > 255:
+        raise DataError(
+            f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or unsigned "
+            "16-bit): scale them, or give floats in [0, 1]."
+        )
+    return images.astype(np.uint8)
+
+
+def _range_remedy(low: float, high: float) -> str:
+    if low >= -0.01 and high <= 1.01:  # what rounding and resizing leave
+        return "clip them with numpy.clip(images, 0, 1)"
+    if low >= 0 and high <= 255:
+        return "divide them by 255"
+    if low >= -1 and high <= 1:
+        return "add 1 and divide by 2"
+    return "rescale them"

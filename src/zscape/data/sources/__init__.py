@@ -1,0 +1,227 @@
+"""What a location stands for: one class for each kind of source, one file for each class.
+
+Nothing else lists them: every module of this package is imported when a location is resolved, and
+a subclass of `Source` is known from then on, that of a plugin too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from zscape.data.arrays import ACCEPTED
+from zscape.data.images import Images
+from zscape.data.listing import PictureList
+from zscape.data.picture_cache import Decoding, cache_root
+from zscape.data.pictures import is_gray, quiet_pillow
+from zscape.data.stored import StoredImages
+from zscape.errors import DataError
+from zscape.settings import PictureConfig
+
+Split = Literal["train", "test", "all"]
+
+_N_GRAY_SAMPLES = 64
+_kinds: list[type[Source]] = []
+
+
+class Wanted(NamedTuple):
+    """Which images are wanted of a source.
+
+    Attributes:
+        split: which part, of a source that has splits.
+        pictures: how pictures become images.
+        image_shape: (H, W, C), when a model asks for it, in place of size and colour.
+    """
+
+    split: Split = "all"
+    pictures: PictureConfig = PictureConfig()
+    image_shape: tuple[int, int, int] | None = None
+
+
+class Source(ABC):
+    """Where images come from; `resolve` makes one of what the user named.
+
+    Attributes:
+        names: what the source is called, if it has names in place of paths.
+        has_pictures: whether the images are made of encoded pictures, as `PictureConfig` says.
+        has_splits: whether the source has its own split into train and test.
+        rank: sources of a lower one are asked first whether a location is theirs.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    has_pictures: ClassVar[bool] = False
+    has_splits: ClassVar[bool] = False
+    rank: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        _kinds.append(cls)
+
+    def __init__(self, location: str | Path) -> None:
+        self.path = Path(location).expanduser()
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is of this kind."""
+        return str(location) in cls.names
+
+    @property
+    def name(self) -> str:
+        """What to give `resolve` for the same images: a name, or an absolute path."""
+        return str(self.path.absolute())
+
+    @property
+    def default_stem(self) -> str:
+        """What to name files after that are made of these images."""
+        return Path(self.name).name.split(".")[0] or "images"
+
+    @abstractmethod
+    def read(self, wanted: Wanted) -> Images:
+        """Return the images, not yet checked; pictures are only listed, not yet decoded.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+
+
+class InMemory(Source):
+    """Images that are there already."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    @property
+    def name(self) -> str:
+        """Where the images came from; `array` for those of a named set, which may be a part."""
+        source = self._images.source
+        return "array" if source in known_names() else source
+
+    def read(self, wanted: Wanted) -> Images:
+        """Return them."""
+        return self._images
+
+
+class PictureSource(Source):
+    """A source of encoded pictures."""
+
+    has_pictures = True
+
+    @property
+    def name(self) -> str:
+        """The absolute path, with no links and dots in it."""
+        return str(self.path.resolve())
+
+    @abstractmethod
+    def list_pictures(self, *, follow_links: bool = False) -> PictureList:
+        """List the pictures.
+
+        Raises:
+            DataError: there are none, or a file is damaged.
+            ConfigError: a package that reads such files is not installed.
+            OSError: a file or folder cannot be read.
+        """
+
+    def read(self, wanted: Wanted) -> Images:
+        """Return all pictures as images on disk, which can be read once decoding is started."""
+        pictures, image_shape = wanted.pictures, wanted.image_shape
+        listed = self.list_pictures(follow_links=pictures.follow_links)
+        if image_shape is None:
+            image_shape = (pictures.size, pictures.size, _n_channels(listed, pictures))
+        decoding = Decoding(listed, image_shape, pictures.fit, cache_root() / "pictures")
+        labels, class_names = listed.numbered_labels()
+        return Images(
+            StoredImages(decoding, np.arange(len(listed))),
+            labels,
+            self.name,
+            class_names,
+            np.array(listed.names),
+            tuple(listed.skipped),
+            listed.fingerprint,
+        )
+
+
+class ShardSource(PictureSource):
+    """A file of many pictures, of which several in a folder are read as one.
+
+    Attributes:
+        ending: of the names of such files.
+        kind: what they are, for messages.
+    """
+
+    ending: ClassVar[str | None] = None
+    kind: ClassVar[str]
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is a file with the ending."""
+        path = Path(location).expanduser()
+        return path.suffix.lower() == cls.ending and path.is_file()
+
+    def list_pictures(self, *, follow_links: bool = False) -> PictureList:
+        """List the pictures in the file."""
+        return self.list_files([self.path.resolve()])
+
+    @classmethod
+    @abstractmethod
+    def list_files(cls, files: Sequence[Path]) -> PictureList:
+        """List the pictures in several files, one after the other; raises as `list_pictures`."""
+
+
+def resolve(data: Any) -> Source:
+    """Return what a location, or images in memory, are.
+
+    Args:
+        data: a name, a path, an array (N, H, W) or (N, H, W, C), images on disk, or `Images`.
+
+    Raises:
+        DataError: there is nothing at the location, or it cannot be looked at.
+    """
+    if isinstance(data, np.ndarray | StoredImages):
+        data = Images(data, None, "array")
+    if isinstance(data, Images):
+        return InMemory(data)
+    names = ", ".join(known_names())
+    if not isinstance(data, str | Path):
+        raise DataError(
+            f"images are given as {type(data).__name__}; expected a name ({names}), a path, or a "
+            "NumPy array."
+        )
+    try:
+        found = next((kind for kind in source_kinds() if kind.matches(data)), None)
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise DataError(
+            f"{str(data)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
+        ) from error
+    if found is not None:
+        return found(data)
+    close = difflib.get_close_matches(str(data).lower(), known_names(), n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
+    raise DataError(f"{data} is neither a file nor a known data set ({names}); {hint}")
+
+
+def source_kinds() -> list[Any]:
+    """Return the classes of all sources, in the order to ask them."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return sorted(_kinds, key=lambda kind: kind.rank)
+
+
+def known_names() -> tuple[str, ...]:
+    """Return the names of all sets that have one."""
+    return tuple(name for kind in source_kinds() for name in kind.names)
+
+
+def _n_channels(listed: PictureList, pictures: PictureConfig) -> int:
+    """Return 1 or 3: as asked for, or by a look at some pictures from all over the folder."""
+    if pictures.color != "auto":
+        return 1 if pictures.color == "gray" else 3
+    step = -(-len(listed) // _N_GRAY_SAMPLES)
+    with quiet_pillow():
+        return 1 if all(is_gray(listed.open(row)) for row in range(0, len(listed), step)) else 3

@@ -1,0 +1,124 @@
+"""A folder: the pictures in it and in those below it, or files of many pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from zscape.data.listing import PictureList, Skipped
+from zscape.data.pictures import ENDINGS, KINDS
+from zscape.data.sources import PictureSource, ShardSource, source_kinds
+from zscape.errors import DataError
+
+MAX_CLASSES = 1000
+_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+
+
+class Folder(PictureSource):
+    """A folder of pictures, or of tar or Parquet files if it has no picture itself."""
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is a folder."""
+        return Path(location).expanduser().is_dir()
+
+    def list_pictures(self, *, follow_links: bool = False) -> PictureList:
+        """List the pictures, with the folders directly below as classes if they look like it."""
+        root = self.path.resolve()
+        names, skipped = picture_files(root, follow_links=follow_links)
+        kinds = [kind for kind in source_kinds() if issubclass(kind, ShardSource)]
+        entries = [] if names else sorted(root.iterdir())
+        shards = [(kind, found) for kind in kinds if (found := [*filter(kind.matches, entries)])]
+        if len(shards) > 1:
+            found = " and ".join(sorted((kind.kind for kind, _ in shards), reverse=True))
+            raise DataError(f"{root} has {found} files; name one of them, or part them.")
+        for kind, files in shards:
+            listed: PictureList = kind.list_files(files)
+            return listed
+        if not names:
+            others = f"; it has {len(skipped):,} other files" if skipped else ""
+            raise DataError(
+                f"{root} has no pictures{others}; expected {KINDS} files in it, or tar or Parquet "
+                "files with such."
+            )
+        files = [root / name for name in names]
+        sizes = [file.stat().st_size for file in files]
+        return PictureList(
+            names, _folder_classes(names), None, skipped, files, sizes, files.__getitem__
+        )
+
+
+def _folder_classes(names: Sequence[str]) -> list[str] | None:
+    """Return the class of each picture, if the folders directly below look like classes.
+
+    They do when every picture is in one of them, there are 2 to `MAX_CLASSES`, at least two
+    pictures for each on average, and they are not called train, test and the like.
+    """
+    parts = [PurePosixPath(name).parts for name in names]
+    classes = {part[0] for part in parts if len(part) > 1}
+    if (
+        any(len(part) == 1 for part in parts)
+        or not 2 <= len(classes) <= MAX_CLASSES
+        or len(names) < 2 * len(classes)
+        or {name.lower() for name in classes} <= _SPLITS
+    ):
+        return None
+    return [part[0] for part in parts]
+
+
+def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str], list[Skipped]]:
+    """List the picture files in a folder and in the folders below it.
+
+    Names that begin with a dot are passed over, as everywhere. Files are told by their endings.
+
+    Args:
+        folder: the folder.
+        follow_links: also go where symbolic links lead out of the folder.
+
+    Returns:
+        Paths within the folder, with `/`, in alphabetical order, and what was left out.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    root = folder.resolve()
+    found: list[str] = []
+    skipped: list[Skipped] = []
+    seen = {root}
+    pending = [root]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                name = Path(entry.path).relative_to(root).as_posix()
+                reason = _hindrance(entry, root, follow_links=follow_links)
+                if reason:
+                    skipped.append(Skipped(name, reason))
+                elif not entry.is_dir():
+                    found.append(name)
+                elif (target := Path(entry.path).resolve()) not in seen:  # no circles of links
+                    seen.add(target)
+                    pending.append(Path(entry.path))
+    return sorted(found), sorted(skipped, key=lambda item: item.path)
+
+
+def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> str:
+    """Return why an entry of a folder is left out, or nothing."""
+    try:
+        if entry.is_symlink() and not follow_links:
+            target = Path(entry.path).resolve(strict=True)
+            if not target.is_relative_to(root):
+                return "a symbolic link that leaves the folder"
+        if entry.is_dir():
+            return "" if os.access(entry.path, os.R_OK | os.X_OK) else "a folder nobody may read"
+        if not entry.is_file():
+            return "a symbolic link to nothing" if entry.is_symlink() else "not an ordinary file"
+    except FileNotFoundError:
+        return "a symbolic link to nothing"
+    except (OSError, RuntimeError) as error:  # a circle of links, or no permission
+        return getattr(error, "strerror", None) or str(error)
+    if not entry.name.lower().endswith(ENDINGS):
+        return "no picture by the ending of its name"
+    return ""

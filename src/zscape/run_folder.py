@@ -1,0 +1,143 @@
+"""The folder of a run in training: made, taken up again, locked, and described."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from zscape.data.images import Dataset
+from zscape.errors import RunError
+from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
+from zscape.hardware import default_shards, describe
+from zscape.runs import SCHEMA_VERSION, Run, RunConfig, load_run
+
+_PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
+_OWN_FILES = (  # beside config.json, which makes the folder a run
+    "model.keras",
+    "checkpoint/state.npz",
+    "history.csv",
+    "baseline.npz",
+    "metrics.json",
+    "generation.json",
+    "figures/loss.png",
+    "figures/reconstructions.png",
+    "figures/latent.png",
+    "figures/grid.png",
+    "figures/samples.png",
+    "figures/denoising.png",
+    "report.html",
+    "skipped.csv",
+)
+
+
+@contextmanager
+def open_for_training(
+    path: Path, config: RunConfig, dataset: Dataset, *, force: bool, resume: bool
+) -> Iterator[Run]:
+    """Make the folder of a new run, or open the run to resume, and hold its lock.
+
+    Args:
+        path: the run folder.
+        config: the settings asked for.
+        dataset: the images, already loaded.
+        force: replace a run that is there already. Other folders are never replaced.
+        resume: take up a run that is there already; it must have the same settings.
+
+    Raises:
+        RunError: the folder is in the way or in use, or holds a run with other settings.
+        OSError: it cannot be written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file; choose a folder as `out`.")
+    # A lock, or a file that a kill left half-written, does not make a folder somebody's own.
+    names = [entry.name for entry in path.iterdir()] if path.exists() else []
+    present = [name for name in names if not name.startswith((".lock", TEMPORARY_PREFIX))]
+    is_run = "config.json" in present
+    if present and not is_run:
+        raise RunError(f"{path} exists and is not a run; choose another folder as `out`.")
+    if is_run and not resume and not force:
+        raise RunError(
+            f"{path} holds a run already; choose another `out`, go on with `resume=True`, or "
+            "replace it with `force=True`."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    with locked(path):
+        for folder in (path, path / "checkpoint", path / "figures"):
+            remove_leftovers(folder)
+        if is_run and resume:
+            before = _with_shards(load_run(path).config, None)
+            config = _with_shards(config, before.training.shards)
+            _check_same(before, config)
+        else:
+            config = _with_shards(config, None)
+            for name in _OWN_FILES:
+                (path / name).unlink(missing_ok=True)
+            for name in ("tensorboard", "density"):
+                shutil.rmtree(path / name, ignore_errors=True)
+            _write_config(path, config)
+        yield Run(path, config, dataset)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run folder; the system frees it when the process ends in any way.
+
+    Raises:
+        RunError: another process holds it.
+        OSError: the folder cannot be written to.
+    """
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{path} is in use by another zscape process; wait for it or choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:
+    """Return settings with a number of shards: as asked, as stored, or what is best here."""
+    training = config.training
+    shards = training.shards or stored or default_shards()
+    return replace(config, training=replace(training, shards=shards))
+
+
+def _write_config(path: Path, config: RunConfig) -> None:
+    made = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in _PACKAGES},
+        "hardware": describe(),
+    }
+    values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": made}
+    write_json(path / "config.json", values)
+
+
+def _check_same(stored: RunConfig, asked: RunConfig) -> None:
+    """Refuse to resume with settings that differ from those the run was started with."""
+    before, now = stored.to_dict(), asked.to_dict()
+    for part in ("network", "bottleneck", "training", "pictures", "data"):
+        for name, value in before.get(part, {}).items() if part in now else ():
+            if name == "fingerprint" and now[part][name] != value:
+                raise RunError(
+                    f"the images in {asked.source} are not those the run was started with; give "
+                    "the images of then, or start a new run with another `out`."
+                )
+            if now[part][name] != value:
+                raise RunError(
+                    f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
+                    "now; resume with the settings of then, or start a new run with another `out`."
+                )
