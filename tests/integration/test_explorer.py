@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests.explorer.payloads import unpack
 from tests.harness import PATIENCE, heed_ctrl_c
 from tests.integration.browser import chromium, code_of, opened, place_of, shown_pixels, wait_until
-from zscape.explorer.engine import build_payload, pack, unpack
+from zscape.data.load import load_images
+from zscape.explorer.engine import build_payload, pack
 from zscape.explorer.page import one_file_page
 from zscape.explorer.server import address, build_app, open_socket
 from zscape.runs import load_run
@@ -75,22 +78,22 @@ def bring(page: Page, name: str, content: bytes) -> None:
 
 def own_code(page: Page) -> list[float]:
     page.wait_for_selector(".results:visible")
-    wait_until(page, "!window.zscape.own.busy && window.zscape.ownCode")
-    return list(page.evaluate("Array.from(window.zscape.ownCode)"))
+    wait_until(page, "!window.zscape.own.busy && window.zscape.state.own")
+    return list(page.evaluate("Array.from(window.zscape.state.own)"))
 
 
 def test_the_browser_encodes_and_decodes_as_keras_does(page: Page, trained: Any) -> None:
     run = load_run(trained.two)
     codes = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
     decoded = page.evaluate(
-        "async codes => Array.from(await window.zscape.decode(Float32Array.from(codes)))",
+        "async codes => Array.from(await window.zscape.models.decode(Float32Array.from(codes)))",
         codes.ravel().tolist(),
     )
     expected = run.model.decode(codes)
     np.testing.assert_allclose(np.reshape(decoded, expected.shape), expected, atol=1e-5)
     images = run.dataset.test.images[:3].astype(np.float32) / 255
     encoded = page.evaluate(
-        "async images => Array.from(await window.zscape.encode(Float32Array.from(images)))",
+        "async images => Array.from(await window.zscape.models.encode(Float32Array.from(images)))",
         images.ravel().tolist(),
     )
     np.testing.assert_allclose(np.reshape(encoded, (3, 2)), run.model.encode(images), atol=1e-5)
@@ -124,7 +127,7 @@ def test_a_point_shows_its_image_and_two_points_a_way(page: Page, trained: Any) 
     page.mouse.click(*place_of(page, 3))
     strip = page.locator("canvas.strip")
     expect(strip).to_be_visible()
-    ends = page.evaluate("window.zscape.ends.map(code => Array.from(code))")
+    ends = page.evaluate("window.zscape.state.ends.map(code => Array.from(code))")
     strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
     assert box is not None
@@ -136,7 +139,7 @@ def test_a_point_shows_its_image_and_two_points_a_way(page: Page, trained: Any) 
     np.testing.assert_allclose(code_of(page), np.mean(ends, axis=0), atol=0.02)
     held = code_of(page)
     page.get_by_role("button", name="Play").click()
-    wait_until(page, f"Math.abs(window.zscape.code[0] - {held[0]}) > 1e-4")
+    wait_until(page, f"Math.abs(window.zscape.state.code[0] - {held[0]}) > 1e-4")
     page.get_by_role("button", name="Pause").click()
     middle = run.model.decode(np.array([code_of(page)]))[0, ..., 0] * 255
     np.testing.assert_allclose(np.reshape(shown_pixels(page), (8, 8)), middle, atol=0.51)
@@ -290,13 +293,13 @@ def test_it_fits_a_phone_and_a_wide_screen_in_both_themes(
         root = page.locator(".explorer")
         assert root.get_attribute("data-theme") == "dark"
         page.get_by_label("Latent grid").check()
-        wait_until(page, "window.zscape.map.gridDone")
+        wait_until(page, "window.zscape.map.lattice.done")
         page.get_by_role("button", name="Dark or light").click()
         assert root.get_attribute("data-theme") == "light"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         before = code_of(page)
         (page.touchscreen.tap if touch else page.mouse.click)(*place_of(page, 1))
-        wait_until(page, f"window.zscape.code[0] !== {before[0]}")
+        wait_until(page, f"window.zscape.state.code[0] !== {before[0]}")
 
 
 def test_one_file_opens_from_disk_without_a_network(
@@ -313,7 +316,7 @@ def test_one_file_opens_from_disk_without_a_network(
         assert shown_pixels(page) != before
         assert page.get_by_role("slider", name=re.compile("^z3")).is_visible()
         decoded = page.evaluate(
-            "async code => Array.from(await window.zscape.decode(Float32Array.from(code)))",
+            "async code => Array.from(await window.zscape.models.decode(Float32Array.from(code)))",
             [0.5, -1.0, 0.2],
         )
     expected = load_run(trained.three).model.decode(np.array([[0.5, -1.0, 0.2]], np.float32))
@@ -332,6 +335,37 @@ def test_a_model_that_fails_to_load_is_said_and_the_map_stays(
         page.mouse.move(*place_of(page, 0))
         expect(page.locator(".hover")).to_contain_text("Label")
         assert page.get_by_role("button", name="Save image").is_hidden()
+
+
+def test_data_that_do_not_fit_are_said_and_nothing_is_drawn(
+    browser: Browser, payload: bytes, tmp_path: Path
+) -> None:
+    meta, arrays = unpack(payload)
+    broken = pack(meta, {**arrays, "codes": arrays["codes"][:-1]})
+    (tmp_path / "page.html").write_text(one_file_page(broken))
+    address = (tmp_path / "page.html").as_uri()
+    with opened(browser, address, ready=False, allowed_errors=True) as page:
+        expect(page.get_by_role("alert")).to_contain_text("do not fit this page: codes has shape")
+        assert page.locator("canvas").count() == 0
+
+
+def test_classes_that_have_names_are_named(browser: Browser, trained: Any, tmp_path: Path) -> None:
+    images = load_images(trained.data)
+    names = ("a cat", "dogs and their very long relatives", "bird")
+    assert images.labels is not None
+    named = replace(images, labels=images.labels % 3, class_names=names)
+    content = build_payload(load_run(trained.two), images=named)
+    (tmp_path / "page.html").write_text(one_file_page(content))
+    with opened(browser, (tmp_path / "page.html").as_uri()) as page:
+        legend = page.get_by_role("list", name="Classes")
+        expect(legend.get_by_role("listitem")).to_have_text(list(names))
+        colors = legend.locator(".swatch").evaluate_all(
+            "all => all.map(one => getComputedStyle(one).backgroundColor)"
+        )
+        assert len(set(colors)) == 3
+        page.mouse.move(*place_of(page, 2))
+        label = named.shown_labels[2]  # type: ignore[index]
+        expect(page.locator(".hover")).to_contain_text(re.compile(rf"{label} #2 +MSE 0\.\d+"))
 
 
 def test_damaged_data_are_said(browser: Browser, tmp_path: Path) -> None:

@@ -1,24 +1,20 @@
-r"""What the explorer knows of a run, packed for the browser; no server and no page.
+"""What the explorer knows of a run, packed for the browser; no server and no page.
 
-The payload is one block of bytes, all numbers little-endian:
-
-    8 bytes   b"zscape\x00\x01"
-    4 bytes   length of the header, uint32
-    header    JSON: `meta`, and `blobs` with type, shape and offset of each array
-    arrays    one after the other, each at a multiple of 8 bytes from the start
+The payload is a safetensors file of arrays of uint8 and float32; `meta` in its metadata is JSON.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
+from zscape.explorer import require
 from zscape.export import export_onnx
 from zscape.latent.densities import fit_density
 from zscape.latent.paths import data_range, finite_codes
@@ -27,7 +23,6 @@ from zscape.runs import Run
 N_MAP = 2000
 """Test images on the map."""
 
-MAGIC = b"zscape\x00\x01"
 N_CODES = 5000  # training images: enough to see where their codes lie
 MAX_DIRECTIONS = 32
 MAX_MIXTURE_DIMS = 64  # beyond, a mixture has more numbers than the decoder
@@ -47,6 +42,7 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
         DataError: codes are not finite.
         RunError: the images or the model of the run are gone.
     """
+    require("safetensors")
     model = run.model
     if len(model.decoder.input_shape) != 2:
         raise ConfigError(
@@ -58,7 +54,7 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
     learned = finite_codes(model.encode(run.dataset.train.images[:N_CODES]))
     codes = finite_codes(model.encode(shown.images)).astype(np.float32)
     space, space_arrays = _describe_space(learned)
-    colors, color_index = _colors(shown.labels, len(shown))
+    colors, color_index = _colors(shown)
     pixels = np.round(as_float(shown.images) * 255).astype(np.uint8)
     meta = {
         "name": run.path.resolve().name,
@@ -68,7 +64,7 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
         "imageShape": list(model.image_shape),
         "latentDim": model.latent_dim,
         "nImages": len(shown),
-        "labels": None if shown.labels is None else shown.labels.tolist(),
+        "labels": None if shown.shown_labels is None else shown.shown_labels.tolist(),
         "border": _border(pixels),
         **colors,
         **space,
@@ -86,52 +82,13 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
     )
 
 
-def pack(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return a payload of plain values and arrays of uint8 or float32.
+def pack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a payload of values that JSON has and arrays of uint8 or float32."""
+    from safetensors.numpy import save
 
-    Raises:
-        ValueError: an array has another type.
-    """
-    blobs: dict[str, Any] = {}
-    offset = 0
-    for name, array in arrays.items():
-        if array.dtype not in (np.uint8, np.float32):
-            raise ValueError(f"{name} has type {array.dtype}; expected uint8 or float32.")
-        blobs[name] = {"type": str(array.dtype), "shape": array.shape, "offset": offset}
-        offset += _padded(array.nbytes)
-    header = json.dumps({"meta": meta, "blobs": blobs}, allow_nan=False).encode()
-    header = header.ljust(_padded(len(MAGIC) + 4 + len(header)) - len(MAGIC) - 4)
-    parts = [MAGIC, struct.pack("<I", len(header)), header]
-    for array in arrays.values():
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        parts.append(little.tobytes().ljust(_padded(array.nbytes), b"\0"))
-    return b"".join(parts)
-
-
-def unpack(payload: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return what `pack` was given.
-
-    Raises:
-        ValueError: these bytes are no payload.
-    """
-    if not payload.startswith(MAGIC):
-        raise ValueError("these bytes are no payload of the explorer.")
-    start = len(MAGIC) + 4
-    (length,) = struct.unpack_from("<I", payload, len(MAGIC))
-    header = json.loads(payload[start : start + length])
-    arrays = {}
-    for name, blob in header["blobs"].items():
-        arrays[name] = np.frombuffer(
-            payload,
-            dtype=np.dtype(blob["type"]).newbyteorder("<"),
-            count=int(np.prod(blob["shape"])),
-            offset=start + length + blob["offset"],
-        ).reshape(blob["shape"])
-    return header["meta"], arrays
-
-
-def _padded(n_bytes: int) -> int:
-    return -(-n_bytes // 8) * 8
+    # It takes the memory of an array as it lies, which for a transposed one is another array.
+    rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(rows, {"meta": json.dumps(meta, allow_nan=False)})
 
 
 def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -155,7 +112,7 @@ def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.nda
     variances = codes.var(axis=0)
     if n_dims > 2:
         axes, centre = directions[:2], mean
-        names = [f"PC {i} ({share:.0%})" for i, share in enumerate(shares[:2], 1)]
+        names = [f"PC {i} ({100 * share:.0f} %)" for i, share in enumerate(shares[:2], 1)]
     else:
         axes, centre = np.eye(2, n_dims), np.zeros(n_dims)
         names = ["z1", "z2"]
@@ -194,22 +151,24 @@ def _mixture_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return fitted["weights"], fitted["means"] * scale + fitted["shift"], factors
 
 
-def _colors(labels: np.ndarray | None, n: int) -> tuple[dict[str, Any], np.ndarray]:
-    """Return palettes for a light and a dark page, the classes, and each image's colour (n,)."""
+def _colors(images: Images) -> tuple[dict[str, Any], np.ndarray]:
+    """Return palettes for a light and a dark page, the classes, and each image's colour (N,)."""
     import matplotlib as mpl
     from matplotlib.colors import to_hex
 
     from zscape.viz.latent import class_colors, label_classes, ramp
     from zscape.viz.style import ACCENT
 
-    if labels is None:
+    labels, names = images.labels, images.shown_labels
+    if labels is None or names is None:
         palettes = {"light": [ACCENT], "dark": ["#8dbdec"]}
-        return {"palettes": palettes, "classes": None}, np.zeros(n, np.uint8)
+        return {"palettes": palettes, "classes": None}, np.zeros(len(images), np.uint8)
     classes = label_classes(labels)
     if classes is not None:
-        light, index = class_colors(len(classes)), np.searchsorted(classes, labels)
+        _, first, index = np.unique(labels, return_index=True, return_inverse=True)
+        light, shown = class_colors(len(classes)), names[first].tolist()
     else:
-        light = ramp()(np.linspace(0, 1, N_QUANTITY_COLORS))
+        light, shown = ramp()(np.linspace(0, 1, N_QUANTITY_COLORS)), None
         low, high = float(labels.min()), float(labels.max())
         index = np.round((labels - low) / (high - low) * (N_QUANTITY_COLORS - 1))
     # The same colours without their dark end, which a dark page would swallow.
@@ -218,8 +177,7 @@ def _colors(labels: np.ndarray | None, n: int) -> tuple[dict[str, Any], np.ndarr
         "light": [to_hex(color) for color in light],
         "dark": [to_hex(color) for color in dark],
     }
-    named = None if classes is None else classes.tolist()
-    return {"palettes": palettes, "classes": named}, index.astype(np.uint8)
+    return {"palettes": palettes, "classes": shown}, index.astype(np.uint8)
 
 
 def _border(pixels: np.ndarray) -> float:

@@ -9,7 +9,6 @@ from importlib.resources import files
 from zscape.errors import ConfigError
 
 MAX_PAGE_BYTES = 25_000_000
-PARTS = ("page.js", "widget.js", "ort.wasm.gz")
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -7,13 +7,13 @@ origins to read it; and the page itself may load nothing but its own parts.
 
 from __future__ import annotations
 
-import importlib
 import secrets
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zscape.errors import ConfigError
+from zscape.explorer import require
 from zscape.explorer.page import STYLE, front_end, served_page
 
 if TYPE_CHECKING:
@@ -122,11 +122,5 @@ def check_ready() -> None:
     Raises:
         ConfigError: a package is missing, or the front end has not been built.
     """
-    try:
-        for name in ("starlette", "uvicorn"):
-            importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f'{error.name} is not installed; install it with: pip install "zscape[explore]".'
-        ) from error
+    require("starlette", "uvicorn")
     front_end("page.js")

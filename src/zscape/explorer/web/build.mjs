@@ -1,8 +1,8 @@
 // Build the front end into ../static, or with the word `test` its tests into build/.
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
 import { constants, createGzip } from "node:zlib";
 import { build } from "esbuild";
 

@@ -1,25 +1,71 @@
 // Small helpers to build a page.
 
-type Properties = Record<string, unknown>;
-
-/** Make an element; properties with a dash and `role` become attributes, `on...` listeners. */
+/** Make an element with properties, among them listeners and ARIA attributes, and children. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  properties: Properties = {},
+  properties: Partial<HTMLElementTagNameMap[K]> = {},
   ...children: (Node | string)[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("on")) {
-      element.addEventListener(name.slice(2), value as EventListener);
-    } else if (name.includes("-") || name === "role" || name === "for") {
-      element.setAttribute(name, String(value));
-    } else {
-      (element as unknown as Properties)[name] = value;
-    }
-  }
+  Object.assign(element, properties);
   element.append(...children);
   return element;
+}
+
+/** Make a button with words on it. */
+export function button(text: string, onclick: () => void, className = ""): HTMLButtonElement {
+  return el("button", { type: "button", className, onclick }, text);
+}
+
+/** Make a button with a sign on it and a name to be read. */
+export function iconButton(sign: string, name: string, onclick: () => void): HTMLButtonElement {
+  return el(
+    "button",
+    { type: "button", className: "icon", ariaLabel: name, title: name, onclick },
+    sign,
+  );
+}
+
+/** Make a panel of the page: a card with a title, tools beside it, and content. */
+export function panel(
+  name: string,
+  title: string,
+  tools: HTMLElement[],
+  ...content: HTMLElement[]
+): HTMLElement {
+  const head = el("div", { className: "head" }, el("h2", {}, title), ...tools);
+  return el("section", { className: `card panel-${name}`, ariaLabel: title }, head, ...content);
+}
+
+/** Make a row of buttons of which one is chosen, at first the first. */
+export function choice(
+  label: string,
+  names: string[],
+  chosen: (index: number) => void,
+): HTMLElement {
+  const press = (index: number): void => {
+    buttons.forEach((one, i) => {
+      one.ariaPressed = String(i === index);
+    });
+  };
+  const buttons = names.map((name, index) =>
+    button(name, () => {
+      press(index);
+      chosen(index);
+    }),
+  );
+  press(0);
+  return el("div", { className: "choice", role: "group", ariaLabel: label }, ...buttons);
+}
+
+/** Return what to draw on a canvas with. */
+export function context2d(
+  canvas: HTMLCanvasElement,
+  options: CanvasRenderingContext2DSettings = {},
+): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d", options);
+  if (!context) throw new Error("this browser cannot draw on a canvas");
+  return context;
 }
 
 /** Offer bytes or text to the user as a file. */
@@ -27,26 +73,4 @@ export function download(content: Blob, name: string): void {
   const link = el("a", { href: URL.createObjectURL(content), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-/** Return a number in few digits, with a true minus sign. */
-export function short(value: number): string {
-  const text = Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
-  return text.replace(/^-(?=0\.?0*$)/, "").replace("-", "\u2212");
-}
-
-/** Return a share as a percentage. */
-export function percent(share: number): string {
-  return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
-}
-
-/** Return a mean squared error in three significant digits. */
-export function errorText(mse: number): string {
-  return `MSE ${mse.toPrecision(3)}`;
-}
-
-/** Return a colour such as #1f5a94 as three numbers to 255. */
-export function rgb(hex: string): [number, number, number] {
-  const value = parseInt(hex.slice(1), 16);
-  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
 }

@@ -1,8 +1,9 @@
 // The page: served by `zscape explore`, or one file with all inside.
 
-import { Explorer } from "./app";
-import { fetched, inlined } from "./assets";
-import { readPayload } from "./payload";
+import { fetched, inlined } from "./data/assets";
+import { readPayload } from "./data/payload";
+import { Explorer } from "./explorer";
+import { reason } from "./text";
 
 declare global {
   interface Window {
@@ -11,26 +12,29 @@ declare global {
   }
 }
 
-async function main(): Promise<void> {
-  const host = document.getElementById("zscape")!;
+/** Show the explorer in `host`; throws an Error when there is nothing to show. */
+async function main(host: HTMLElement, loading: HTMLElement): Promise<void> {
   const load = document.getElementById("zscape-payload") ? inlined : fetched;
+  const wasm = load("ort.wasm");
+  wasm.catch(() => undefined); // it is waited for below, and may fail before that
+  const payload = readPayload(await load("payload"));
+  document.title = `${payload.meta.name} \u00b7 zscape explorer`;
+  const explorer = new Explorer(host, payload, { alone: true });
+  window.zscape = explorer;
+  loading.remove();
   try {
-    const wasm = load("ort.wasm");
-    wasm.catch(() => undefined); // it is waited for below, and may fail before that
-    const payload = readPayload(await load("payload"));
-    document.title = `${payload.meta.name} \u00b7 zscape explorer`;
-    const explorer = new Explorer(host, payload, { alone: true });
-    window.zscape = explorer;
-    document.getElementById("zscape-loading")?.remove();
-    await wasm.then(
-      (bytes) => explorer.start(bytes),
-      (error: Error) => explorer.fail(`The model could not be loaded: ${error.message}.`),
-    );
+    await explorer.start(await wasm);
   } catch (error) {
-    const line = document.getElementById("zscape-loading")!;
-    line.setAttribute("role", "alert");
-    line.textContent = `The explorer could not start: ${(error as Error).message}.`;
+    explorer.fail(`The model could not be loaded: ${reason(error)}.`);
   }
 }
 
-void main();
+const host = document.getElementById("zscape");
+const loading = document.getElementById("zscape-loading");
+if (host && loading) {
+  main(host, loading).catch((error: unknown) => {
+    host.remove();
+    loading.role = "alert";
+    loading.textContent = `The explorer could not start: ${reason(error)}.`;
+  });
+}

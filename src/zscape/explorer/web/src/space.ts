@@ -1,6 +1,6 @@
 // The latent space in numbers: positions on the map, directions, paths, draws. No page.
 
-import type { Payload } from "./payload";
+import type { Payload } from "./data/payload";
 
 export type Code = Float32Array;
 

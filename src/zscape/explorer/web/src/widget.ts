@@ -1,25 +1,29 @@
 // The explorer in a notebook, as a front end of `zscape.Explorer` (anywidget).
 
-import { Explorer } from "./app";
-import { unzipped } from "./assets";
-import { readPayload } from "./payload";
+import { unzipped } from "./data/assets";
+import { readPayload } from "./data/payload";
+import { el } from "./dom";
+import { Explorer } from "./explorer";
+import { reason } from "./text";
+
+type Received = (content: unknown, buffers: DataView<ArrayBuffer>[]) => void;
 
 interface Model {
-  get(name: string): unknown;
-  set(name: string, value: unknown): void;
+  get(name: "code"): number[];
+  set(name: "code", value: number[]): void;
   save_changes(): void;
   send(content: unknown): void;
-  on(name: string, callback: (...values: never[]) => void): void;
-  off(name: string, callback: (...values: never[]) => void): void;
+  on(name: "msg:custom", callback: Received): void;
+  on(name: "change:code", callback: () => void): void;
+  off(name: "msg:custom" | "change:code", callback: Received | (() => void)): void;
 }
 
 const PAUSE = 50; // milliseconds between two codes sent to Python
 
 function render({ model, el: element }: { model: Model; el: HTMLElement }): () => void {
-  const host = document.createElement("div");
-  host.dataset["lmSuppressShortcuts"] = "true"; // Jupyter has other uses for the same keys
+  const host = el("div", {}, "The explorer is loading \u2026");
+  host.dataset.lmSuppressShortcuts = "true"; // Jupyter has other uses for the same keys
   element.append(host);
-  host.textContent = "The explorer is loading \u2026";
   let explorer: Explorer | null = null;
   let timer = 0;
 
@@ -31,23 +35,22 @@ function render({ model, el: element }: { model: Model; el: HTMLElement }): () =
     }, PAUSE);
   };
   const takeCode = (): void => {
-    const code = Float32Array.from(model.get("code") as number[]);
-    if (explorer && code.some((value, i) => value !== explorer!.code[i])) explorer.setCode(code);
+    const code = Float32Array.from(model.get("code"));
+    const shown = explorer?.state.code;
+    if (shown && code.some((value, i) => value !== shown[i])) explorer?.state.setCode(code);
   };
   // The bytes come as a message: as traits they would be saved into the notebook.
-  const begin = async (_: never, buffers: DataView<ArrayBuffer>[]): Promise<void> => {
+  const begin: Received = async (_, [payload, wasm]) => {
     if (explorer) return;
-    const [payload, wasm] = buffers;
-    const bytes = payload.buffer.slice(
-      payload.byteOffset, payload.byteOffset + payload.byteLength,
-    );
+    const { buffer, byteOffset, byteLength } = payload;
     try {
+      const content = readPayload(buffer.slice(byteOffset, byteOffset + byteLength));
       host.textContent = "";
-      explorer = new Explorer(host, readPayload(bytes), { alone: false, onCode: sendCode });
+      explorer = new Explorer(host, content, { alone: false, onCode: sendCode });
       takeCode();
       await explorer.start(await unzipped(wasm));
     } catch (error) {
-      host.textContent = `The explorer could not start: ${(error as Error).message}.`;
+      host.textContent = `The explorer could not start: ${reason(error)}.`;
     }
   };
   model.on("msg:custom", begin);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { borderOf, fromRgba, toInk, toRgba } from "../src/pixels";
+import { borderOf, fromRgba, toInk, toRgba } from "../src/data/pixels";
 
 test("gray, colour, transparency and other channels become RGBA", () => {
   assert.deepEqual([...toRgba([0, 1], [1, 2, 1])], [0, 0, 0, 255, 255, 255, 255, 255]);
@@ -14,7 +14,9 @@ test("a picture is read as Python reads it", () => {
   const clear = [0, 0, 0, 0];
   const red = [255, 0, 0, 255];
   const close = (a: ArrayLike<number>, b: number[]): void =>
-    b.forEach((value, i) => assert.ok(Math.abs(a[i] - value) < 1e-6, `${a[i]}, ${value}`));
+    b.forEach((value, i) => {
+      assert.ok(Math.abs(a[i] - value) < 1e-6, `${a[i]}, ${value}`);
+    });
   close(fromRgba([...clear, ...red], 1, false), [1, 0.299]);
   close(fromRgba([...clear, ...red], 1, true), [0, 0.701]);
   close(fromRgba(red, 3, false), [1, 0, 0]);

@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  between, codeOfLink, linkOfCode, meanSquaredError, normal, quantiles, seeded, Space,
+  between,
+  codeOfLink,
+  linkOfCode,
+  meanSquaredError,
+  normal,
+  quantiles,
+  Space,
+  seeded,
 } from "../src/space";
 import { madePayload } from "./made";
 
 const near = (a: ArrayLike<number>, b: number[], tolerance = 1e-5): void => {
   assert.equal(a.length, b.length);
-  b.forEach((value, i) => assert.ok(Math.abs(a[i] - value) <= tolerance, `${a[i]} is not ${value}`));
+  b.forEach((value, i) => {
+    assert.ok(Math.abs(a[i] - value) <= tolerance, `${a[i]} is not ${value}`);
+  });
 };
 
 test("a code moved to a place lies there, and nothing else of it changes", () => {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  apart, drawPoints, nearest, ticks, toPlace, toScreen, viewOf, zoomed,
-} from "../src/view";
+import { drawPoints } from "../src/map/points";
+import { apart, nearest, ticks, toPlace, toScreen, viewOf, zoomed } from "../src/map/view";
 
 const size = { width: 200, height: 100 };
 const view = { left: -1, right: 1, bottom: 0, top: 2 };
@@ -10,7 +9,10 @@ const view = { left: -1, right: 1, bottom: 0, top: 2 };
 test("screen and places are each other's reverse, with up at the top", () => {
   assert.deepEqual(toScreen(view, size, { x: -1, y: 2 }), { x: 0, y: 0 });
   assert.deepEqual(toScreen(view, size, { x: 1, y: 0 }), { x: 200, y: 100 });
-  assert.deepEqual(toPlace(view, size, toScreen(view, size, { x: 0.5, y: 1.5 })), { x: 0.5, y: 1.5 });
+  assert.deepEqual(toPlace(view, size, toScreen(view, size, { x: 0.5, y: 1.5 })), {
+    x: 0.5,
+    y: 1.5,
+  });
 });
 
 test("the first view shows all places, and one place or equal ones too", () => {
@@ -38,12 +40,23 @@ test("the nearest point is found within reach only", () => {
 });
 
 test("ticks are round numbers inside the range", () => {
-  assert.deepEqual(ticks(-1, 1, 4), [-1, -0.5, 0, 0.5, 1].filter((v) => v >= -1));
+  assert.deepEqual(
+    ticks(-1, 1, 4),
+    [-1, -0.5, 0, 0.5, 1].filter((v) => v >= -1),
+  );
   assert.deepEqual(ticks(0.5, 9, 4), [5]);
 });
 
 test("names are moved apart, and none further than it must", () => {
-  const spots = apart([{ x: 50, y: 50 }, { x: 52, y: 50 }, { x: 90, y: 50 }], 16, 16);
+  const spots = apart(
+    [
+      { x: 50, y: 50 },
+      { x: 52, y: 50 },
+      { x: 90, y: 50 },
+    ],
+    [16, 16, 16],
+    16,
+  );
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < i; j++) {
       const gap = Math.max(Math.abs(spots[i].x - spots[j].x), Math.abs(spots[i].y - spots[j].y));
@@ -55,8 +68,19 @@ test("names are moved apart, and none further than it must", () => {
 
 test("a point is drawn in its colour, and one beyond the edge not at all", () => {
   const pixels = new Uint8ClampedArray(4 * 200 * 100);
-  const palette: [number, number, number][] = [[10, 20, 30], [200, 0, 0]];
-  drawPoints(pixels, size, view, Float32Array.of(0, 1, 5, 5), Uint8Array.of(1, 0), palette, 2, 1);
+  const palette: [number, number, number][] = [
+    [10, 20, 30],
+    [200, 0, 0],
+  ];
+  drawPoints(
+    { data: pixels, ...size },
+    view,
+    Float32Array.of(0, 1, 5, 5),
+    Uint8Array.of(1, 0),
+    palette,
+    2,
+    1,
+  );
   const at = 4 * (50 * 200 + 100);
   assert.deepEqual([...pixels.slice(at, at + 4)], [200, 0, 0, 255]);
   assert.equal(pixels.filter((value, i) => i % 4 === 2 && value > 0).length, 0);

@@ -1,5 +1,7 @@
 // Images as arrays of numbers: to the screen, and from a picture that somebody brings.
 
+import { context2d, el } from "../dom";
+
 export type Shape = [height: number, width: number, channels: number];
 
 /** Return RGBA bytes of an image of numbers in [0, 1], or in [0, `top`]. */
@@ -79,28 +81,36 @@ export function borderOf(image: Float32Array, [height, width, channels]: Shape):
   return sum / count;
 }
 
-/** Return a canvas of an image, one pixel for a pixel. */
-export function toCanvas(rgba: Uint8ClampedArray<ArrayBuffer>, [height, width]: Shape) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext("2d")!.putImageData(new ImageData(rgba, width, height), 0, 0);
-  return canvas;
+/** Return a canvas of RGBA bytes, one pixel for a pixel. */
+export function toCanvas(rgba: Uint8ClampedArray<ArrayBuffer>, shape: Shape): HTMLCanvasElement {
+  return put(el("canvas"), rgba, shape);
 }
 
-/** Paint an image onto a canvas, which gets its size. */
+/** Paint an image of numbers in [0, `top`] onto a canvas, which gets its size. */
 export function paint(
   canvas: HTMLCanvasElement,
   image: ArrayLike<number>,
   shape: Shape,
   top = 1,
-): void {
-  if (canvas.width !== shape[1] || canvas.height !== shape[0]) {
-    canvas.width = shape[1];
-    canvas.height = shape[0];
-  }
-  const context = canvas.getContext("2d")!;
-  context.putImageData(new ImageData(toRgba(image, shape, top), shape[1], shape[0]), 0, 0);
+): HTMLCanvasElement {
+  return put(canvas, toRgba(image, shape, top), shape);
+}
+
+function put(
+  canvas: HTMLCanvasElement,
+  rgba: Uint8ClampedArray<ArrayBuffer>,
+  [height, width]: Shape,
+): HTMLCanvasElement {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  context2d(canvas).putImageData(new ImageData(rgba, width, height), 0, 0);
+  return canvas;
+}
+
+/** Return a colour such as #1f5a94 as three numbers to 255. */
+export function rgb(hex: string): [number, number, number] {
+  const value = parseInt(hex.slice(1), 16);
+  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
 }
 
 /** Read a picture file and shrink it to H by W; throws an Error with one clear sentence. */
@@ -118,7 +128,7 @@ export async function readPicture(
   const size: [number, number] = [bitmap.width, bitmap.height];
   try {
     const canvas = shrunk(bitmap, width, height);
-    const context = canvas.getContext("2d", { willReadFrequently: true })!;
+    const context = context2d(canvas, { willReadFrequently: true });
     return { rgba: context.getImageData(0, 0, width, height).data, size };
   } finally {
     bitmap.close();
@@ -136,10 +146,8 @@ export function shrunk(
     const w = Math.max(width, Math.ceil(from.width / 2));
     const h = Math.max(height, Math.ceil(from.height / 2));
     const last = from.width <= 2 * width && from.height <= 2 * height;
-    const canvas = document.createElement("canvas");
-    canvas.width = last ? width : w;
-    canvas.height = last ? height : h;
-    const context = canvas.getContext("2d", { willReadFrequently: last })!;
+    const canvas = el("canvas", { width: last ? width : w, height: last ? height : h });
+    const context = context2d(canvas, { willReadFrequently: last });
     context.imageSmoothingQuality = "high";
     context.drawImage(from, 0, 0, canvas.width, canvas.height);
     if (last) return canvas;

@@ -1,7 +1,7 @@
 // The part of the map that is seen, and points drawn into it.
 
-import type { Point } from "./space";
-import { quantiles } from "./space";
+import type { Point } from "../space";
+import { quantiles } from "../space";
 
 export interface View {
   left: number;
@@ -104,15 +104,15 @@ export function ticks(low: number, high: number, count: number): number[] {
   return values;
 }
 
-/** Return points moved apart until names of a size, written at them, do not touch. */
-export function apart(points: Point[], width: number, height: number): Point[] {
+/** Return points moved apart until names written at them, of these widths, do not touch. */
+export function apart(points: Point[], widths: number[], height: number): Point[] {
   const spots = points.map((point) => ({ ...point }));
   for (let round = 0; round < 60; round++) {
     for (let i = 0; i < spots.length; i++) {
       for (let j = 0; j < i; j++) {
         const dx = spots[i].x - spots[j].x;
         const dy = spots[i].y - spots[j].y;
-        const overlapX = width - Math.abs(dx);
+        const overlapX = (widths[i] + widths[j]) / 2 - Math.abs(dx);
         const overlapY = height - Math.abs(dy);
         if (overlapX <= 0 || overlapY <= 0) continue;
         // The shorter way out.
@@ -129,56 +129,4 @@ export function apart(points: Point[], width: number, height: number): Point[] {
     }
   }
   return spots;
-}
-
-/** Return the radius in pixels of the screen of one of `n` points. */
-export function radiusOf(n: number, size: Size): number {
-  const room = Math.sqrt((size.width * size.height) / Math.max(1, n));
-  return Math.min(4.5, Math.max(1.1, 0.17 * room));
-}
-
-/** Draw points as soft discs into RGBA pixels. */
-export function drawPoints(
-  pixels: Uint8ClampedArray,
-  size: Size,
-  view: View,
-  places: Float32Array,
-  colors: Uint8Array,
-  palette: [number, number, number][],
-  radius: number,
-  opacity: number,
-): void {
-  const { width, height } = size;
-  const reach = Math.ceil(radius);
-  const side = 2 * reach + 1;
-  const disc = new Float32Array(side * side);
-  for (let y = -reach; y <= reach; y++) {
-    for (let x = -reach; x <= reach; x++) {
-      const inside = Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(x, y)));
-      disc[(y + reach) * side + x + reach] = inside * opacity;
-    }
-  }
-  const kx = width / (view.right - view.left);
-  const ky = height / (view.top - view.bottom);
-  for (let i = 0; i < colors.length; i++) {
-    const cx = Math.round((places[2 * i] - view.left) * kx);
-    const cy = Math.round((view.top - places[2 * i + 1]) * ky);
-    if (cx < reach || cy < reach || cx >= width - reach || cy >= height - reach) continue;
-    const [red, green, blue] = palette[colors[i]];
-    let tap = 0;
-    for (let y = cy - reach; y <= cy + reach; y++) {
-      let at = 4 * (y * width + cx - reach);
-      for (let x = 0; x < side; x++, at += 4) {
-        const cover = disc[tap++];
-        if (cover === 0) continue;
-        const below = pixels[at + 3] / 255;
-        const alpha = cover + below * (1 - cover);
-        const share = cover / alpha;
-        pixels[at] += (red - pixels[at]) * share;
-        pixels[at + 1] += (green - pixels[at + 1]) * share;
-        pixels[at + 2] += (blue - pixels[at + 2]) * share;
-        pixels[at + 3] = 255 * alpha;
-      }
-    }
-  }
 }
