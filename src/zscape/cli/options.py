@@ -100,7 +100,7 @@ def _names(setting: str) -> list[str]:
     if setting not in REGISTERED:
         return []
     names = ", ".join(names_in(REGISTERED[setting]))
-    return [f"One of {names}{'' if setting == 'preset' else '; options as NAME:key=value,...'}."]
+    return [f"One of {names}{'' if setting == 'preset' else '; options as in NAME:key=value'}."]
 
 
 def open_run(path: Path) -> Run:
