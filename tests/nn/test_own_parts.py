@@ -14,6 +14,7 @@ from keras import layers
 
 import zscape
 from tests.harness import random_images, run_python
+from zscape.nn.allowed import check_classes, trust_layers
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, register_bottleneck
 from zscape.nn.presets import PRESETS, Preset, Recipe, register_preset, start_at_mean
 from zscape.registry import check_number, load_plugin
@@ -106,6 +107,8 @@ def test_a_preset_of_the_users_is_usable_at_once(tmp_path: Path) -> None:
     spatial = zscape.build_autoencoder(SHAPE, network("pooled"), "vq:codebook=4")
     assert spatial.reconstruct(random_images((2, *SHAPE))).shape == (2, *SHAPE)
     assert PRESETS["pooled"].recipe.n_epochs(100) == 10
+    with pytest.raises(zscape.ConfigError, match=r"code_activation is 'relu'.*choose plain"):
+        zscape.build_autoencoder(SHAPE, network("pooled", code_activation="relu"), "gaussian")
     with pytest.raises(zscape.ConfigError, match=r"encoder_body of Pooled .*expected \(N, 3, 2,"):
         zscape.build_autoencoder(SHAPE, network("pooled:wrong=true"))
 
@@ -292,6 +295,7 @@ except zscape.ModelError as error:
 """
 
 
+@pytest.mark.slow
 def test_another_process_opens_layers_of_the_users_with_their_plugin_only(tmp_path: Path) -> None:
     plugin, path = tmp_path / "halves.py", tmp_path / "model.keras"
     plugin.write_text(PLUGIN)
@@ -303,6 +307,44 @@ def test_another_process_opens_layers_of_the_users_with_their_plugin_only(tmp_pa
     assert "asks for 'zscape_plugin_halves.Half', which may run code" in refused
     assert "--plugin" in refused
     assert run_python(OPENS, path, plugin).strip() == "zscape_plugin_halves"
+
+
+NOTEBOOK = """
+import keras, sys, zscape
+from pathlib import Path
+from zscape.nn.bottlenecks import Bottleneck, register_bottleneck
+
+@register_bottleneck("twice")
+class Twice(Bottleneck):
+    def encode(self, features):
+        return 2 * features
+
+if sys.argv[2] == "save":
+    model = zscape.build_autoencoder((4, 4, 1), bottleneck="twice")
+    zscape.save_model(model, Path(sys.argv[1]))
+print(type(zscape.load_model(sys.argv[1]).bottleneck))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_notebook_defines_opens_where_it_is_defined(tmp_path: Path) -> None:
+    for work in ("save", "open"):
+        printed = run_python(NOTEBOOK, tmp_path / "model.keras", work)
+        assert printed.strip() == "<class '__main__.Twice'>"
+    assert "asks for 'None.Twice', which may run" in run_python(OPENS, tmp_path / "model.keras")
+
+
+def test_a_class_of_the_users_is_known_by_its_own_module_only() -> None:
+    part = encoder(2, Halve())
+    config = keras.saving.serialize_keras_object(part)
+    assert trust_layers(part) is None
+    assert check_classes(config) == ({"Halve": Halve}, None)
+    named = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Halve")
+    for change in ({"module": "os"}, {"registered_name": "evil>Halve"}, {"class_name": "Half"}):
+        before = dict(named)
+        named.update(change)
+        assert check_classes(config)[1] is not None
+        named.update(before)
 
 
 @keras.saving.register_keras_serializable("stranger")

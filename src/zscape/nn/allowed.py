@@ -76,8 +76,9 @@ def check_classes(config: dict[str, Any]) -> tuple[dict[str, type], str | None]:
         if isinstance(known, type) and _package(known.__module__) == "zscape"
     }
     users = {
-        (cls.__module__, cls.__name__, keras.saving.get_registered_name(cls)): cls
+        (module, cls.__name__, keras.saving.get_registered_name(cls)): cls
         for cls in _users_classes()
+        for module in (cls.__module__, None)  # Keras writes None for what a notebook defines
     }
     strange = registered.keys() - {name for _, name in ours} - {name for *_, name in users}
     found: dict[str, type] = {}

@@ -22,3 +22,5 @@ class PlainBottleneck(Bottleneck):
         Hinton and Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks,
         Science 313, 2006.
     """
+
+    linear_features = False
