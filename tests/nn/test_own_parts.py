@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,14 @@ from keras import layers
 
 import zscape
 from tests.harness import random_images, run_python
+from zscape.jobs.generate import generate
 from zscape.nn.allowed import check_classes, trust_layers
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, register_bottleneck
 from zscape.nn.presets import PRESETS, Preset, Recipe, register_preset, start_at_mean
 from zscape.registry import check_number, load_plugin
 
 SHAPE = (10, 6, 3)
+OLD_RUN = Path(__file__).parents[1] / "runs" / "classic-plain"
 
 
 @register_bottleneck("clipped")
@@ -30,6 +33,11 @@ class Clipped(Bottleneck):
 
     def encode(self, features: Any) -> Any:
         return keras.ops.clip(features, -self.limit, self.limit)
+
+
+@register_bottleneck("spread")
+class Spread(Bottleneck):
+    spatial = True
 
 
 class Halve(layers.Layer):
@@ -158,6 +166,19 @@ def test_codes_that_are_not_discrete_have_no_indices() -> None:
     discrete = zscape.build_autoencoder(SHAPE, network("classic"), "fsq")
     with pytest.raises(zscape.DataError, match=r"code indices have shape \(2, 3\)"):
         discrete.codes_from_indices(np.zeros((2, 3), int))
+
+
+def test_spatial_codes_that_are_not_discrete_have_densities(tmp_path: Path) -> None:
+    shutil.copytree(OLD_RUN, tmp_path / "run")
+    model = zscape.build_autoencoder((28, 28, 1), network("classic"), "spread")
+    assert (model.code_shape, model.n_code_values) == ((7, 7, 2), 98)
+    zscape.save_model(model, tmp_path / "run" / "model.keras")
+    run = zscape.load_run(tmp_path / "run")
+    for density in ("normal", "standard_normal"):
+        images, codes = generate(run, 2, density=density)
+        assert (images.shape, codes.shape) == ((2, 28, 28, 1), (2, 7, 7, 2))
+    with pytest.raises(zscape.ConfigError, match=r"code indices; .* not discrete\. Choose gmm"):
+        generate(run, 2, density="autoregressive")
 
 
 # --- two Keras models ---
