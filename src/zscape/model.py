@@ -376,6 +376,11 @@ def build_autoencoder(
     if encoder is None or decoder is None:
         check_precision(precision)
         network = network or NetworkConfig()
+        if between.linear_features and network.code_activation != "linear":
+            raise ConfigError(
+                f"code_activation is {network.code_activation!r}, but {type(between).__name__} "
+                "makes its codes from linear features. Leave it out, or choose plain."
+            )
         preset = make_preset(
             image_shape,
             network,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,14 @@ from keras import layers
 
 import zscape
 from tests.harness import random_images, run_python
+from zscape.jobs.generate import generate
+from zscape.nn.allowed import check_classes, trust_layers
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, register_bottleneck
 from zscape.nn.presets import PRESETS, Preset, Recipe, register_preset, start_at_mean
 from zscape.registry import check_number, load_plugin
 
 SHAPE = (10, 6, 3)
+OLD_RUN = Path(__file__).parents[1] / "runs" / "classic-plain"
 
 
 @register_bottleneck("clipped")
@@ -29,6 +33,11 @@ class Clipped(Bottleneck):
 
     def encode(self, features: Any) -> Any:
         return keras.ops.clip(features, -self.limit, self.limit)
+
+
+@register_bottleneck("spread")
+class Spread(Bottleneck):
+    spatial = True
 
 
 class Halve(layers.Layer):
@@ -106,6 +115,8 @@ def test_a_preset_of_the_users_is_usable_at_once(tmp_path: Path) -> None:
     spatial = zscape.build_autoencoder(SHAPE, network("pooled"), "vq:codebook=4")
     assert spatial.reconstruct(random_images((2, *SHAPE))).shape == (2, *SHAPE)
     assert PRESETS["pooled"].recipe.n_epochs(100) == 10
+    with pytest.raises(zscape.ConfigError, match=r"code_activation is 'relu'.*choose plain"):
+        zscape.build_autoencoder(SHAPE, network("pooled", code_activation="relu"), "gaussian")
     with pytest.raises(zscape.ConfigError, match=r"encoder_body of Pooled .*expected \(N, 3, 2,"):
         zscape.build_autoencoder(SHAPE, network("pooled:wrong=true"))
 
@@ -155,6 +166,19 @@ def test_codes_that_are_not_discrete_have_no_indices() -> None:
     discrete = zscape.build_autoencoder(SHAPE, network("classic"), "fsq")
     with pytest.raises(zscape.DataError, match=r"code indices have shape \(2, 3\)"):
         discrete.codes_from_indices(np.zeros((2, 3), int))
+
+
+def test_spatial_codes_that_are_not_discrete_have_densities(tmp_path: Path) -> None:
+    shutil.copytree(OLD_RUN, tmp_path / "run")
+    model = zscape.build_autoencoder((28, 28, 1), network("classic"), "spread")
+    assert (model.code_shape, model.n_code_values) == ((7, 7, 2), 98)
+    zscape.save_model(model, tmp_path / "run" / "model.keras")
+    run = zscape.load_run(tmp_path / "run")
+    for density in ("normal", "standard_normal"):
+        images, codes = generate(run, 2, density=density)
+        assert (images.shape, codes.shape) == ((2, 28, 28, 1), (2, 7, 7, 2))
+    with pytest.raises(zscape.ConfigError, match=r"code indices; .* not discrete\. Choose gmm"):
+        generate(run, 2, density="autoregressive")
 
 
 # --- two Keras models ---
@@ -292,6 +316,7 @@ except zscape.ModelError as error:
 """
 
 
+@pytest.mark.slow
 def test_another_process_opens_layers_of_the_users_with_their_plugin_only(tmp_path: Path) -> None:
     plugin, path = tmp_path / "halves.py", tmp_path / "model.keras"
     plugin.write_text(PLUGIN)
@@ -303,6 +328,44 @@ def test_another_process_opens_layers_of_the_users_with_their_plugin_only(tmp_pa
     assert "asks for 'zscape_plugin_halves.Half', which may run code" in refused
     assert "--plugin" in refused
     assert run_python(OPENS, path, plugin).strip() == "zscape_plugin_halves"
+
+
+NOTEBOOK = """
+import keras, sys, zscape
+from pathlib import Path
+from zscape.nn.bottlenecks import Bottleneck, register_bottleneck
+
+@register_bottleneck("twice")
+class Twice(Bottleneck):
+    def encode(self, features):
+        return 2 * features
+
+if sys.argv[2] == "save":
+    model = zscape.build_autoencoder((4, 4, 1), bottleneck="twice")
+    zscape.save_model(model, Path(sys.argv[1]))
+print(type(zscape.load_model(sys.argv[1]).bottleneck))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_notebook_defines_opens_where_it_is_defined(tmp_path: Path) -> None:
+    for work in ("save", "open"):
+        printed = run_python(NOTEBOOK, tmp_path / "model.keras", work)
+        assert printed.strip() == "<class '__main__.Twice'>"
+    assert "asks for 'None.Twice', which may run" in run_python(OPENS, tmp_path / "model.keras")
+
+
+def test_a_class_of_the_users_is_known_by_its_own_module_only() -> None:
+    part = encoder(2, Halve())
+    config = keras.saving.serialize_keras_object(part)
+    assert trust_layers(part) is None
+    assert check_classes(config) == ({"Halve": Halve}, None)
+    named = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Halve")
+    for change in ({"module": "os"}, {"registered_name": "evil>Halve"}, {"class_name": "Half"}):
+        before = dict(named)
+        named.update(change)
+        assert check_classes(config)[1] is not None
+        named.update(before)
 
 
 @keras.saving.register_keras_serializable("stranger")

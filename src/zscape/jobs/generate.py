@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -85,7 +86,7 @@ def run_density(run: Run, name: str, *, label: int | str | None = None) -> Densi
             f"density is {name!r}, which is for code indices; the codes of this run are not "
             f"discrete. Choose {bottleneck.default_density}."
         )
-    if bottleneck.spatial and not kind.of_indices:
+    if bottleneck.spatial and bottleneck.discrete and not kind.of_indices:
         raise ConfigError(
             f"density is {name!r}, which is for codes (N, d); those of this run are choices from "
             f"a codebook at many places. Choose {bottleneck.default_density}."
@@ -93,7 +94,7 @@ def run_density(run: Run, name: str, *, label: int | str | None = None) -> Densi
     if not kind.needs_codes:
         if label is not None:
             raise ConfigError("this prior knows no labels; choose normal, gmm, kde or flow.")
-        return kind().fit(np.zeros((1, run.model.latent_dim)))
+        return kind().fit(np.zeros((1, math.prod(run.model.code_shape))))
     if isinstance(label, str):
         label = _label_number(run, label)
     folder, stem = run.path / "density", name if label is None else f"{name}-label{label}"
@@ -111,8 +112,7 @@ def run_density(run: Run, name: str, *, label: int | str | None = None) -> Densi
             raise ConfigError(f"label is {label}; the images of this run have {known}.")
         train = train.take(chosen)
     codes = run.model.encode(train.images)
-    if kind.of_indices:
-        codes = run.model.code_indices(codes)
+    codes = run.model.code_indices(codes) if kind.of_indices else codes.reshape(len(codes), -1)
     fitted = fit_density(name, codes, prior=bottleneck.prior)
     save_density(fitted, path)
     for other in folder.glob(f"{stem}.*.npz"):

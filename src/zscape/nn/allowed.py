@@ -44,6 +44,7 @@ _HARMLESS: set[tuple[str | None, str]] = {
     *((module, name) for module, names in _CLASSES.items() for name in names.split()),
 }
 
+_KNOWN = ("keras", "zscape")  # packages of which no class is the user's
 _handed_over: set[type] = set()
 
 
@@ -53,9 +54,8 @@ def trust_layers(part: keras.layers.Layer) -> str | None:
     Returns:
         What the network's model file would name all the same that may run code; None is good.
     """
-    _handed_over.update(
-        cls for cls in map(type, part._flatten_layers()) if _package(cls.__module__) != "keras"
-    )
+    classes = {type(layer) for layer in part._flatten_layers()}
+    _handed_over.update(cls for cls in classes if _package(cls.__module__) not in _KNOWN)
     return check_classes(keras.saving.serialize_keras_object(part))[1]
 
 
@@ -76,8 +76,9 @@ def check_classes(config: dict[str, Any]) -> tuple[dict[str, type], str | None]:
         if isinstance(known, type) and _package(known.__module__) == "zscape"
     }
     users = {
-        (cls.__module__, cls.__name__, keras.saving.get_registered_name(cls)): cls
+        (module, cls.__name__, keras.saving.get_registered_name(cls)): cls
         for cls in _users_classes()
+        for module in (cls.__module__, None)  # Keras writes None for what a notebook defines
     }
     strange = registered.keys() - {name for _, name in ours} - {name for *_, name in users}
     found: dict[str, type] = {}
@@ -109,7 +110,7 @@ def _users_classes() -> Iterator[type]:
         if _package((cls := BOTTLENECKS[name]).__module__) != "zscape":
             yield cls
     registered = list(keras.saving.get_custom_objects().values())
-    for plugin in plugin_modules():
+    for plugin in plugin_modules() & sys.modules.keys():
         for value in (*vars(sys.modules[plugin]).values(), *registered):
             module = getattr(value, "__module__", None) or ""
             if isinstance(value, type) and f"{module}.".startswith(f"{plugin}."):

@@ -44,6 +44,7 @@ class Bottleneck(keras.layers.Layer):
         spatial: whether codes keep height and width, as (N, h, w, d).
         discrete: whether codes are choices from a list, with code indices.
         n_features_per_code: how many features the encoder gives for each number of the code.
+        linear_features: whether the features may have no activation.
     """
 
     terms: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class Bottleneck(keras.layers.Layer):
     spatial: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     n_features_per_code: ClassVar[int] = 1
+    linear_features: ClassVar[bool] = True
 
     def __init__(self, n_values: int = 1, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
