@@ -79,23 +79,23 @@ def as_labels(labels: Any, n_images: int, source: str) -> np.ndarray:
     Raises:
         DataError: they are not whole numbers, or not one for each image.
     """
-    labels = np.asarray(labels)
-    if labels.shape != (n_images,):
+    found: np.ndarray = np.asarray(labels)
+    if found.shape != (n_images,):
         raise DataError(
-            f"{source} has labels of shape {labels.shape} for {n_images:,} images; expected "
+            f"{source} has labels of shape {found.shape} for {n_images:,} images; expected "
             f"({n_images},): one label for each image."
         )
-    whole = labels.dtype.kind in "iub" or (
-        labels.dtype.kind == "f"
+    whole = found.dtype.kind in "iub" or (
+        found.dtype.kind == "f"
         # Beyond 2**53 a float no longer tells one whole number from the next.
-        and bool((np.abs(labels) < 2**53).all() and (labels % 1 == 0).all())
+        and bool((np.abs(found) < 2**53).all() and (found % 1 == 0).all())
     )
     if not whole:
         raise DataError(
-            f"{source} has labels of type {labels.dtype} that are not whole numbers; expected "
+            f"{source} has labels of type {found.dtype} that are not whole numbers; expected "
             "one whole number for each image: number the classes 0, 1, 2, ..."
         )
-    return np.asarray(labels, dtype=np.int64)
+    return found.astype(np.int64)
 
 
 def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
@@ -120,8 +120,7 @@ def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
         )
     if images.size == 0:
         raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    channelled: np.ndarray = images[..., np.newaxis] if images.ndim == 3 else images
-    return channelled
+    return images if images.ndim == 4 else np.asarray(images[..., np.newaxis])
 
 
 def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:

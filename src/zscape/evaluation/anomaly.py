@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.images import ImageStore, as_float, chunks
-from zscape.errors import ConfigError
+from zscape.data.images import ImageStore, as_float, as_store, chunks
+from zscape.errors import ConfigError, DataError
 from zscape.latent.densities import Density, fit_density
 from zscape.settings import NetworkConfig, TrainConfig
 
@@ -101,7 +101,9 @@ class AnomalyScorer:
         return Scores(error, surprise, self._combined(error, surprise))
 
     def _parts(self, images: ImageStore) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        images = self.model.check_images(images)
+        images = as_store(images)  # the model checks each part
+        if not images.size:
+            raise DataError(f"images have shape {images.shape}; expected at least one to score.")
         errors, surprises = [], []
         for _, part in chunks(images):
             inputs = as_float(part)

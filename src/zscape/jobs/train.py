@@ -18,12 +18,11 @@ from zscape.data.listing import Skipped
 from zscape.data.load import load_dataset
 from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
-from zscape.hardware import check_precision
 from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.networks import is_network
-from zscape.nn.presets import PRESETS, make_preset
+from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter, report_skipped
 from zscape.run_folder import open_for_training
@@ -158,16 +157,9 @@ def _checked(options: Mapping[str, Any]) -> _Plan:
     training = _picked(TrainConfig, {**vars(recipe), **options})
     bottleneck = BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain")))
     steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
-    check_precision(training.precision)
-    # Made once to be checked; the images decide how they are made for good.
+    # Made once for tiny images, for all is checked where it is made.
     if not own:
-        make_preset((32, 32, 1), network)
-    between = BOTTLENECKS.make(bottleneck)
-    if network.code_activation != NetworkConfig.code_activation and not between.takes_activation:
-        raise ConfigError(
-            f"code_activation is {network.code_activation!r}, but the bottleneck {bottleneck.name} "
-            "makes its codes from linear features. Leave it out."
-        )
+        build_autoencoder((8, 8, 1), network, bottleneck, precision=training.precision)
     for step in steps:
         CORRUPTIONS.make(step)
     if options.get("tensorboard") and not find_spec("tensorboard"):

@@ -193,14 +193,14 @@ def resolve(data: Any) -> Source:
             "NumPy array."
         )
     try:
-        found = next((kind for kind in source_kinds() if kind.matches(data)), None)
+        found: Source | None = next((k(data) for k in source_kinds() if k.matches(data)), None)
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(
             f"{str(data)[:80]!r} cannot be opened ({reason}); expected {ACCEPTED}."
         ) from error
     if found is not None:
-        return found(data)
+        return found
     close = difflib.get_close_matches(str(data).lower(), known_names(), n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"expected {ACCEPTED}."
     raise DataError(f"{data} is neither a file nor a known data set ({names}); {hint}")

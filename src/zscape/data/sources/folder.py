@@ -31,8 +31,8 @@ class Folder(PictureSource):
         entries = [] if names else sorted(root.iterdir())
         shards = [(kind, found) for kind in kinds if (found := [*filter(kind.matches, entries)])]
         if len(shards) > 1:
-            found = " and ".join(sorted((kind.kind for kind, _ in shards), reverse=True))
-            raise DataError(f"{root} has {found} files; name one of them, or part them.")
+            both = " and ".join(sorted((kind.kind for kind, _ in shards), reverse=True))
+            raise DataError(f"{root} has {both} files; name one of them, or part them.")
         for kind, files in shards:
             listed: PictureList = kind.list_files(files)
             return listed

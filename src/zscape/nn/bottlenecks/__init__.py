@@ -40,7 +40,6 @@ class Bottleneck(keras.layers.Layer):
             assumed in training, or one fitted afterwards to discrete codes. None if there is none.
         default_density: name of the density that new codes are drawn from by default.
         unit_scale: whether the codes have unit variance in every dimension under the prior.
-        takes_activation: whether features may go through an activation, as those that are codes.
         spatial: whether codes keep height and width, as (N, h, w, d).
         discrete: whether codes are choices from a list, with code indices.
         n_features_per_code: how many features the encoder gives for each number of the code.
@@ -51,7 +50,6 @@ class Bottleneck(keras.layers.Layer):
     prior: ClassVar[str | None] = None
     default_density: ClassVar[str] = "gmm"
     unit_scale: ClassVar[bool] = False
-    takes_activation: ClassVar[bool] = False
     spatial: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     n_features_per_code: ClassVar[int] = 1

@@ -23,4 +23,4 @@ class PlainBottleneck(Bottleneck):
         Science 313, 2006.
     """
 
-    takes_activation = True
+    linear_features = False
