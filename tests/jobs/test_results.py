@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import blobs
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
-from zscape.evaluation.stored import stored_metrics
+from zscape.evaluation.metrics import METRICS
+from zscape.evaluation.results import read_evaluation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.report import write_report
@@ -61,13 +62,15 @@ def test_figures_of_before_can_still_be_read(copied: Path) -> None:
         for name in later:
             del values[who][name]
     path.write_text(json.dumps(values))
-    assert "active_units" not in stored_metrics(load_run(copied))["model"]
+    label = METRICS["active_units"].label
+    assert label in (copied / "report.html").read_text()
+    assert "active_units" not in read_evaluation(load_run(copied)).model
     write_report([load_run(copied)], copied / "report.html")
-    assert "Active latent variables" not in (copied / "report.html").read_text()
+    assert label not in (copied / "report.html").read_text()
     values["model"]["active_units"] = "two"
     path.write_text(json.dumps(values))
     with pytest.raises(RunError, match=r"model\.active_units"):
-        stored_metrics(load_run(copied))
+        read_evaluation(load_run(copied))
 
 
 def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:
@@ -130,7 +133,7 @@ def test_refresh_rewrites_figures(copied: Path) -> None:
     refresh(load_run(copied))
     names = sorted(path.name for path in (copied / "figures").iterdir())
     assert names == ["grid.png", "latent.png", "loss.png", "reconstructions.png"]
-    assert stored_metrics(load_run(copied))["training"]["n_train"] == 49
+    assert read_evaluation(load_run(copied)).training.n_train == 49
 
 
 def test_grid_shows_two_lattices_and_map_one_picture(trained: Any) -> None:

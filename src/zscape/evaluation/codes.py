@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.evaluation.metrics import check_codes, check_labelled
+from zscape.errors import ConfigError, DataError
 
 ACTIVE_VARIANCE = 0.01
 MAX_PROBE_CODES = 10_000
@@ -74,6 +74,56 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
     if eigenvalues[0] < n_dims * np.finfo(np.float32).eps:
         return None
     return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
+
+
+def knn_accuracy(
+    train_codes: NDArray[Any],
+    train_labels: NDArray[Any],
+    test_codes: NDArray[Any],
+    test_labels: NDArray[Any],
+    *,
+    n_neighbors: int = 5,
+) -> float:
+    """Return how often the labels of the nearest training codes give that of a test code.
+
+    The distance is Euclidean on the codes as they are, not standardised: the question is
+    whether the space itself keeps classes apart. With fewer training codes than `n_neighbors`
+    all of them vote. A code that is not finite is near nothing: it has no vote among the
+    training codes, and counts as wrong among the test codes.
+
+    Args:
+        train_codes: shape (N, d).
+        train_labels: shape (N,).
+        test_codes: shape (M, d).
+        test_labels: shape (M,).
+        n_neighbors: the number of votes, 1 or more.
+
+    Returns:
+        The accuracy, a share in [0, 1].
+
+    Raises:
+        ConfigError: `n_neighbors` is below 1.
+        DataError: codes and labels do not fit together, or one of the sets is empty.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    if n_neighbors < 1:
+        raise ConfigError(f"n_neighbors is {n_neighbors}; expected 1 or more.")
+    train_codes, train_labels = check_labelled("training", train_codes, train_labels)
+    test_codes, test_labels = check_labelled("test", test_codes, test_labels)
+    if train_codes.shape[1] != test_codes.shape[1]:
+        raise DataError(
+            f"training codes have {train_codes.shape[1]} dimensions and test codes have "
+            f"{test_codes.shape[1]}; expected codes of the same model."
+        )
+    usable = np.isfinite(train_codes).all(axis=1)
+    asked = np.isfinite(test_codes).all(axis=1)
+    if not usable.any() or not asked.any():
+        return 0.0
+    classifier = KNeighborsClassifier(n_neighbors=min(n_neighbors, int(usable.sum())))
+    classifier.fit(train_codes[usable], train_labels[usable])
+    n_right = np.count_nonzero(classifier.predict(test_codes[asked]) == test_labels[asked])
+    return float(n_right / len(test_labels))
 
 
 def linear_probe_accuracy(
@@ -161,6 +211,27 @@ def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 
         return None
     clusters = KMeans(n_classes, n_init=_CLUSTER_STARTS, random_state=seed).fit_predict(codes)
     return float(adjusted_rand_score(labels, clusters))
+
+
+def check_codes(codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes as an array (N, d); raise `DataError` if they are not that, or none."""
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.size == 0:
+        raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
+    return codes
+
+
+def check_labelled(
+    which: str, codes: NDArray[Any], labels: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return codes (N, d) as float64 and labels (N,); raise `DataError` if they are not that."""
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
+        raise DataError(
+            f"{which} codes have shape {codes.shape} and labels {labels.shape}; expected (N, d) "
+            "and (N,) with at least one code."
+        )
+    return codes.astype(np.float64), labels
 
 
 def _finite(codes: NDArray[Any]) -> NDArray[np.float64]:

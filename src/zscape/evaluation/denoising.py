@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zscape.data.corruptions import corrupt, scaled
 from zscape.data.images import as_float
-from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
+from zscape.evaluation.reconstruction import peak_signal_to_noise_ratio, structural_similarity
 from zscape.settings import CorruptionConfig
 
 if TYPE_CHECKING:
@@ -29,40 +29,48 @@ _TEST_SEED, _VALIDATION_SEED = 101, 102
 Denoiser = Callable[..., NDArray[Any]]  # of one image (H, W, C), with parameters
 
 
+class Outcome(TypedDict):
+    """Metrics of one method: means over images; `parameters` are those of a classical method."""
+
+    psnr: float
+    ssim: float | None
+    parameters: NotRequired[dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Level:
     """What became of one strength of noise.
 
     Attributes:
         corruption: what was done to the clean images, as `--corruption` takes it.
-        methods: by name, `noisy` and `zscape` among them: `psnr` in dB and `ssim`, both means over
-            images, and the `parameters` of a classical method.
+        methods: by name, `noisy` and `zscape` among them.
     """
 
     corruption: str
-    methods: dict[str, dict[str, Any]]
+    methods: dict[str, Outcome]
 
     @property
     def best_classical(self) -> str | None:
         """The classical method with the highest PSNR."""
         names = [name for name in self.methods if name not in (NOISY, OWN)]
-        return max(names, key=lambda name: float(self.methods[name]["psnr"]), default=None)
+        return max(names, key=lambda name: self.methods[name]["psnr"], default=None)
 
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
-    """Figures at several levels of noise, and images at the middle one.
+    """Metrics at several levels of noise, and images at the middle one.
 
     Attributes:
         n_images: how many test images were looked at.
         levels: from little noise to much.
         samples: rows of images (n, H, W, C): clean, noisy, the best classical method's, the
-            model's; the third is missing when no classical method was asked for.
+            model's; the third is missing when no classical method was asked for, and files
+            hold none of them.
     """
 
     n_images: int
     levels: tuple[Level, ...]
-    samples: dict[str, NDArray[np.float32]]
+    samples: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -105,7 +113,7 @@ def evaluate_denoising(
             chosen = choose_parameters(known, corrupt(known, level, _VALIDATION_SEED))
             outputs |= {name: run_classical(name, noisy, chosen[name]) for name in chosen}
         outputs[OWN] = model.reconstruct(noisy)
-        methods = {name: _figures(clean, output) for name, output in outputs.items()}
+        methods = {name: _outcome(clean, output) for name, output in outputs.items()}
         for name, parameters in chosen.items():
             methods[name]["parameters"] = parameters
         done = Level(str(level), methods)
@@ -160,7 +168,7 @@ def _affordable(images: NDArray[Any], n_pixels: int) -> int:
     return max(_MIN_IMAGES, n_pixels // int(height * width))
 
 
-def _figures(clean: NDArray[Any], output: NDArray[Any]) -> dict[str, Any]:
+def _outcome(clean: NDArray[Any], output: NDArray[Any]) -> Outcome:
     return {
         "psnr": peak_signal_to_noise_ratio(clean, output),
         "ssim": structural_similarity(clean, output),

@@ -13,7 +13,7 @@ import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError
-from zscape.evaluation.metrics import mean_squared_error
+from zscape.evaluation.reconstruction import mean_squared_error
 from zscape.files import write_arrays, write_bytes
 from zscape.runs import Run
 
