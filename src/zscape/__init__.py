@@ -32,9 +32,9 @@ from zscape.settings import BottleneckConfig, CorruptionConfig, NetworkConfig, T
 if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images
     from zscape.data.load import load_dataset, load_images
-    from zscape.evaluation.anomaly import AnomalyDetector
     from zscape.explorer.widget import Explorer
     from zscape.jobs.denoise import denoise
+    from zscape.jobs.detector import AnomalyDetector
     from zscape.jobs.draw import grid, latent_map
     from zscape.jobs.evaluate import evaluate
     from zscape.jobs.evaluate_generation import evaluate_generation
@@ -85,7 +85,7 @@ __all__ = [
 
 # Where the names live that are imported when first used.
 _HOMES = {
-    "AnomalyDetector": "zscape.evaluation.anomaly",
+    "AnomalyDetector": "zscape.jobs.detector",
     "Autoencoder": "zscape.model",
     "Dataset": "zscape.data.images",
     "Explorer": "zscape.explorer.widget",

@@ -63,6 +63,13 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
+def plain_json(values: object) -> Any:
+    """Return what a JSON file of `values` would hold: dictionaries, lists, and None for NaN."""
+    import msgspec
+
+    return json.loads(msgspec.json.encode(values))
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to `path` as CSV in UTF-8, atomically, with CR LF line ends.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.conftest import blobs
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
 from zscape.evaluation.metrics import METRICS
-from zscape.evaluation.results import read_evaluation
+from zscape.evaluation.results import read_evaluation, read_generation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.report import write_report
@@ -124,6 +125,55 @@ def test_a_baseline_of_another_run_is_refused(copied: Path) -> None:
     np.savez(copied / "baseline.npz", mean=np.zeros(9), components=np.eye(2, 9), shape=(3, 3, 1))
     with pytest.raises(RunError, match="of another run"):
         evaluate(load_run(copied))
+
+
+@pytest.mark.slow
+def test_a_baseline_of_other_images_of_equal_shape_is_refused(
+    trained: Any, copied: Path, tmp_path: Path
+) -> None:
+    images, labels = blobs(60)
+    np.savez(tmp_path / "others.npz", images=images[:, ::-1], labels=labels)
+    settings: dict[str, Any] = {"preset": "classic", "latent_dim": 2, "epochs": 1}
+    other = train(tmp_path / "others.npz", out=tmp_path / "other", **settings)
+    shutil.copy(other.path / "baseline.npz", copied / "baseline.npz")
+    with pytest.raises(RunError, match="of another run: it was fitted to other images"):
+        evaluate(load_run(copied))
+    shutil.copy(trained.three / "baseline.npz", copied / "baseline.npz")
+    with pytest.raises(RunError, match="of another run: it has 3 components"):
+        evaluate(load_run(copied))
+
+
+def test_a_baseline_of_the_version_before_is_taken(copied: Path) -> None:
+    before = evaluate(load_run(copied)).pca
+    with np.load(copied / "baseline.npz") as stored:
+        parts = {name: stored[name] for name in ("mean", "components", "shape")}
+    np.savez(copied / "baseline.npz", **parts)
+    assert evaluate(load_run(copied)).pca == before
+
+
+@pytest.mark.parametrize("folder", sorted((Path(__file__).parents[1] / "runs").iterdir()))
+def test_metrics_of_the_version_before_are_read(folder: Path) -> None:
+    run = load_run(folder)
+    found = read_evaluation(run)
+    assert found.model == run.metrics["model"]
+    assert found.training.n_test == found.n_images
+    kept = found.to_dict()
+    assert {name: kept[name] for name in run.metrics if name != "units"} == {
+        name: value for name, value in run.metrics.items() if name != "units"
+    }
+    if (folder / "generation.json").exists():
+        generation = read_generation(run)
+        values = json.loads((folder / "generation.json").read_text())
+        assert generation.metrics == values["figures"]
+        assert generation.to_dict()["classes"] == values["classes"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"data": 1}', b"[" * 100_000])
+def test_damaged_metrics_are_one_line(copied: Path, content: bytes) -> None:
+    (copied / "metrics.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"metrics\.json is damaged.* zscape evaluate") as caught:
+        read_evaluation(load_run(copied))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from zscape.data.images import as_float
@@ -15,6 +13,7 @@ from zscape.evaluation.denoising import DenoisingEvaluation
 from zscape.evaluation.health import LatentHealth, latent_health
 from zscape.evaluation.metrics import METRICS, Coded, Values, measure, units
 from zscape.evaluation.reconstruction import compression_ratio
+from zscape.files import plain_json
 
 if TYPE_CHECKING:
     from zscape.data.images import Images
@@ -64,7 +63,7 @@ class Evaluation:
         """Return plain values for JSON, with the unit of each metric."""
         denoising = None if self.denoising is None else self.denoising.to_dict()
         parts = {"latent": self.latent.to_dict(), "denoising": denoising, "units": units(METRICS)}
-        values: dict[str, Any] = json.loads(msgspec.json.encode({**vars(self), **parts}))
+        values: dict[str, Any] = plain_json({**vars(self), **parts})
         return values
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from zscape.evaluation.codes import check_codes
+from zscape.files import plain_json
 from zscape.latent.paths import data_range
 
 _MIN_CODES = 10
@@ -97,8 +96,7 @@ class LatentHealth:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes and the warnings as plain JSON values, with None for NaN."""
-        values: dict[str, Any] = json.loads(msgspec.json.encode(self))
-        return {**values, "warnings": self.warnings()}
+        return {**plain_json(self), "warnings": self.warnings()}
 
 
 def latent_health(codes: NDArray[Any]) -> LatentHealth:

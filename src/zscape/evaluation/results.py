@@ -11,6 +11,7 @@ from zscape.errors import RunError
 from zscape.evaluation.evaluate import Evaluation
 from zscape.evaluation.generation import ClassShares
 from zscape.evaluation.metrics import GENERATION_METRICS, units
+from zscape.files import plain_json
 from zscape.runs import Run
 
 T = TypeVar("T")
@@ -87,8 +88,8 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Return plain values for JSON, with the unit of each metric."""
         kept = GenerationResults
         names = zip(kept.__struct_encode_fields__, kept.__struct_fields__, strict=True)
-        values = {key: msgspec.to_builtins(getattr(self, name)) for key, name in names}
-        return {**values, "units": units(GENERATION_METRICS)}
+        values = {key: getattr(self, name) for key, name in names}
+        return {**plain_json(values), "units": units(GENERATION_METRICS)}
 
 
 def read_evaluation(run: Run) -> RunEvaluation:

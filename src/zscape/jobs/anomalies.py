@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def _names(images: Images) -> list[str]:
 
 
 def _write_scores(path: Path, images: Images, scores: Scores, odd: np.ndarray) -> None:
-    columns: dict[str, Sequence[object]] = {"image": _names(images)}
+    columns: dict[str, Iterable[object]] = {"image": _names(images)}
     if images.shown_labels is not None:
         columns["label"] = images.shown_labels
     for name in ("error", "density", "combined"):

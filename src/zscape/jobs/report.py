@@ -100,11 +100,12 @@ def _health(latent: LatentHealth, latent_dim: int) -> str:
 
 
 def _denoising_table(denoising: DenoisingEvaluation) -> Table:
-    levels, names = denoising.levels, ("psnr", "ssim")
+    levels = denoising.levels
 
     def cell(outcome: Outcome) -> str:
-        psnr, ssim = (format_value(outcome[name], METRICS[name].form) for name in names)
-        return f"{psnr} dB, {ssim}"
+        psnr, ssim = METRICS["psnr"], METRICS["ssim"]
+        shown = format_value(outcome["psnr"], psnr.form), format_value(outcome["ssim"], ssim.form)
+        return f"{shown[0]} {psnr.unit}, {shown[1]}"
 
     return Table(
         "Denoising",
