@@ -26,6 +26,8 @@ from zscape.evaluation.reconstruction import (
     structural_similarity,
 )
 
+Better = Literal["lower", "higher"] | None
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -45,7 +47,7 @@ class Metric:
     label: str
     description: str
     unit: str = ""
-    better: Literal["lower", "higher"] | None = None
+    better: Better = None
     form: str = "{:.4f}"
     compute: Callable[[Any], float | None] | None = None
 
@@ -148,6 +150,13 @@ def _distance(name: str, label: str, description: str, part: str) -> Metric:
     )  # fmt: skip
 
 
+def _neighbour(name: str, description: str, better: Better = "higher") -> Metric:
+    return Metric(
+        name, name, description, better=better, form="{:.3f}",
+        compute=lambda it: it.neighbours.get(name),
+    )  # fmt: skip
+
+
 GENERATION_METRICS = _table(
     _distance("sample", "generated images", "generated to test images", "samples"),
     _distance(
@@ -158,23 +167,13 @@ GENERATION_METRICS = _table(
         "images midway between two codes to test images", "midpoints",
     ),
     _distance("floor", "training images (floor)", "training to test images", "train"),
-    Metric(
-        "precision", "precision", "share of generated images that lie among test images, 0 to 1",
-        better="higher", form="{:.3f}", compute=lambda it: it.neighbours.get("precision"),
+    _neighbour("precision", "share of generated images that lie among test images, 0 to 1"),
+    _neighbour("recall", "share of test images that lie among generated images, 0 to 1"),
+    _neighbour(
+        "density",
+        "how densely test images lie round a generated one; about 1 for real images", better=None,
     ),
-    Metric(
-        "recall", "recall", "share of test images that lie among generated images, 0 to 1",
-        better="higher", form="{:.3f}", compute=lambda it: it.neighbours.get("recall"),
-    ),
-    Metric(
-        "density", "density",
-        "how densely test images lie round a generated one; about 1 for real images",
-        form="{:.3f}", compute=lambda it: it.neighbours.get("density"),
-    ),
-    Metric(
-        "coverage", "coverage", "share of test images with a generated image near, 0 to 1",
-        better="higher", form="{:.3f}", compute=lambda it: it.neighbours.get("coverage"),
-    ),
+    _neighbour("coverage", "share of test images with a generated image near, 0 to 1"),
     Metric(
         "nearest_training", "nearest training image",
         "median distance to the nearest training image, root mean square over pixels",
