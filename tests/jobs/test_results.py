@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 import pytest
 
 from tests.conftest import blobs
+from zscape.cli.show import print_evaluation
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
-from zscape.evaluation.metrics import METRICS
+from zscape.evaluation.metrics import METRICS, Metric
 from zscape.evaluation.results import read_evaluation, read_generation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
@@ -53,6 +54,23 @@ def test_evaluation_says_how_useful_the_codes_are(trained: Any) -> None:
     bare = evaluate(run, run.dataset.test.images)
     assert bare.model["linear_probe_accuracy"] is None
     assert bare.model["active_units"] == figures.model["active_units"]
+
+
+def test_a_metric_is_added_by_one_row(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Metric(
+        "gray", "mean gray", "mean of outputs", unit="gray", form="{:.1f}",
+        compute=lambda it: 10 + float(it.outputs.mean()),
+    )  # fmt: skip
+    monkeypatch.setitem(cast(dict[str, Metric], METRICS), "gray", row)
+    found = evaluate(load_run(trained.two))
+    assert found.pca is not None
+    assert 10 <= (found.model["gray"] or 0) <= 11
+    assert found.to_dict()["units"]["gray"] == "gray, mean of outputs"
+    print_evaluation(found)
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("mean gray, gray"))
+    assert line.split()[-2:] == [f"{found.model['gray']:.1f}", f"{found.pca['gray']:.1f}"]
 
 
 def test_figures_of_before_can_still_be_read(copied: Path) -> None:
