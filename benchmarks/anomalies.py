@@ -41,7 +41,7 @@ GOAL = 0.97  # mean AUROC with one normal digit
 def scores(method: str, train: np.ndarray, test: np.ndarray, **options: Any) -> np.ndarray:
     """Return how odd the test images (N, 28, 28, 1) are to a method that saw `train`."""
     if method == OWN:
-        from zscape.evaluation.anomaly import AnomalyDetector
+        from zscape.jobs.detector import AnomalyDetector
 
         detector = AnomalyDetector(latent_dim=LATENT_DIM, **options)
         return -detector.fit(train).score_samples(test)

@@ -52,7 +52,7 @@ def measure(
     from zscape.data.corruptions import corrupt
     from zscape.data.images import as_float
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
+    from zscape.evaluation.reconstruction import peak_signal_to_noise_ratio, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed, limit=limit)
     corruption = CorruptionConfig.parse(f"gaussian:sigma={sigma}")

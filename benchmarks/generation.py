@@ -101,12 +101,13 @@ class Measure:
 def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
     from zscape.evaluation.features import class_probabilities, load_features
     from zscape.evaluation.generation import (
+        Compared,
         class_shares,
         frechet_distance,
-        generation_figures,
         nearest_images,
     )
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.evaluation.metrics import GENERATION_METRICS, measure
+    from zscape.evaluation.reconstruction import mean_squared_error
 
     network = load_features(None, dataset.train.image_shape)
     test = dataset.test.images
@@ -120,9 +121,10 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
         "samples": {},
     }
     for density, images in made.items():
-        figures = generation_figures(
+        compared = Compared(
             train=train_features, test=test_features, samples=network.features(images)
         )
+        figures = measure(GENERATION_METRICS, compared)
         scores["floor_fd"] = figures["floor_fd"]
         shares = class_shares(class_probabilities(images), dataset.test.labels)
         # Any of them: some samplers give them sorted.

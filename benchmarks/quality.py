@@ -27,7 +27,7 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 def train_and_measure(preset: Preset, latent_dim: int, seed: int) -> dict[str, Any]:
     """Train with the preset's recipe; return figures of the best epoch and the history."""
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error, structural_similarity
+    from zscape.evaluation.reconstruction import mean_squared_error, structural_similarity
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
     from zscape.nn.presets import PRESETS

@@ -42,7 +42,7 @@ def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
     """Train one epoch of a ten-epoch schedule; return validation and test MSE."""
     from zscape.data.batches import ReconstructionBatches
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.evaluation.reconstruction import mean_squared_error
     from zscape.model import build_autoencoder
     from zscape.nn.presets import start_at_mean
     from zscape.settings import NetworkConfig, TrainConfig
@@ -73,7 +73,7 @@ def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
 def run_quality(latent_dim: int, seed: int) -> dict[str, float]:
     """Train with the default recipe; return validation and test MSE of the best epoch."""
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.evaluation.reconstruction import mean_squared_error
     from zscape.model import build_autoencoder
     from zscape.model_file import load_model
     from zscape.settings import NetworkConfig, TrainConfig
@@ -96,7 +96,7 @@ def run_quality(latent_dim: int, seed: int) -> dict[str, float]:
 def pca_mse(latent_dim: int) -> float:
     """Return the test MSE of PCA fitted to the training split of seed 0."""
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.evaluation.reconstruction import mean_squared_error
     from zscape.latent.projection import PcaBaseline
 
     dataset = load_dataset("mnist", seed=0)

@@ -126,7 +126,7 @@ def measure(study: str, change: str, seed: int) -> dict[str, Any]:
     """Train one network; return its figures on the validation split."""
     from zscape.data.images import as_float
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error, structural_similarity
+    from zscape.evaluation.reconstruction import mean_squared_error, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed)
     build = {"fast": build_fast, "classic": build_classic}[study]

@@ -43,7 +43,7 @@ def train_zscape(seed: int) -> list[tuple[float, float]]:
     import keras
 
     from zscape.data.load import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.evaluation.reconstruction import mean_squared_error
     from zscape.model import build_autoencoder
     from zscape.nn.presets import PRESETS
     from zscape.settings import NetworkConfig, TrainConfig

@@ -12,9 +12,9 @@ from .errors import ModelError as ModelError
 from .errors import RunError as RunError
 from .errors import TrainingError as TrainingError
 from .errors import ZscapeError as ZscapeError
-from .evaluation.anomaly import AnomalyDetector as AnomalyDetector
 from .explorer.widget import Explorer as Explorer
 from .jobs.denoise import denoise as denoise
+from .jobs.detector import AnomalyDetector as AnomalyDetector
 from .jobs.draw import grid as grid
 from .jobs.draw import latent_map as latent_map
 from .jobs.evaluate import evaluate as evaluate

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +66,30 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Any) -> None:
     """Write `values` to `path` as indented JSON, atomically; NaN is refused."""
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def plain_json(values: object) -> Any:
+    """Return what a JSON file of `values` would hold: dictionaries, lists, and None for NaN."""
+    import msgspec
+
+    return json.loads(msgspec.json.encode(values))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table to `path` as CSV in UTF-8, atomically, with CR LF line ends.
+
+    Half characters, as odd file names have them, become a question mark.
+
+    Args:
+        path: the file.
+        header: the names of the columns.
+        rows: a value for each column.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode(errors="replace"))
 
 
 @dataclass(frozen=True)

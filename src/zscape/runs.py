@@ -216,7 +216,7 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The final figures, as `metrics.json` holds them.
+        """The final metrics, as `metrics.json` holds them; `read_evaluation` checks them too.
 
         Raises:
             RunError: the file is missing or damaged; `zscape evaluate` writes it.

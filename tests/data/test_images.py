@@ -170,7 +170,7 @@ def _train(images: np.ndarray) -> object:
 
 
 def _detector() -> Any:
-    from zscape.evaluation.anomaly import AnomalyDetector
+    from zscape.jobs.detector import AnomalyDetector
 
     return AnomalyDetector(epochs=1)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
 from zscape.errors import ConfigError
-from zscape.evaluation.anomaly import AnomalyDetector, AnomalyScorer
+from zscape.evaluation.anomaly import AnomalyScorer
 from zscape.latent.densities import fit_density
 
 
@@ -71,21 +71,6 @@ def test_thresholds_that_cannot_be(n: int, threshold: float, expected: str) -> N
     with pytest.raises(ConfigError, match=expected):
         scorer(n, threshold)
     scorer(99, 0.99)
-
-
-@pytest.mark.slow
-def test_the_detector_works_like_those_of_scikit_learn() -> None:
-    images, labels = blobs(300)
-    detector = AnomalyDetector(preset="classic", latent_dim=4, epochs=3, threshold=0.9)
-    detector.fit(images[labels == 0])
-    odd = 255 - images[:20]
-    assert (detector.predict(odd) == -1).all()
-    known = detector.predict(images[labels == 0])
-    assert set(known) <= {1, -1}
-    assert (known == 1).mean() > 0.8
-    scores = detector.score_samples(odd)
-    assert scores.shape == (20,)
-    np.testing.assert_allclose(detector.decision_function(odd), scores - detector.offset_)
 
 
 @pytest.mark.slow

@@ -8,13 +8,14 @@ from scipy.linalg import sqrtm
 
 from zscape.errors import ConfigError, DataError
 from zscape.evaluation.generation import (
+    Compared,
     class_shares,
     frechet_distance,
-    generation_figures,
     midpoints,
     nearest_images,
     precision_recall,
 )
+from zscape.evaluation.metrics import GENERATION_METRICS, measure
 
 RNG = np.random.default_rng
 
@@ -188,12 +189,15 @@ def test_midpoints_lie_between_different_codes_of_any_shape() -> None:
 def test_figures_put_every_set_beside_the_test_images() -> None:
     rng = RNG(0)
     train, test, samples = rng.normal(size=(3, 400, 4))
-    figures = generation_figures(train=train, test=test, samples=samples + 1, midpoints=test)
+    figures = measure(
+        GENERATION_METRICS,
+        Compared(train=train, test=test, samples=samples + 1, midpoints=test),
+    )
     assert figures["floor_fd"] == pytest.approx(frechet_distance(test, train))
     assert figures["sample_fd"] == pytest.approx(frechet_distance(samples + 1, test))
     assert figures["reconstruction_fd"] is None
     assert figures["interpolation_fd"] == pytest.approx(0, abs=1e-9)
     assert figures["precision"] == precision_recall(test, samples + 1)["precision"]
-    few = generation_figures(train=train, test=test[:6], samples=samples)
+    few = measure(GENERATION_METRICS, Compared(train=train, test=test[:6], samples=samples))
     assert few["precision"] is None
     assert few["sample_fd"] is not None

@@ -14,7 +14,7 @@ from PIL import Image
 
 from zscape.errors import DataError
 from zscape.evaluation.report import (
-    KeyFigure,
+    KeyNumber,
     MetricRow,
     ReportFigure,
     Section,
@@ -35,7 +35,7 @@ def png(width: int = 30, height: int = 20, dpi: int | None = None) -> bytes:
 def section(title: str = "Ten dimensions") -> Section:
     return Section(
         title,
-        headline=[KeyFigure("test MSE", "0.0117", "PCA 0.0341"), KeyFigure("SSIM", "0.912")],
+        headline=[KeyNumber("test MSE", "0.0117", "PCA 0.0341"), KeyNumber("SSIM", "0.912")],
         table=[
             MetricRow("MSE", 0.0117, 0.03407, better="lower"),
             MetricRow("PSNR", 14.0, 15.25, "dB", "higher"),
@@ -126,7 +126,7 @@ def test_figures_are_shown_at_their_size_in_inches(dpi: int | None, size: tuple[
 def test_every_text_is_escaped() -> None:
     hostile = Section(
         HOSTILE,
-        headline=[KeyFigure(HOSTILE, HOSTILE, HOSTILE)],
+        headline=[KeyNumber(HOSTILE, HOSTILE, HOSTILE)],
         table=[MetricRow(HOSTILE, 1.0, 2.0, HOSTILE)],
         table_note=HOSTILE,
         warnings=[HOSTILE],

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
 from zscape.errors import DataError, RunError
-from zscape.evaluation.stored import stored_metrics
+from zscape.evaluation.results import read_evaluation
 from zscape.jobs.denoise import denoise
 from zscape.runs import load_run
 
@@ -83,22 +83,24 @@ def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_run: Path) -> None:
     run = load_run(noisy_run)
     assert str(run.config.training.corruption) == "gaussian:sigma=0.2+mask:size=2,count=1"
-    levels = stored_metrics(run)["denoising"]["levels"]
-    assert [level["corruption"] for level in levels] == [
+    denoising = read_evaluation(run).denoising
+    assert denoising is not None
+    levels = denoising.levels
+    assert [level.corruption for level in levels] == [
         "gaussian:sigma=0.1+mask:size=2,count=1",
         "gaussian:sigma=0.2+mask:size=2,count=1",
         "gaussian:sigma=0.3+mask:size=2,count=2",
     ]
     for level in levels:
-        methods = level["methods"]
+        methods = level.methods
         assert list(methods) == [
             "noisy", "median", "bilateral", "total variation", "non-local means", "wavelet",
             "zscape",
         ]  # fmt: skip
-        assert max(figures["psnr"] for figures in methods.values()) > methods["noisy"]["psnr"]
-        assert all(-1 <= figures["ssim"] <= 1 for figures in methods.values())
+        assert max(outcome["psnr"] for outcome in methods.values()) > methods["noisy"]["psnr"]
+        assert all(-1 <= (outcome["ssim"] or 0) <= 1 for outcome in methods.values())
         assert set(methods["non-local means"]["parameters"]) == {"h", "sigma", "patch_size"}
-    psnrs = [level["methods"]["noisy"]["psnr"] for level in levels]
+    psnrs = [level.methods["noisy"]["psnr"] for level in levels]
     assert psnrs[0] > psnrs[1] > psnrs[2]
     assert (noisy_run / "figures" / "denoising.png").stat().st_size > 1000
     page = (noisy_run / "report.html").read_text()
@@ -127,8 +129,8 @@ def test_damaged_figures_of_denoising_are_named(noisy_run: Path, tmp_path: Path)
     values = json.loads((copy / "metrics.json").read_text())
     values["denoising"]["levels"][1]["methods"]["median"]["psnr"] = "high"
     (copy / "metrics.json").write_text(json.dumps(values))
-    with pytest.raises(RunError, match=r"levels\.1\.median\.psnr"):
-        stored_metrics(load_run(copy))
+    with pytest.raises(RunError, match=r"denoising\.levels\[1\]\.methods\[\.\.\.\]\.psnr"):
+        read_evaluation(load_run(copy))
 
 
 KINDS = {

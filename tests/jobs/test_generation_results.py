@@ -61,8 +61,8 @@ def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> N
         ("reconstruction_fd", run.model.reconstruct(test)),
     ):
         expected = frechet_distance(features(images), features(test))
-        assert found.figures[name] == pytest.approx(expected, rel=1e-5)
-    assert found.figures["precision"] is None  # six test images
+        assert found.metrics[name] == pytest.approx(expected, rel=1e-5)
+    assert found.metrics["precision"] is None  # six test images
     assert found.classes is None
     assert any("too few for a covariance" in note for note in found.notes)
     np.testing.assert_array_equal(found.samples, samples[:24])
@@ -83,9 +83,9 @@ def test_digits_are_counted_and_compared_by_the_classifier(digits: Run) -> None:
     labels = digits.dataset.train.labels
     assert labels is not None
     np.testing.assert_allclose(found.classes.data, np.bincount(labels, minlength=10) / len(labels))
-    assert found.figures["coverage"] is not None
+    assert found.metrics["coverage"] is not None
     # One epoch draws a grey blur: far from digits.
-    assert (found.figures["sample_fd"] or 0) > 3 * (found.figures["floor_fd"] or 0)
+    assert (found.metrics["sample_fd"] or 0) > 3 * (found.metrics["floor_fd"] or 0)
 
 
 @pytest.mark.slow

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 import pytest
 
 from tests.conftest import blobs
+from zscape.cli.show import print_evaluation
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
-from zscape.evaluation.stored import stored_metrics
+from zscape.evaluation.metrics import METRICS, Metric
+from zscape.evaluation.results import read_evaluation, read_generation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.report import write_report
@@ -53,6 +56,23 @@ def test_evaluation_says_how_useful_the_codes_are(trained: Any) -> None:
     assert bare.model["active_units"] == figures.model["active_units"]
 
 
+def test_a_metric_is_added_by_one_row(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Metric(
+        "gray", "mean gray", "mean of outputs", unit="gray", form="{:.1f}",
+        compute=lambda it: 10 + float(it.outputs.mean()),
+    )  # fmt: skip
+    monkeypatch.setitem(cast(dict[str, Metric], METRICS), "gray", row)
+    found = evaluate(load_run(trained.two))
+    assert found.pca is not None
+    assert 10 <= (found.model["gray"] or 0) <= 11
+    assert found.to_dict()["units"]["gray"] == "gray, mean of outputs"
+    print_evaluation(found)
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("mean gray, gray"))
+    assert line.split()[-2:] == [f"{found.model['gray']:.1f}", f"{found.pca['gray']:.1f}"]
+
+
 def test_figures_of_before_can_still_be_read(copied: Path) -> None:
     path = copied / "metrics.json"
     values = json.loads(path.read_text())
@@ -61,13 +81,15 @@ def test_figures_of_before_can_still_be_read(copied: Path) -> None:
         for name in later:
             del values[who][name]
     path.write_text(json.dumps(values))
-    assert "active_units" not in stored_metrics(load_run(copied))["model"]
+    label = METRICS["active_units"].label
+    assert label in (copied / "report.html").read_text()
+    assert "active_units" not in read_evaluation(load_run(copied)).model
     write_report([load_run(copied)], copied / "report.html")
-    assert "Active latent variables" not in (copied / "report.html").read_text()
+    assert label not in (copied / "report.html").read_text()
     values["model"]["active_units"] = "two"
     path.write_text(json.dumps(values))
     with pytest.raises(RunError, match=r"model\.active_units"):
-        stored_metrics(load_run(copied))
+        read_evaluation(load_run(copied))
 
 
 def test_pca_is_fitted_to_the_training_images_only(trained: Any) -> None:
@@ -124,13 +146,62 @@ def test_a_baseline_of_another_run_is_refused(copied: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_baseline_of_other_images_of_equal_shape_is_refused(
+    trained: Any, copied: Path, tmp_path: Path
+) -> None:
+    images, labels = blobs(60)
+    np.savez(tmp_path / "others.npz", images=images[:, ::-1], labels=labels)
+    settings: dict[str, Any] = {"preset": "classic", "latent_dim": 2, "epochs": 1}
+    other = train(tmp_path / "others.npz", out=tmp_path / "other", **settings)
+    shutil.copy(other.path / "baseline.npz", copied / "baseline.npz")
+    with pytest.raises(RunError, match="of another run: it was fitted to other images"):
+        evaluate(load_run(copied))
+    shutil.copy(trained.three / "baseline.npz", copied / "baseline.npz")
+    with pytest.raises(RunError, match="of another run: it has 3 components"):
+        evaluate(load_run(copied))
+
+
+def test_a_baseline_of_the_version_before_is_taken(copied: Path) -> None:
+    before = evaluate(load_run(copied)).pca
+    with np.load(copied / "baseline.npz") as stored:
+        parts = {name: stored[name] for name in ("mean", "components", "shape")}
+    np.savez(copied / "baseline.npz", **parts)
+    assert evaluate(load_run(copied)).pca == before
+
+
+@pytest.mark.parametrize("folder", sorted((Path(__file__).parents[1] / "runs").iterdir()))
+def test_metrics_of_the_version_before_are_read(folder: Path) -> None:
+    run = load_run(folder)
+    found = read_evaluation(run)
+    assert found.model == run.metrics["model"]
+    assert found.training.n_test == found.n_images
+    kept = found.to_dict()
+    assert {name: kept[name] for name in run.metrics if name != "units"} == {
+        name: value for name, value in run.metrics.items() if name != "units"
+    }
+    if (folder / "generation.json").exists():
+        generation = read_generation(run)
+        values = json.loads((folder / "generation.json").read_text())
+        assert generation.metrics == values["figures"]
+        assert generation.to_dict()["classes"] == values["classes"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"data": 1}', b"[" * 100_000])
+def test_damaged_metrics_are_one_line(copied: Path, content: bytes) -> None:
+    (copied / "metrics.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"metrics\.json is damaged.* zscape evaluate") as caught:
+        read_evaluation(load_run(copied))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
 def test_refresh_rewrites_figures(copied: Path) -> None:
     for path in (copied / "figures").iterdir():
         path.unlink()
     refresh(load_run(copied))
     names = sorted(path.name for path in (copied / "figures").iterdir())
     assert names == ["grid.png", "latent.png", "loss.png", "reconstructions.png"]
-    assert stored_metrics(load_run(copied))["training"]["n_train"] == 49
+    assert read_evaluation(load_run(copied)).training.n_train == 49
 
 
 def test_grid_shows_two_lattices_and_map_one_picture(trained: Any) -> None:

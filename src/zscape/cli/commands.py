@@ -73,7 +73,9 @@ def train(
     if as_json:
         print_json({"run": str(run.path), **run.metrics})
     else:
-        print_evaluation(run.metrics)
+        from zscape.evaluation.results import read_evaluation
+
+        print_evaluation(read_evaluation(run))
         print(f"report: {run.path / 'report.html'}")
 
 
@@ -113,7 +115,7 @@ def evaluate(
         from zscape.jobs.evaluate_generation import refresh_generation
 
         found = refresh_generation(opened, **settings)
-        (print_json if as_json else print_generation)(found.to_dict())
+        print_json(found.to_dict()) if as_json else print_generation(found)
         return
     if settings:
         raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
@@ -122,7 +124,7 @@ def evaluate(
     from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
-    (print_json if as_json else print_evaluation)(evaluation.to_dict())
+    print_json(evaluation.to_dict()) if as_json else print_evaluation(evaluation)
 
 
 def info(
@@ -148,18 +150,19 @@ def info(
         facts = describe(measured=True)
         (print_json if as_json else print_machine)(facts)
         return
-    from zscape.evaluation.stored import stored_metrics
+    from zscape.evaluation.results import read_evaluation
     from zscape.runs import load_run
 
     opened = load_run(run)
     history = opened.history if (run / "history.csv").exists() else []
-    metrics = stored_metrics(opened) if (run / "metrics.json").exists() else None
+    found = read_evaluation(opened) if (run / "metrics.json").exists() else None
     if as_json:
+        metrics = None if found is None else found.to_dict()
         print_json(
             {"run": str(run), **opened.config.to_dict(), "history": history, "metrics": metrics}
         )
         return
-    print_run(opened, history, metrics)
+    print_run(opened, history, found)
 
 
 def report(

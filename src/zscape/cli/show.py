@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zscape.cli.terminal import say
 
 if TYPE_CHECKING:
+    from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
+    from zscape.evaluation.evaluate import Evaluation
+    from zscape.evaluation.generation import ClassShares
+    from zscape.evaluation.results import GenerationResults
     from zscape.runs import Run
 
-_NEIGHBOUR_FIGURES = ("precision", "recall", "density", "coverage")
 
-
-def print_run(
-    run: Run, history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any] | None
-) -> None:
-    """Print the settings of a run, how far it has come, and its final figures."""
+def print_run(run: Run, history: Sequence[Mapping[str, float]], found: Evaluation | None) -> None:
+    """Print the settings of a run, how far it has come, and its final metrics."""
     config = run.config
     for part, values in config.to_dict().items():
         print(part)
@@ -28,9 +29,9 @@ def print_run(
         best = min(history, key=lambda row: row["val_loss"])
         _line("best epoch", f"{int(best['epoch'])}, validation loss {best['val_loss']:.5f}")
         _line("seconds", f"{sum(row['seconds'] for row in history):,.0f}")
-    if metrics is not None:
+    if found is not None:
         print()
-        print_evaluation(metrics)
+        print_evaluation(found)
 
 
 def print_machine(facts: Mapping[str, Any]) -> None:
@@ -54,100 +55,91 @@ def print_machine(facts: Mapping[str, Any]) -> None:
         _line(dtype, f"{gflops:,.0f} GFLOP/s")
 
 
-def print_evaluation(figures: Mapping[str, Any]) -> None:
-    """Print the figures of a model beside those of PCA to stdout, warnings to stderr."""
-    from rich.console import Console
-    from rich.table import Table
+def print_evaluation(found: Evaluation) -> None:
+    """Print the metrics of a model beside those of PCA to stdout, warnings to stderr."""
+    from zscape.evaluation.metrics import METRICS
 
-    model, pca = figures["model"], figures["pca"] or {}
-    names = {
-        "mse": ("MSE", "{:.5f}"),
-        "psnr": ("PSNR, dB", "{:.2f}"),
-        "ssim": ("SSIM", "{:.4f}"),
-        "knn_accuracy": ("k-NN accuracy", "{:.4f}"),
-        "linear_probe_accuracy": ("linear probe accuracy", "{:.4f}"),
-        "cluster_agreement": ("cluster agreement (ARI)", "{:.4f}"),
-        "active_units": ("active units", "{:.0f}"),
-        "total_correlation_nats": ("total correlation, nats", "{:.3f}"),
-    }
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"{figures['n_images']:,} images ({figures['data']})")
-    table.add_column("model", justify="right")
-    table.add_column("PCA", justify="right")
-    for key, (name, form) in names.items():
-        if key not in model:
-            continue  # a file from before there was this figure
-        cells = (values.get(key) for values in (model, pca))
-        table.add_row(name, *("-" if cell is None else form.format(cell) for cell in cells))
-    ratio = f"{figures['compression_ratio']:.1f}x"
-    table.add_row("compression", ratio, ratio if pca else "-")
-    Console(highlight=False, markup=False, width=None).print(table)
-    if figures.get("denoising"):
-        _print_denoising(figures["denoising"])
-    for warning in figures["warnings"]:
+    pca = found.pca or {}
+    rows = [
+        (metric.label_with_unit, metric.text(found.model[name]), metric.text(pca.get(name)))
+        for name, metric in METRICS.items()
+        if name in found.model  # a file from before there was this metric lacks it
+    ]
+    ratio = METRICS["compression_ratio"]
+    value = ratio.text(found.compression_ratio)
+    rows.append((ratio.label, value, value if found.pca else "-"))
+    _print_table((f"{found.n_images:,} images ({found.data})", "model", "PCA"), rows)
+    if found.denoising is not None:
+        print()
+        _print_denoising(found.denoising)
+    for warning in found.warnings:
         say(f"warning: {warning}")
-    for note in figures["notes"]:
+    for note in found.notes:
         say(f"note: {note}")
 
 
-def print_generation(found: Mapping[str, Any]) -> None:
+def print_generation(found: GenerationResults) -> None:
     """Print how real the images of a run are to stdout, notes to stderr."""
-    from rich.console import Console
-    from rich.table import Table
+    from zscape.evaluation.metrics import GENERATION_METRICS
 
-    figures, nearest = found["figures"], found["nearest_training"]
-    distance = f"{found['features']} FD"
-    rows = (
-        (f"{distance}, generated images", figures["sample_fd"], "{:.4g}"),
-        (f"{distance}, reconstructions", figures["reconstruction_fd"], "{:.4g}"),
-        (f"{distance}, between two images", figures["interpolation_fd"], "{:.4g}"),
-        (f"{distance}, training images (floor)", figures["floor_fd"], "{:.4g}"),
-        *((name, figures[name], "{:.3f}") for name in _NEIGHBOUR_FIGURES),
-        ("nearest training image, generated", nearest["samples"], "{:.4f}"),
-        ("nearest training image, test", nearest["test"], "{:.4f}"),
-    )
-    console = Console(highlight=False, markup=False, width=None)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(
-        f"{found['n_samples']:,} images from {found['density']} and {found['n_test']:,} test images"
-    )
-    table.add_column("", justify="right")
-    for name, value, form in rows:
-        table.add_row(name, "-" if value is None else form.format(value))
-    console.print(table)
-    classes = found["classes"]
-    if classes is not None:
-        shares = Table(box=None, pad_edge=False, header_style="bold")
-        shares.add_column("class, % of images")
-        for name in classes["classes"]:
-            shares.add_column(str(name), justify="right")
-        for kind in ("generated", "data"):
-            shares.add_row(kind, *(f"{100 * share:.1f}" for share in classes[kind]))
-        console.print(shares)
-        missing = ", ".join(map(str, classes["missing"])) or "none"
-        console.print(f"missing (below a quarter of the data's share): {missing}")
-    for note in found["notes"]:
+    rows = [
+        (
+            f"{found.features} {metric.label}" if name.endswith("_fd") else metric.label,
+            metric.text(found.metrics.get(name)),
+        )
+        for name, metric in GENERATION_METRICS.items()
+        if metric.compute
+    ]
+    nearest = GENERATION_METRICS["nearest_training"]
+    for kind, which in (("samples", "generated"), ("test", "test")):
+        rows.append((f"{nearest.label}, {which}", nearest.text(found.nearest_training[kind])))
+    title = f"{found.n_samples:,} images from {found.density} and {found.n_test:,} test images"
+    _print_table((title, ""), rows)
+    if found.classes is not None:
+        _print_classes(found.classes)
+    for note in found.notes:
         say(f"note: {note}")
 
 
-def _print_denoising(denoising: Mapping[str, Any]) -> None:
+def _print_classes(shares: ClassShares) -> None:
+    rows = [
+        (name, *(f"{100 * share:.1f}" for share in values))
+        for name, values in (("generated", shares.generated), ("data", shares.data))
+    ]
+    _print_table(("class, % of images", *map(str, shares.classes)), rows)
+    missing = ", ".join(map(str, shares.missing)) or "none"
+    print(f"missing (below a quarter of the data's share): {missing}")
+
+
+def _print_denoising(denoising: DenoisingEvaluation) -> None:
+    from zscape.evaluation.metrics import METRICS
+
+    def cell(outcome: Outcome) -> str:
+        return (
+            f"{METRICS['psnr'].text(outcome['psnr'])} dB  {METRICS['ssim'].text(outcome['ssim'])}"
+        )
+
+    levels = denoising.levels
+    lines = [re.sub("[+:,]", "\n", level.corruption) for level in levels]
+    _print_table(
+        (f"PSNR and SSIM,\n{denoising.n_images:,} images", *lines),
+        [(name, *(cell(level.methods[name]) for level in levels)) for name in levels[0].methods],
+        no_wrap=True,
+    )
+
+
+def _print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, no_wrap: bool = False
+) -> None:
+    """Print a table; all columns but the first are flush right."""
     from rich.console import Console
     from rich.table import Table
 
-    levels = denoising["levels"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"PSNR and SSIM,\n{denoising['n_images']:,} images", no_wrap=True)
-    for level in levels:
-        lines = level["corruption"].replace("+", "\n").replace(":", "\n").replace(",", "\n")
-        table.add_column(lines, justify="right", no_wrap=True)
-    for name in levels[0]["methods"]:
-        cells = [level["methods"][name] for level in levels]
-        texts = ("-" if cell["ssim"] is None else f"{cell['ssim']:.3f}" for cell in cells)
-        table.add_row(
-            name,
-            *(f"{cell['psnr']:.2f} dB  {text}" for cell, text in zip(cells, texts, strict=True)),
-        )
-    print()
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left", no_wrap=no_wrap)
+    for row in rows:
+        table.add_row(*row)
     Console(highlight=False, markup=False, width=None).print(table)
 
 

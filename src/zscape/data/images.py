@@ -126,7 +126,7 @@ class Dataset:
             `array` where they came from memory.
         train: what the network sees.
         validation: held out of train; early stopping and checkpoints look at it.
-        test: looked at once, for the final figures.
+        test: looked at once, for the final metrics.
         fingerprint: SHA-256 of all images used, with their shape and type; of the pictures of a
             folder SHA-256 of their names and sizes in bytes.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.evaluation.metrics import check_codes, check_labelled
+from zscape.errors import ConfigError, DataError
 
 ACTIVE_VARIANCE = 0.01
 MAX_PROBE_CODES = 10_000
@@ -76,6 +76,46 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
     return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
 
 
+def knn_accuracy(
+    train_codes: NDArray[Any],
+    train_labels: NDArray[Any],
+    test_codes: NDArray[Any],
+    test_labels: NDArray[Any],
+    *,
+    n_neighbors: int = 5,
+) -> float:
+    """Return how often the labels of the nearest training codes give that of a test code.
+
+    The distance is Euclidean on the codes as they are, not standardised: the question is
+    whether the space itself keeps classes apart. With fewer training codes than `n_neighbors`
+    all of them vote. A code that is not finite is near nothing: it has no vote among the
+    training codes, and counts as wrong among the test codes.
+
+    Args:
+        train_codes: shape (N, d).
+        train_labels: shape (N,).
+        test_codes: shape (M, d).
+        test_labels: shape (M,).
+        n_neighbors: the number of votes, 1 or more.
+
+    Returns:
+        The accuracy, a share in [0, 1].
+
+    Raises:
+        ConfigError: `n_neighbors` is below 1.
+        DataError: codes and labels do not fit together, or one of the sets is empty.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    if n_neighbors < 1:
+        raise ConfigError(f"n_neighbors is {n_neighbors}; expected 1 or more.")
+    train, labels, test, test_labels = _checked(train_codes, train_labels, test_codes, test_labels)
+    if not len(train):
+        return 0.0
+    classifier = KNeighborsClassifier(n_neighbors=min(n_neighbors, len(train)))
+    return _accuracy(classifier.fit(train, labels), test, test_labels)
+
+
 def linear_probe_accuracy(
     train_codes: NDArray[Any],
     train_labels: NDArray[Any],
@@ -109,23 +149,16 @@ def linear_probe_accuracy(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    train_codes, train_labels = check_labelled("training", train_codes, train_labels)
-    test_codes, test_labels = check_labelled("test", test_codes, test_labels)
-    usable = np.flatnonzero(np.isfinite(train_codes).all(axis=1))
-    if len(usable) > MAX_PROBE_CODES:
-        usable = np.random.default_rng(seed).choice(usable, MAX_PROBE_CODES, replace=False)
-    if len(np.unique(train_labels[usable])) < 2:
+    train, labels, test, test_labels = _checked(train_codes, train_labels, test_codes, test_labels)
+    train, labels = _some(MAX_PROBE_CODES, seed, train, labels)
+    if len(np.unique(labels)) < 2:
         return None
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
     with warnings.catch_warnings():
         # Short of the optimum it is a linear probe all the same.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        probe.fit(train_codes[usable], train_labels[usable])
-    finite = np.isfinite(test_codes).all(axis=1)
-    if not finite.any():
-        return 0.0
-    right = probe.predict(test_codes[finite]) == test_labels[finite]
-    return float(right.sum() / len(test_codes))
+        probe.fit(train, labels)
+    return _accuracy(probe, test, test_labels)
 
 
 def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 0) -> float | None:
@@ -151,16 +184,68 @@ def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score
 
-    codes, labels = check_labelled("the", codes, labels)
-    usable = np.flatnonzero(np.isfinite(codes).all(axis=1))
-    if len(usable) > MAX_CLUSTERED_CODES:
-        usable = np.random.default_rng(seed).choice(usable, MAX_CLUSTERED_CODES, replace=False)
-    codes, labels = codes[usable], labels[usable]
+    codes, labels = _check_labelled("the", codes, labels)
+    finite = np.isfinite(codes).all(axis=1)
+    codes, labels = _some(MAX_CLUSTERED_CODES, seed, codes[finite], labels[finite])
     n_classes = len(np.unique(labels))
     if n_classes < 2 or len(np.unique(codes, axis=0)) < n_classes:
         return None
     clusters = KMeans(n_classes, n_init=_CLUSTER_STARTS, random_state=seed).fit_predict(codes)
     return float(adjusted_rand_score(labels, clusters))
+
+
+def check_codes(codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes as an array (N, d); raise `DataError` if they are not that, or none."""
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.size == 0:
+        raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
+    return codes
+
+
+def _check_labelled(
+    which: str, codes: NDArray[Any], labels: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return codes (N, d) as float64 and labels (N,); raise `DataError` if they are not that."""
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
+        raise DataError(
+            f"{which} codes have shape {codes.shape} and labels {labels.shape}; expected (N, d) "
+            "and (N,) with at least one code."
+        )
+    return codes.astype(np.float64), labels
+
+
+def _checked(
+    *known: NDArray[Any],
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+    """Return codes and labels that fit together, without training codes that are not finite."""
+    train, train_labels = _check_labelled("training", *known[:2])
+    test, test_labels = _check_labelled("test", *known[2:])
+    if train.shape[1] != test.shape[1]:
+        raise DataError(
+            f"training codes have {train.shape[1]} dimensions and test codes have "
+            f"{test.shape[1]}; expected codes of the same model."
+        )
+    finite = np.isfinite(train).all(axis=1)
+    return train[finite], train_labels[finite], test, test_labels
+
+
+def _accuracy(classifier: Any, codes: NDArray[np.float64], labels: NDArray[Any]) -> float:
+    """Return the share of labels that a fitted classifier gets right; none of codes not finite."""
+    finite = np.isfinite(codes).all(axis=1)
+    if not finite.any():
+        return 0.0
+    return float(np.sum(classifier.predict(codes[finite]) == labels[finite]) / len(labels))
+
+
+def _some(
+    n: int, seed: int, codes: NDArray[np.float64], labels: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return `n` of the codes and their labels, drawn at random, or all if there are no more."""
+    if len(codes) <= n:
+        return codes, labels
+    chosen = np.random.default_rng(seed).choice(len(codes), n, replace=False)
+    return codes[chosen], labels[chosen]
 
 
 def _finite(codes: NDArray[Any]) -> NDArray[np.float64]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zscape.data.corruptions import corrupt, scaled
 from zscape.data.images import ImageStore, as_float
-from zscape.evaluation.metrics import peak_signal_to_noise_ratio, structural_similarity
+from zscape.evaluation.reconstruction import peak_signal_to_noise_ratio, structural_similarity
 from zscape.settings import CorruptionConfig
 
 if TYPE_CHECKING:
@@ -29,40 +29,48 @@ _TEST_SEED, _VALIDATION_SEED = 101, 102
 Denoiser = Callable[..., NDArray[Any]]  # of one image (H, W, C), with parameters
 
 
+class Outcome(TypedDict):
+    """Metrics of one method: means over images; `parameters` are those of a classical method."""
+
+    psnr: float
+    ssim: float | None
+    parameters: NotRequired[dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Level:
     """What became of one strength of noise.
 
     Attributes:
         corruption: what was done to the clean images, as `--corruption` takes it.
-        methods: by name, `noisy` and `zscape` among them: `psnr` in dB and `ssim`, both means over
-            images, and the `parameters` of a classical method.
+        methods: by name, `noisy` and `zscape` among them.
     """
 
     corruption: str
-    methods: dict[str, dict[str, Any]]
+    methods: dict[str, Outcome]
 
     @property
     def best_classical(self) -> str | None:
         """The classical method with the highest PSNR."""
         names = [name for name in self.methods if name not in (NOISY, OWN)]
-        return max(names, key=lambda name: float(self.methods[name]["psnr"]), default=None)
+        return max(names, key=lambda name: self.methods[name]["psnr"], default=None)
 
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
-    """Figures at several levels of noise, and images at the middle one.
+    """Metrics at several levels of noise, and images at the middle one.
 
     Attributes:
         n_images: how many test images were looked at.
         levels: from little noise to much.
         samples: rows of images (n, H, W, C): clean, noisy, the best classical method's, the
-            model's; the third is missing when no classical method was asked for.
+            model's; the third is missing when no classical method was asked for, and files
+            hold none of them.
     """
 
     n_images: int
     levels: tuple[Level, ...]
-    samples: dict[str, NDArray[np.float32]]
+    samples: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -94,28 +102,40 @@ def evaluate_denoising(
         n_samples: how many images to keep for a figure.
     """
     clean = as_float(images[: _affordable(images, _TEST_PIXELS)])
+    known = None
+    if validation is not None:
+        known = as_float(validation[: _affordable(validation, _VALIDATION_PIXELS)])
     levels, samples = [], {}
     for factor in LEVELS:
-        level = scaled(corruption, factor)
-        noisy = corrupt(clean, level, _TEST_SEED)
-        outputs = {NOISY: noisy}
-        chosen: dict[str, dict[str, Any]] = {}
-        if validation is not None:
-            known = as_float(validation[: _affordable(validation, _VALIDATION_PIXELS)])
-            chosen = choose_parameters(known, corrupt(known, level, _VALIDATION_SEED))
-            outputs |= {name: run_classical(name, noisy, chosen[name]) for name in chosen}
-        outputs[OWN] = model.reconstruct(noisy)
-        methods = {name: _figures(clean, output) for name, output in outputs.items()}
-        for name, parameters in chosen.items():
-            methods[name]["parameters"] = parameters
-        done = Level(str(level), methods)
-        levels.append(done)
+        level, outputs = _measured(model, clean, known, scaled(corruption, factor))
+        levels.append(level)
         if factor == 1.0:
-            best = done.best_classical
-            rows = {"clean": clean, NOISY: noisy, **({best: outputs[best]} if best else {})}
-            rows[OWN] = outputs[OWN]
+            shown = [NOISY, *filter(None, [level.best_classical]), OWN]
+            rows = {"clean": clean, **{name: outputs[name] for name in shown}}
             samples = {name: row[:n_samples] for name, row in rows.items()}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
+
+
+def _measured(
+    model: Autoencoder,
+    clean: NDArray[np.float32],
+    known: NDArray[np.float32] | None,
+    corruption: CorruptionConfig,
+) -> tuple[Level, dict[str, NDArray[Any]]]:
+    """Return the metrics of all methods at one strength of noise, and their outputs."""
+    noisy = corrupt(clean, corruption, _TEST_SEED)
+    chosen = {}
+    if known is not None:
+        chosen = choose_parameters(known, corrupt(known, corruption, _VALIDATION_SEED))
+    outputs = {
+        NOISY: noisy,
+        **{name: run_classical(name, noisy, chosen[name]) for name in chosen},
+        OWN: model.reconstruct(noisy),
+    }
+    methods = {name: _outcome(clean, output) for name, output in outputs.items()}
+    for name, parameters in chosen.items():
+        methods[name]["parameters"] = parameters
+    return Level(str(corruption), methods), outputs
 
 
 def choose_parameters(
@@ -147,7 +167,10 @@ def run_classical(
 ) -> NDArray[np.float32]:
     """Denoise images (N, H, W, C) in [0, 1] by a classical method, each for itself."""
     method, _ = _METHODS[name]
-    return np.stack([_bounded(method(image, **parameters), image.shape) for image in noisy])
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        # Wavelets, of images below 16 pixels.
+        warnings.filterwarnings("ignore", "Level value", UserWarning)
+        return np.stack([_bounded(method(image, **parameters), image.shape) for image in noisy])
 
 
 def classical_methods() -> Sequence[str]:
@@ -160,7 +183,7 @@ def _affordable(images: ImageStore, n_pixels: int) -> int:
     return max(_MIN_IMAGES, n_pixels // int(height * width))
 
 
-def _figures(clean: NDArray[Any], output: NDArray[Any]) -> dict[str, Any]:
+def _outcome(clean: NDArray[Any], output: NDArray[Any]) -> Outcome:
     return {
         "psnr": peak_signal_to_noise_ratio(clean, output),
         "ssim": structural_similarity(clean, output),
@@ -198,37 +221,18 @@ def _bilateral(image: NDArray[Any], sigma_color: float, sigma_spatial: float) ->
     )
 
 
-def _total_variation(image: NDArray[Any], weight: float) -> NDArray[Any]:
-    from skimage.restoration import denoise_tv_chambolle
+def _restoration(name: str, **fixed: Any) -> Denoiser:
+    """Return a function of `skimage.restoration` by its name, with some arguments fixed."""
 
-    smooth: NDArray[Any] = denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
-    return smooth
+    def denoise(image: NDArray[Any], **parameters: Any) -> NDArray[Any]:
+        from skimage import restoration
 
-
-def _nonlocal_means(image: NDArray[Any], h: float, sigma: float, patch_size: int) -> NDArray[Any]:
-    from skimage.restoration import denoise_nl_means
-
-    mean: NDArray[Any] = denoise_nl_means(
-        image,
-        h=h,
-        sigma=sigma,
-        patch_size=patch_size,
-        patch_distance=9,
-        fast_mode=True,
-        channel_axis=-1,
-    )
-    return mean
-
-
-def _wavelet(image: NDArray[Any], sigma: float, wavelet: str, mode: str) -> NDArray[Any]:
-    from skimage.restoration import denoise_wavelet
-
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Level value", UserWarning)  # of images below 16 pixels
-        shrunk: NDArray[Any] = denoise_wavelet(
-            image, sigma=sigma, wavelet=wavelet, mode=mode, channel_axis=-1, rescale_sigma=False
+        restored: NDArray[Any] = getattr(restoration, name)(
+            image, channel_axis=-1, **fixed, **parameters
         )
-    return shrunk
+        return restored
+
+    return denoise
 
 
 # Each with the parameters to choose from.
@@ -239,15 +243,15 @@ _METHODS: dict[str, tuple[Denoiser, dict[str, tuple[Any, ...]]]] = {
         {"sigma_color": (0.1, 0.2, 0.4, 0.8, 1.6), "sigma_spatial": (0.7, 1.0, 1.5, 2.5)},
     ),
     "total variation": (
-        _total_variation,
+        _restoration("denoise_tv_chambolle"),
         {"weight": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9)},
     ),
     "non-local means": (
-        _nonlocal_means,
+        _restoration("denoise_nl_means", patch_distance=9, fast_mode=True),
         {"h": (0.05, 0.1, 0.15, 0.2, 0.3, 0.5), "sigma": (0.0, 0.2, 0.4), "patch_size": (3, 5, 7)},
     ),
     "wavelet": (
-        _wavelet,
+        _restoration("denoise_wavelet", rescale_sigma=False),
         {
             "sigma": (0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
             "wavelet": ("db1", "db2", "sym4"),

@@ -1,4 +1,4 @@
-"""A model's figures on a set of images, beside those of PCA with a code of the same length."""
+"""A model's metrics on a set of images, beside those of PCA with a code of the same length."""
 
 from __future__ import annotations
 
@@ -8,70 +8,48 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zscape.evaluation.codes import (
-    active_units,
-    cluster_agreement,
-    linear_probe_accuracy,
-    total_correlation,
-)
+from zscape.data.images import as_float
 from zscape.evaluation.denoising import DenoisingEvaluation
-from zscape.evaluation.metrics import (
-    LatentHealth,
-    compression_ratio,
-    knn_accuracy,
-    latent_health,
-    mean_squared_error,
-    peak_signal_to_noise_ratio,
-    structural_similarity,
-)
+from zscape.evaluation.health import LatentHealth, latent_health
+from zscape.evaluation.metrics import METRICS, Coded, Values, measure, units
+from zscape.evaluation.reconstruction import compression_ratio
+from zscape.files import plain_json
 
 if TYPE_CHECKING:
     from zscape.data.images import Images
     from zscape.latent.projection import PcaBaseline
     from zscape.model import Autoencoder
 
-UNITS = {
-    "mse": "mean over pixels and channels of [0, 1] images; lower is better",
-    "psnr": "dB, mean over images; higher is better",
-    "ssim": "-1 to 1, mean over images; higher is better",
-    "knn_accuracy": "share of labels that the 5 nearest training codes get right, 0 to 1",
-    "linear_probe_accuracy": (
-        "share of labels that logistic regression on at most 10,000 training codes gets right"
-    ),
-    "cluster_agreement": (
-        "adjusted Rand index of k-means on the codes and the labels, 0 (chance) to 1"
-    ),
-    "active_units": "latent variables whose code varies over images",
-    "total_correlation_nats": "dependence between latent variables, were they normal; null: full",
-    "compression_ratio": "values of an image per value of its code",
-}
+_NO_LABELS = "The images have no labels"
+_OWN_LABELS = "Most training images have a label of their own"
+_NOT_CLASSIFIED = "so there is no nearest-neighbour accuracy, linear probe or cluster agreement."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Figures of one model on one set of images.
+    """Metrics of one model on one set of images.
 
     Attributes:
         data: what the images are.
         n_images: how many they are.
-        model: `mse`, `psnr`, `ssim`, `knn_accuracy`, `linear_probe_accuracy`,
-            `cluster_agreement`, `active_units` and `total_correlation_nats` of the model; None
-            where not defined.
+        model: metrics of the model by name, see `zscape.evaluation.metrics.METRICS`; None where
+            not defined.
         pca: the same of PCA with as many components; None when it was not asked for.
-        code_shape: (d,), or (h, w, d) where codes are spatial.
+        code_shape: (d,), or (h, w, d) where codes are spatial; empty in files from before it was
+            kept.
         compression_ratio: values of an image per value of its code; a choice from a codebook
             counts as one.
         latent: what the codes say about the latent space.
         warnings: what looks wrong, a sentence each.
         notes: what could not be measured and why, a sentence each.
-        denoising: figures at several levels of noise, of a model trained with a corruption.
+        denoising: metrics at several levels of noise, of a model trained with a corruption.
     """
 
     data: str
     n_images: int
-    model: dict[str, float | None]
-    pca: dict[str, float | None] | None
-    code_shape: tuple[int, ...]
+    model: Values
+    pca: Values | None = None
+    code_shape: tuple[int, ...] = ()
     compression_ratio: float
     latent: LatentHealth
     warnings: tuple[str, ...]
@@ -79,20 +57,11 @@ class Evaluation:
     denoising: DenoisingEvaluation | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, with the unit of each figure."""
-        return {
-            "data": self.data,
-            "n_images": self.n_images,
-            "model": self.model,
-            "pca": self.pca,
-            "code_shape": list(self.code_shape),
-            "compression_ratio": self.compression_ratio,
-            "units": UNITS,
-            "latent": self.latent.to_dict(),
-            "warnings": list(self.warnings),
-            "notes": list(self.notes),
-            "denoising": None if self.denoising is None else self.denoising.to_dict(),
-        }
+        """Return plain values for JSON, with the unit of each metric."""
+        denoising = None if self.denoising is None else self.denoising.to_dict()
+        parts = {"latent": self.latent.to_dict(), "denoising": denoising, "units": units(METRICS)}
+        values: dict[str, Any] = plain_json({**vars(self), **parts})
+        return values
 
 
 def evaluate_model(
@@ -118,52 +87,27 @@ def evaluate_model(
     Raises:
         DataError: the images do not have the shape the model was made for.
     """
-    from zscape.data.images import as_float
-
-    inputs = as_float(images.images)
-    stored = model.encode(inputs)
-    codes = stored.reshape(-1, model.latent_dim)  # every place of a spatial code is a code
-    own = _reconstruction_figures(inputs, model.decode(stored))
-    own |= _code_figures(codes, unit_scale=model.bottleneck.unit_scale)
-    pca = None
+    reason = _why_not_classified(images, neighbours)
+    if reason:
+        neighbours, notes = None, (*notes, f"{reason}, {_NOT_CLASSIFIED}")
+    coded = _coded(
+        model, images, neighbours,
+        n_dims=model.latent_dim, unit_scale=model.bottleneck.unit_scale,
+    )  # fmt: skip
+    values, pca = measure(METRICS, coded), None
     if baseline is not None:
-        pca = _reconstruction_figures(inputs, baseline.reconstruct(inputs))
-        pca |= _code_figures(baseline.encode(inputs), unit_scale=False)
-    if images.labels is None:
-        notes = (
-            *notes,
-            "The images have no labels, so there is no nearest-neighbour accuracy, linear probe "
-            "or cluster agreement.",
-        )
-    elif neighbours is not None and neighbours.labels is not None:
-        if 2 * len(np.unique(neighbours.labels)) > len(neighbours):
-            notes = (
-                *notes,
-                "Most training images have a label of their own, so there is no "
-                "nearest-neighbour accuracy, linear probe or cluster agreement.",
-            )
-        else:
-            for figures, coder in ((own, model), (pca, baseline)):
-                if figures is not None and coder is not None:
-                    figures |= _label_figures(coder, neighbours, inputs, images.labels)
-    health = latent_health(codes)
-    warnings = tuple(health.warnings())
-    if pca is not None and own["mse"] > pca["mse"]:
-        warnings = (
-            f"The model's MSE ({own['mse']:.4f}) is above that of PCA ({pca['mse']:.4f}): it has "
-            "not learned enough. Train for more epochs, with another seed or a lower learning "
-            "rate, or on more images.",
-            *warnings,
-        )
+        n_dims = baseline.n_components_
+        pca = measure(METRICS, _coded(baseline, images, neighbours, n_dims=n_dims))
+    health = latent_health(coded.codes)
     return Evaluation(
         data=data,
         n_images=len(images),
-        model=own,
+        model=values,
         pca=pca,
         code_shape=model.code_shape,
         compression_ratio=compression_ratio(model.image_shape, model.n_code_values),
         latent=health,
-        warnings=warnings,
+        warnings=(*_not_learned(values, pca), *health.warnings()),
         notes=notes,
     )
 
@@ -176,36 +120,45 @@ def code_words(code_shape: Sequence[int]) -> str:
     return f"{n_dims} latent variable{'s' if n_dims > 1 else ''}"
 
 
-def _reconstruction_figures(images: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
-    return {
-        "mse": mean_squared_error(images, outputs),
-        "psnr": peak_signal_to_noise_ratio(images, outputs),
-        "ssim": structural_similarity(images, outputs),
-        "knn_accuracy": None,
-        "linear_probe_accuracy": None,
-        "cluster_agreement": None,
-    }
+def _why_not_classified(images: Images, neighbours: Images | None) -> str:
+    """Return why codes cannot be classified though there are training images, or nothing."""
+    if images.labels is None:
+        return _NO_LABELS
+    if neighbours is None or neighbours.labels is None:
+        return ""
+    return _OWN_LABELS if 2 * len(np.unique(neighbours.labels)) > len(neighbours) else ""
 
 
-def _code_figures(codes: np.ndarray, *, unit_scale: bool) -> dict[str, Any]:
-    return {
-        "active_units": active_units(codes, unit_scale=unit_scale),
-        "total_correlation_nats": total_correlation(codes),
-    }
+def _coded(
+    coder: Autoencoder | PcaBaseline,
+    images: Images,
+    neighbours: Images | None,
+    *,
+    n_dims: int,
+    unit_scale: bool = False,
+) -> Coded:
+    """Encode and decode images by a model or PCA."""
+    inputs = as_float(images.images)
+    codes = coder.encode(inputs)
+    labelled = None
+    if neighbours is not None and neighbours.labels is not None and images.labels is not None:
+        known = coder.encode(neighbours.images)
+        labelled = (_flat(known), neighbours.labels, _flat(codes), images.labels)
+    # Every place of a spatial code is a code.
+    vectors = codes.reshape(-1, n_dims)
+    return Coded(inputs, coder.decode(codes), vectors, unit_scale, labelled)
 
 
-def _label_figures(
-    coder: Autoencoder | PcaBaseline, train: Images, inputs: np.ndarray, labels: np.ndarray
-) -> dict[str, Any]:
-    """Return what the codes of a model, or of PCA, know of the labels."""
-    if train.labels is None:
-        return {}
-    train_codes, codes = _flat(coder.encode(train.images)), _flat(coder.encode(inputs))
-    return {
-        "knn_accuracy": knn_accuracy(train_codes, train.labels, codes, labels),
-        "linear_probe_accuracy": linear_probe_accuracy(train_codes, train.labels, codes, labels),
-        "cluster_agreement": cluster_agreement(codes, labels),
-    }
+def _not_learned(model: Values, pca: Values | None) -> list[str]:
+    """Return a warning if the model does not beat PCA."""
+    own, linear = model["mse"], (pca or {}).get("mse")
+    if own is None or linear is None or own <= linear:
+        return []
+    return [
+        f"The model's MSE ({own:.4f}) is above that of PCA ({linear:.4f}): it has not learned "
+        "enough. Train for more epochs, with another seed or a lower learning rate, or on more "
+        "images."
+    ]
 
 
 def _flat(codes: np.ndarray) -> np.ndarray:

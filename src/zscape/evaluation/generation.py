@@ -1,6 +1,6 @@
 """How real generated images are: pure functions of features, class probabilities and images.
 
-Features (N, F) come from `zscape.evaluation.features`. None of these figures is the published
+Features (N, F) come from `zscape.evaluation.features`. None of these metrics is the published
 FID, which rests on one certain Inception network: they compare models measured with the same
 features, numbers of images and data.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
     with the means m and the covariances S, in squared units of the features. The trace of the
     last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which is what is
     computed: it needs no inverse, so covariances may be singular. With few images the distance
-    is too large, even between two draws of one distribution; so compare figures from equal
+    is too large, even between two draws of one distribution; so compare distances from equal
     numbers of images, and look at the distance between two sets of real ones.
 
     Args:
@@ -214,47 +215,40 @@ def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
     return np.asarray((codes[order] + codes[np.roll(order, 1)]) / 2, dtype=np.float32)
 
 
-def generation_figures(
-    *,
-    train: NDArray[Any],
-    test: NDArray[Any],
-    samples: NDArray[Any],
-    reconstructions: NDArray[Any] | None = None,
-    midpoints: NDArray[Any] | None = None,
-    seed: int = 0,
-) -> dict[str, float | None]:
-    """Return the figures of one model from the features of its images and of real ones.
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Features (N, F) of generated and of real images: what their metrics are computed from.
 
-    Each Fréchet distance is to the test images. `floor_fd` is that of the training images: what
-    a generator that draws real images anew would have. `reconstruction_fd` can lie below it, for
-    those are the same images.
+    Each Fréchet distance is to the test images. That of the training images is the floor: what a
+    generator that draws real images anew would have. That of the reconstructions can lie below
+    it, for those are the same images.
 
-    Args:
-        train: features (N, F) of training images, best as many as there are samples.
-        test: features of test images.
-        samples: features of generated images.
-        reconstructions: features of the test images' reconstructions.
-        midpoints: features of images decoded between the codes of two test images.
+    Attributes:
+        train: training images, best as many as there are samples.
+        test: test images.
+        samples: generated images.
+        reconstructions: the test images' reconstructions.
+        midpoints: images decoded between the codes of two test images.
         seed: seeds the draws where there are more images than are compared.
-
-    Returns:
-        `floor_fd`, `sample_fd`, `reconstruction_fd`, `interpolation_fd`, `precision`, `recall`,
-        `density` and `coverage`; None for what was not given, or has too few images.
     """
-    figures: dict[str, float | None] = {
-        "floor_fd": frechet_distance(train, test),
-        "sample_fd": frechet_distance(samples, test),
-        "reconstruction_fd": None,
-        "interpolation_fd": None,
-        **dict.fromkeys(("precision", "recall", "density", "coverage")),
-    }
-    if reconstructions is not None:
-        figures["reconstruction_fd"] = frechet_distance(reconstructions, test)
-    if midpoints is not None:
-        figures["interpolation_fd"] = frechet_distance(midpoints, test)
-    if min(len(test), len(samples)) >= fewest_for_neighbours():
-        figures |= precision_recall(test, samples, seed=seed)
-    return figures
+
+    train: NDArray[Any]
+    test: NDArray[Any]
+    samples: NDArray[Any]
+    reconstructions: NDArray[Any] | None = None
+    midpoints: NDArray[Any] | None = None
+    seed: int = 0
+
+    def distance(self, features: NDArray[Any] | None) -> float | None:
+        """Return the Fréchet distance of features to those of the test images."""
+        return None if features is None else frechet_distance(features, self.test)
+
+    @cached_property
+    def neighbours(self) -> dict[str, float]:
+        """What `precision_recall` finds; empty where there are too few images."""
+        if min(len(self.test), len(self.samples)) < fewest_for_neighbours():
+            return {}
+        return precision_recall(self.test, self.samples, seed=self.seed)
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,23 +1,26 @@
 """One page that shows what a model learned: figures, settings, and the table against PCA.
 
 The page is a single HTML file that asks for nothing else: styles are inline, figures are data
-URIs, there is no script, and its content security policy forbids every request.
+URIs, there is no script, and its content security policy forbids every request. It is made from
+the template `report.html` and the style sheet `report.css` beside this file.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from zscape.errors import DataError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _CSS_PIXELS_PER_INCH = 96
 
@@ -25,7 +28,7 @@ MSE_NOTE = "MSE is the mean over pixels and channels of images in [0, 1]."
 
 
 @dataclass(frozen=True)
-class KeyFigure:
+class KeyNumber:
     """A number in the headline row of a section.
 
     Attributes:
@@ -49,6 +52,7 @@ class MetricRow:
         baseline: PCA's value, None where there is none.
         unit: written after the name: `dB`.
         better: which direction is better, None for numbers that merely differ.
+        form: how the values are written, as `str.format` takes it; see `format_value`.
     """
 
     name: str
@@ -56,6 +60,20 @@ class MetricRow:
     baseline: float | None = None
     unit: str = ""
     better: Literal["lower", "higher"] | None = None
+    form: str = ""
+
+    @property
+    def cells(self) -> list[tuple[str, bool]]:
+        """The text of the model's and of PCA's value, each with whether it is the better one."""
+        pairs = ((self.model, self.baseline), (self.baseline, self.model))
+        return [
+            (format_value(value, self.form), self._wins(value, other)) for value, other in pairs
+        ]
+
+    def _wins(self, value: float | None, other: float | None) -> bool:
+        if value is None or other is None or self.better is None:
+            return False
+        return value < other if self.better == "lower" else value > other
 
 
 @dataclass(frozen=True)
@@ -89,6 +107,31 @@ class ReportFigure:
     alt: str
     png: bytes
 
+    @property
+    def data(self) -> str:
+        """The file as a data URI holds it."""
+        return base64.b64encode(self.png).decode()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in CSS pixels.
+
+        They follow the picture's size in inches, so text is equally large in all figures.
+
+        Raises:
+            DataError: the bytes are no PNG file.
+        """
+        from PIL import Image
+
+        try:
+            with Image.open(io.BytesIO(self.png), formats=["PNG"]) as picture:
+                width, height = picture.size
+                dpi = float(picture.info.get("dpi", (_CSS_PIXELS_PER_INCH,))[0])
+        except OSError as error:
+            raise DataError("a figure of the report is no PNG file; expected its bytes.") from error
+        scale = _CSS_PIXELS_PER_INCH / dpi if dpi > 0 else 1.0
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
 
 @dataclass(frozen=True)
 class Section:
@@ -96,7 +139,7 @@ class Section:
 
     Attributes:
         title: the heading, different for each section of a report.
-        headline: the key figures, five or fewer read best.
+        headline: the key numbers, five or fewer read best.
         table: the metrics of the model beside those of PCA.
         table_note: a line under the table: units and the split that was measured.
         tables: further tables, after the first.
@@ -107,7 +150,7 @@ class Section:
     """
 
     title: str
-    headline: Sequence[KeyFigure] = ()
+    headline: Sequence[KeyNumber] = ()
     table: Sequence[MetricRow] = ()
     table_note: str = MSE_NOTE
     tables: Sequence[Table] = ()
@@ -131,42 +174,29 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
     """
     if not sections:
         raise DataError("there is no section for the report; expected at least one run.")
-    links = "".join(
-        f'<li><a href="#run-{i}">{_text(section.title)}</a></li>'
-        for i, section in enumerate(sections, 1)
-    )
-    navigation = f'<nav aria-label="Runs"><ul>{links}</ul></nav>' if len(sections) > 1 else ""
-    body = "\n".join(_section(section, f"run-{i}") for i, section in enumerate(sections, 1))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy()}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{_text(title)}</title>
-<link rel="icon" href="data:,">
-<style>{_style()}</style>
-</head>
-<body>
-<header><h1>{_text(title)}</h1>{navigation}</header>
-<main>
-{body}
-</main>
-<footer><p>Made with zscape.</p></footer>
-</body>
-</html>
-"""
+    style = _read("report.css")
+    # The policy allows this style sheet and embedded pictures only.
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    page = _template().render(title=title, sections=sections, style=style, style_digest=digest)
+    # Half characters, as odd file names have them, become a mark.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def format_value(value: float | None) -> str:
-    """Return a number as tables show it: four significant digits, whole numbers in full."""
+def format_value(value: float | None, form: str = "") -> str:
+    """Return a number as tables show it.
+
+    Args:
+        value: the number; a dash stands for None.
+        form: how to write it, as `str.format` takes it; otherwise four significant digits, and
+            whole numbers in full.
+    """
     if value is None:
         return "\N{EN DASH}"
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
-    if float(value).is_integer() and abs(value) < 1e15:
+    if form:
+        text = form.format(value)
+    elif float(value).is_integer() and abs(value) < 1e15:
         text = f"{int(value):,}"
     elif 1e-4 <= abs(value) < 1e4:
         text = f"{value:#.4g}".rstrip(".")
@@ -177,147 +207,16 @@ def format_value(value: float | None) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _text(text: str) -> str:
-    """Escape text for HTML; half characters, as odd file names have them, become a mark."""
-    readable = str(text).encode("utf-8", "replace").decode("utf-8")
-    return html.escape(readable, quote=True)
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_read("report.html"))
 
 
 @cache
-def _style() -> str:
-    return resources.files("zscape.evaluation").joinpath("report.css").read_text(encoding="utf-8")
-
-
-def _policy() -> str:
-    """Return the content security policy: this style sheet and embedded pictures only."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _section(section: Section, anchor: str) -> str:
-    parts = [
-        f"<h2>{_text(section.title)}</h2>",
-        _headline(section.headline),
-        _warnings(section.warnings),
-        _table(section.table, section.table_note),
-        "".join(map(_further_table, section.tables)),
-        _figures(section.figures),
-        "".join(f"<p>{_text(note)}</p>" for note in section.notes),
-        _settings(section.settings),
-    ]
-    content = "\n".join(part for part in parts if part)
-    return f'<section id="{anchor}">\n{content}\n</section>'
-
-
-def _headline(figures: Sequence[KeyFigure]) -> str:
-    if not figures:
-        return ""
-    items = "".join(
-        f"<div><dt>{_text(figure.label)}</dt><dd>{_text(figure.value)}"
-        + (f"<small>{_text(figure.note)}</small>" if figure.note else "")
-        + "</dd></div>"
-        for figure in figures
-    )
-    return f'<dl class="headline">{items}</dl>'
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    return "".join(
-        f'<p class="warning" role="note"><strong>Warning.</strong> {_text(warning)}</p>'
-        for warning in warnings
-    )
-
-
-def _table(rows: Sequence[MetricRow], note: str) -> str:
-    if not rows:
-        return ""
-    body = "".join(_row(row) for row in rows)
-    caption = f"<caption>{_text(note)}</caption>" if note else ""
-    return (
-        f'<h3>Model and PCA</h3><table class="metrics">{caption}<thead><tr>'
-        '<th scope="col">Metric</th><th scope="col">Model</th><th scope="col">PCA</th>'
-        f"</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _further_table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.columns)
-    body = "".join(
-        f'<tr><th scope="row">{_text(row[0])}</th>'
-        + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in table.rows
-    )
-    return (
-        f'<h3>{_text(table.title)}</h3><table class="metrics"><caption>{_text(table.note)}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _row(row: MetricRow) -> str:
-    name = _text(row.name) + (f" <span>({_text(row.unit)})</span>" if row.unit else "")
-    if row.better is not None:
-        name += f"<small>{row.better} is better</small>"
-    model_wins = _wins(row.model, row.baseline, row.better)
-    baseline_wins = _wins(row.baseline, row.model, row.better)
-    return (
-        f'<tr><th scope="row">{name}</th>'
-        f"{_cell(row.model, model_wins)}{_cell(row.baseline, baseline_wins)}</tr>"
-    )
-
-
-def _wins(value: float | None, other: float | None, better: str | None) -> bool:
-    if value is None or other is None or better is None:
-        return False
-    return value < other if better == "lower" else value > other
-
-
-def _cell(value: float | None, wins: bool) -> str:
-    text = format_value(value)
-    return f'<td class="better"><strong>{text}</strong></td>' if wins else f"<td>{text}</td>"
-
-
-def _figures(figures: Sequence[ReportFigure]) -> str:
-    if not figures:
-        return ""
-    return f'<h3>Figures</h3><div class="figures">{"".join(map(_figure, figures))}</div>'
-
-
-def _figure(figure: ReportFigure) -> str:
-    width, height = _shown_size(figure.png)
-    data = base64.b64encode(figure.png).decode()
-    return (
-        f'<figure><div class="card"><img src="data:image/png;base64,{data}" '
-        f'alt="{_text(figure.alt)}" width="{width}" height="{height}"></div>'
-        f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
-    )
-
-
-def _shown_size(png: bytes) -> tuple[int, int]:
-    """Return width and height in CSS pixels.
-
-    They follow the picture's size in inches, so text is equally large in all figures.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
-            width, height = picture.size
-            dpi = float(picture.info.get("dpi", (_CSS_PIXELS_PER_INCH,))[0])
-    except OSError as error:
-        raise DataError("a figure of the report is no PNG file; expected its bytes.") from error
-    scale = _CSS_PIXELS_PER_INCH / dpi if dpi > 0 else 1.0
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _settings(settings: Mapping[str, str]) -> str:
-    if not settings:
-        return ""
-    items = "".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>"
-        for name, value in settings.items()
-    )
-    return f'<h3>Settings</h3><dl class="settings">{items}</dl>'
+def _read(name: str) -> str:
+    return resources.files("zscape.evaluation").joinpath(name).read_text(encoding="utf-8")

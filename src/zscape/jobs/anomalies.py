@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from zscape.data.images import Images, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
-from zscape.evaluation.report import KeyFigure, ReportFigure, Section, Table, render_report
-from zscape.files import write_text
+from zscape.evaluation.report import KeyNumber, ReportFigure, Section, Table, render_report
+from zscape.files import write_csv, write_text
 from zscape.jobs.decode import remove_pictures
 from zscape.jobs.generate import run_density
 from zscape.jobs.report import short_source
@@ -32,7 +32,8 @@ def anomaly_scorer(run: Run, *, threshold: float = THRESHOLD) -> AnomalyScorer:
         ConfigError: the threshold is not a share, or too high for so few validation images.
         RunError: the images of the run are gone.
     """
-    density = run_density(run, "gmm")
+    bottleneck = run.model.bottleneck
+    density = run_density(run, bottleneck.default_density if bottleneck.spatial else "gmm")
     return AnomalyScorer(run.model, density, run.dataset.validation.images, threshold=threshold)
 
 
@@ -60,7 +61,7 @@ def write_anomalies(
     folder.mkdir(parents=True, exist_ok=True)
     remove_pictures(folder, beside=".")
     _write_heat_maps(run, images, folder)
-    write_text(out, _table(images, scores, odd))
+    _write_scores(out, images, scores, odd)
     page = out.with_suffix(".html")
     write_text(page, _gallery(run, images, scores, scorer, odd))
     return {
@@ -78,64 +79,87 @@ def _names(images: Images) -> list[str]:
     return [str(n) for n in (numbers if images.names is None else images.names)]
 
 
-def _table(images: Images, scores: Scores, odd: np.ndarray) -> str:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    labels = images.shown_labels
-    rows.writerow(
-        ["image", *(["label"] if labels is not None else []), "error", "density", "combined",
-         "anomaly"]
-    )  # fmt: skip
-    for i, name in enumerate(_names(images)):
-        values = (f"{x[i]:.6g}" for x in (scores.error, scores.density, scores.combined))
-        rows.writerow([name, *([labels[i]] if labels is not None else []), *values, int(odd[i])])
-    return text.getvalue()
+def _write_scores(path: Path, images: Images, scores: Scores, odd: np.ndarray) -> None:
+    columns: dict[str, Iterable[object]] = {"image": _names(images)}
+    if images.shown_labels is not None:
+        columns["label"] = images.shown_labels
+    for name in ("error", "density", "combined"):
+        columns[name] = [f"{value:.6g}" for value in getattr(scores, name)]
+    columns["anomaly"] = odd.astype(int).tolist()
+    write_csv(path, list(columns), zip(*columns.values(), strict=True))
+
+
+def _errors(run: Run, images: np.ndarray) -> np.ndarray:
+    """Return the absolute error of every pixel, mean over channels, (N, H, W)."""
+    inputs = as_float(images)
+    errors: np.ndarray = np.abs(run.model.reconstruct(inputs) - inputs).mean(axis=-1)
+    return errors
 
 
 def _write_heat_maps(run: Run, images: Images, folder: Path) -> None:
+    known = _errors(run, run.dataset.validation.images[:_N_SCALE])
+    top = max(float(np.quantile(known, 0.999)), 1e-3)
+    for rows, part in chunks(images.images, copies=_COPIES):
+        for i, error in enumerate(_errors(run, part), rows.start):
+            (folder / f"{i:05d}.png").write_bytes(_heat_map(error / top))
+
+
+def _heat_map(shares: np.ndarray) -> bytes:
+    """Return a PNG file of shares (H, W), 0 dark and 1 bright; small ones are enlarged."""
     import matplotlib as mpl
     from PIL import Image
 
-    known = as_float(run.dataset.validation.images[:_N_SCALE])
-    errors = np.abs(run.model.reconstruct(known) - known).mean(axis=-1)  # (N, H, W)
-    top = max(float(np.quantile(errors, 0.999)), 1e-3)
-    colours = mpl.colormaps["magma"]
-    for rows, part in chunks(images.images, copies=_COPIES):
-        inputs = as_float(part)
-        errors = np.abs(run.model.reconstruct(inputs) - inputs).mean(axis=-1)
-        for i, error in enumerate(errors, rows.start):
-            pixels = np.uint8(255 * colours(np.clip(error / top, 0, 1))[..., :3])
-            scale = max(1, _MIN_SIDE // max(error.shape))
-            content = io.BytesIO()
-            Image.fromarray(np.kron(pixels, np.ones((scale, scale, 1), np.uint8))).save(
-                content, "png"
-            )
-            (folder / f"{i:05d}.png").write_bytes(content.getvalue())
+    pixels = np.uint8(255 * mpl.colormaps["magma"](np.clip(shares, 0, 1))[..., :3])
+    scale = max(1, _MIN_SIDE // max(shares.shape))
+    content = io.BytesIO()
+    Image.fromarray(np.kron(pixels, np.ones((scale, scale, 1), np.uint8))).save(content, "png")
+    return content.getvalue()
 
 
 def _gallery(
     run: Run, images: Images, scores: Scores, scorer: AnomalyScorer, odd: np.ndarray
 ) -> str:
+    worst = np.argsort(-scores.combined, kind="stable")[:N_GALLERY]
+    section = Section(
+        title="The oddest images",
+        headline=[
+            KeyNumber("images", f"{len(images):,}"),
+            KeyNumber("anomalies", f"{int(odd.sum()):,}"),
+            KeyNumber("expected false alarms", f"{100 * scorer.false_alarm_rate:.2f} %"),
+        ],
+        figures=[
+            _figure(run, images, scores, worst, start)
+            for start in range(0, len(worst), _PER_FIGURE)
+        ],
+    )
+    table = _table(images, scores, worst, scorer.limit)
+    title = f"Anomalies: {short_source(images.source)}"
+    return render_report(title, [section, Section("Scores", tables=[table])])
+
+
+def _figure(
+    run: Run, images: Images, scores: Scores, worst: np.ndarray, start: int
+) -> ReportFigure:
+    """Draw some of the oddest images, from place `start` on."""
     from zscape.viz.images import plot_reconstructions
     from zscape.viz.style import figure_png
 
-    worst = np.argsort(-scores.combined, kind="stable")[:N_GALLERY]
+    rows = worst[start : start + _PER_FIGURE]
+    inputs = as_float(images.images[rows])
+    names = [f"{scores.combined[i]:.2f}" for i in rows]
+    figure = plot_reconstructions(inputs, run.model.reconstruct(inputs), names)
+    caption = (
+        f"Number {start + 1} to {start + len(rows)} of the oddest, with their combined "
+        "scores: the image, its reconstruction and the error of every pixel."
+    )
+    return ReportFigure(caption, caption, figure_png(figure))
+
+
+def _table(images: Images, scores: Scores, worst: np.ndarray, limit: float) -> Table:
     names = _names(images)
-    figures = []
-    for start in range(0, len(worst), _PER_FIGURE):
-        rows = worst[start : start + _PER_FIGURE]
-        inputs = as_float(images.images[rows])
-        figure = plot_reconstructions(
-            inputs, run.model.reconstruct(inputs), [f"{scores.combined[i]:.2f}" for i in rows]
-        )
-        caption = (
-            f"Number {start + 1} to {start + len(rows)} of the oddest, with their combined "
-            "scores: the image, its reconstruction and the error of every pixel."
-        )
-        figures.append(ReportFigure(caption, caption, figure_png(figure)))
-    table = Table(
+    return Table(
         "By combined score",
-        f"Above {scorer.limit:.3f} an image is called an anomaly. Combined: mean of log error and "
+        f"Above {limit:.3f} an image is called an anomaly. Combined: mean of log error and "
         "density, in standard deviations from validation images; error: root mean squared error "
         "in units of the image's contrast; density: minus its logarithm, in nats.",
         ["Image", "Combined", "Error", "Density", "Anomaly"],
@@ -145,19 +169,8 @@ def _gallery(
                 f"{scores.combined[i]:.3f}",
                 f"{scores.error[i]:.5f}",
                 f"{scores.density[i]:.2f}",
-                "yes" if odd[i] else "no",
+                "yes" if scores.combined[i] > limit else "no",
             ]
             for i in worst
         ],
     )
-    section = Section(
-        title="The oddest images",
-        headline=[
-            KeyFigure("images", f"{len(images):,}"),
-            KeyFigure("anomalies", f"{int(odd.sum()):,}"),
-            KeyFigure("expected false alarms", f"{100 * scorer.false_alarm_rate:.2f} %"),
-        ],
-        figures=figures,
-    )
-    title = f"Anomalies: {short_source(images.source)}"
-    return render_report(title, [section, Section("Scores", tables=[table])])

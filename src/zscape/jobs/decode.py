@@ -14,7 +14,7 @@ import numpy as np
 
 from zscape.data.images import Images, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, DataError
-from zscape.evaluation.metrics import mean_squared_error
+from zscape.evaluation.reconstruction import mean_squared_error
 from zscape.files import ArrayParts, write_arrays, write_bytes
 from zscape.runs import Run
 

@@ -27,7 +27,7 @@ N_GRID_CODES = 5000  # enough to see where the codes lie
 def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
     from zscape.viz.images import plot_reconstructions
-    from zscape.viz.latent import plot_loss
+    from zscape.viz.loss import plot_loss
     from zscape.viz.sheets import plot_image_rows
 
     history = run.history
@@ -114,7 +114,7 @@ def grid(
     Raises:
         ConfigError: the run does not have two latent dimensions, or the range is empty.
     """
-    from zscape.viz.images import plot_latent_grids
+    from zscape.viz.grids import plot_latent_grids
 
     fixed = axis_values(low, high, step)
     _check_size(run, len(fixed))

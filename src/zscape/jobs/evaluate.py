@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from zscape.data.images import MAX_VALUES, Images, ImageStore
 from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
-from zscape.files import write_atomically, write_bytes, write_json
+from zscape.evaluation.results import RunEvaluation, Training
+from zscape.files import write_atomically, write_bytes, write_csv, write_json
 from zscape.jobs.draw import run_figures
 from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
@@ -35,51 +34,34 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     Raises:
         DataError: the images cannot be read or have another shape.
         ModelError: the model file is damaged or refused.
+        RunError: the baseline is that of another run.
     """
-    if data is None:
-        images, name = run.dataset.test, f"{short_source(run.config.source)}, test split"
-    else:
-        images = run.load_images(data)
-        name = short_source(images.source)
-        if resolve(data).has_splits:
-            name += ", test split"
-    neighbours: Images | None = None
-    notes: tuple[str, ...] = ()
-    if images.skipped:
-        notes = (f"{len(images.skipped):,} files of the folder were left out.",)
-    if (most := max(1, MAX_VALUES * len(images) // images.images.size)) < len(images):
-        notes = (*notes, f"Measured on the first {most:,} of {len(images):,} images.")
+    images, name = _images(run, data)
+    neighbours, note = _neighbours(run)
+    notes = (
+        [f"{len(images.skipped):,} files of the folder were left out."] if images.skipped else []
+    )
+    if (most := _affordable(images)) < len(images):
+        notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
         images = images.take(slice(most))
-    try:
-        neighbours = run.dataset.train
-    except (DataError, RunError) as error:
-        notes = (
-            *notes,
-            f"Without the training images there are no neighbours to classify by: {error}",
-        )
-    baseline = _baseline(run, neighbours)
     evaluation = evaluate_model(
-        run.model, images, data=name, baseline=baseline, neighbours=neighbours, notes=notes
+        run.model,
+        images,
+        data=name,
+        baseline=_baseline(run, neighbours),
+        neighbours=neighbours,
+        notes=(*notes, *note),
     )
     if not run.config.training.corruption:
         return evaluation
-    if neighbours is None:
-        more = "Without the validation images no parameters of classical methods can be chosen."
-        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
-    denoising = evaluate_denoising(
-        run.model,
-        images.images,
-        run.config.training.corruption,
-        validation=None if neighbours is None else run.dataset.validation.images,
-    )
-    return dataclasses.replace(evaluation, denoising=denoising)
+    return _with_denoising(evaluation, run, images, validated=neighbours is not None)
 
 
 def refresh(run: Run) -> Evaluation:
-    """Measure a run on its test split again and rewrite its figures and its report.
+    """Measure a run on its test split again and rewrite its metrics, figures and report.
 
     Raises:
-        RunError: the run is in use, or its history is damaged.
+        RunError: the run is in use, or its history or baseline is damaged or of another run.
         DataError: its images cannot be read.
         ModelError: the model file is damaged or refused.
         OSError: a file cannot be written.
@@ -94,7 +76,8 @@ def write_results(run: Run) -> Evaluation:
 
     evaluation = evaluate(run)
     _write_skipped(run)
-    write_json(run.path / "metrics.json", {**evaluation.to_dict(), "training": _training(run)})
+    kept = RunEvaluation(**vars(evaluation), training=_training(run))
+    write_json(run.path / "metrics.json", kept.to_dict())
     (run.path / "figures").mkdir(exist_ok=True)
     for name, figure in run_figures(run, evaluation).items():
         write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
@@ -102,49 +85,93 @@ def write_results(run: Run) -> Evaluation:
     return evaluation
 
 
+def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Images, str]:
+    """Return the images to measure on, and what they are for the reader."""
+    if data is None:
+        return run.dataset.test, f"{short_source(run.config.source)}, test split"
+    images = run.load_images(data)
+    name = short_source(images.source)
+    return images, f"{name}, test split" if resolve(data).has_splits else name
+
+
+def _neighbours(run: Run) -> tuple[Images | None, list[str]]:
+    """Return the training images; without them, a note that says why."""
+    try:
+        return run.dataset.train, []
+    except (DataError, RunError) as error:
+        why = f"Without the training images there are no neighbours to classify by: {error}"
+        return None, [why]
+
+
+def _affordable(images: Images) -> int:
+    """Return how many of the images may be in memory at a time."""
+    return max(1, MAX_VALUES * len(images) // images.images.size)
+
+
+def _with_denoising(
+    evaluation: Evaluation, run: Run, images: Images, *, validated: bool
+) -> Evaluation:
+    """Return the evaluation with metrics at several levels of noise."""
+    if not validated:
+        more = "Without the validation images no parameters of classical methods can be chosen."
+        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
+    denoising = evaluate_denoising(
+        run.model,
+        images.images,
+        run.config.training.corruption,
+        validation=run.dataset.validation.images if validated else None,
+    )
+    return dataclasses.replace(evaluation, denoising=denoising)
+
+
 def _write_skipped(run: Run) -> None:
     """List the files of the folder that were left out, if there were any, in `skipped.csv`."""
-    skipped = run.dataset.train.skipped
-    if not skipped:
-        return
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(("path", "reason"))
-    rows.writerows((item.path, item.reason) for item in skipped)
-    write_bytes(run.path / "skipped.csv", text.getvalue().encode(errors="replace"))
+    if skipped := run.dataset.train.skipped:
+        rows = ((item.path, item.reason) for item in skipped)
+        write_csv(run.path / "skipped.csv", ("path", "reason"), rows)
 
 
-def _training(run: Run) -> dict[str, Any]:
+def _training(run: Run) -> Training:
     history = run.history
     best = min(history, key=lambda row: row["val_loss"])
-    return {
-        "epochs": len(history),
-        "best_epoch": int(best["epoch"]),
-        "best_val_loss": best["val_loss"],
-        "seconds": round(sum(row["seconds"] for row in history), 1),
-        "n_train": len(run.dataset.train),
-        "n_validation": len(run.dataset.validation),
-        "n_test": len(run.dataset.test),
-        "n_parameters": run.model.count_params(),
-    }
+    return Training(
+        epochs=len(history),
+        best_epoch=int(best["epoch"]),
+        best_val_loss=best["val_loss"],
+        seconds=round(sum(row["seconds"] for row in history), 1),
+        n_train=len(run.dataset.train),
+        n_validation=len(run.dataset.validation),
+        n_test=len(run.dataset.test),
+        n_parameters=run.model.count_params(),
+    )
 
 
 def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
     """Return PCA fitted to the training images: from the run folder, or fitted and kept there."""
     path = run.path / "baseline.npz"
+    # The same images are split anew by each seed.
+    name = f"{run.config.fingerprint} {run.config.training.seed}"
     if path.exists():
         baseline = PcaBaseline.load(path)
-        if baseline.image_shape_ != run.config.image_shape:
-            raise RunError(
-                f"{path} is of another run: it is for images {baseline.image_shape_}, and those "
-                f"of this run are {run.config.image_shape}; delete it to have it made again."
-            )
+        if wrong := _of_another_run(baseline, run, name):
+            raise RunError(f"{path} is of another run: {wrong}; delete it to have it made again.")
         return baseline
     if train is None:
         return None
     # Evenly over all, for those of one class may lie together.
-    most = max(1, MAX_VALUES * len(train) // train.images.size)
-    some = train.images[:: -(-len(train) // most)] if most < len(train) else train.images
+    step = -(-len(train) // _affordable(train))
+    some = train.images[::step] if step > 1 else train.images
     baseline = PcaBaseline(run.model.n_code_values).fit(some)
-    write_atomically(path, baseline.save)
+    write_atomically(path, partial(baseline.save, images=name))
     return baseline
+
+
+def _of_another_run(baseline: PcaBaseline, run: Run, name: str) -> str:
+    """Return what tells a baseline from that of this run, or nothing."""
+    shape, n_values = run.config.image_shape, run.model.n_code_values
+    if baseline.image_shape_ != shape:
+        return f"it is for images {baseline.image_shape_}, and those of this run are {shape}"
+    # A file of before does not say how many were asked for, of which fewer may be used.
+    if baseline.n_components > n_values or (baseline.images_ and baseline.n_components < n_values):
+        return f"it has {baseline.n_components} components, and codes of this run {n_values} values"
+    return "it was fitted to other images" if baseline.images_ not in ("", name) else ""

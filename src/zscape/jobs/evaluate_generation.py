@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +10,21 @@ import numpy as np
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
 from zscape.evaluation.classifier import IMAGE_SHAPE
-from zscape.evaluation.features import CLASSIFIER, class_probabilities, load_features
+from zscape.evaluation.features import (
+    CLASSIFIER,
+    FeatureModel,
+    class_probabilities,
+    load_features,
+)
 from zscape.evaluation.generation import (
     ClassShares,
+    Compared,
     class_shares,
-    generation_figures,
     midpoints,
     nearest_images,
 )
+from zscape.evaluation.metrics import GENERATION_METRICS, measure
+from zscape.evaluation.results import GenerationResults
 from zscape.files import sha256_of, write_bytes, write_json
 from zscape.jobs.generate import generate
 from zscape.run_folder import locked
@@ -33,68 +38,17 @@ N_NEAREST = 1000
 MAX_SAMPLES = 100_000  # all of them are held in memory
 _KNOWN_DIGITS = 0.9  # share of the test images that the classifier must get right
 
-UNITS = {
-    "floor_fd": "squared Fréchet distance of features, training to test images",
-    "sample_fd": "the same, generated to test images; lower is better",
-    "reconstruction_fd": "the same, reconstructions to test images; lower is better",
-    "interpolation_fd": "the same, images midway between two codes to test images",
-    "precision": "share of generated images that lie among test images, 0 to 1",
-    "recall": "share of test images that lie among generated images, 0 to 1",
-    "density": "how densely test images lie round a generated one; about 1 for real images",
-    "coverage": "share of test images with a generated image near, 0 to 1",
-    "nearest_training": (
-        "median distance to the nearest training image, root mean square over pixels"
-    ),
-}
 
-
-@dataclass(frozen=True)
-class GenerationEvaluation:
-    """Figures of the images that a run generates.
+class GenerationEvaluation(GenerationResults, frozen=True, kw_only=True, eq=False):
+    """Metrics of the images that a run generates, and some of these images.
 
     Attributes:
-        density: what the codes were drawn from.
-        features: the network whose features were compared: `classifier`, or the name of a file.
-        features_sha256: of its file.
-        n_samples: how many images were generated.
-        n_test: how many test images they were compared with.
-        seed: of the draws.
-        figures: see `zscape.evaluation.generation.generation_figures`.
-        nearest_training: `samples` and `test`: the median distance of generated and of test
-            images to the nearest training image.
-        classes: how often each digit was generated; None where the images are not digits.
-        model_sha256: of the model file that was measured.
-        notes: what could not be measured and why, a sentence each.
         samples: a few generated images (n, H, W, C).
         nearest: the training images nearest to them (n, H, W, C), float32 in [0, 1].
     """
 
-    density: str
-    features: str
-    features_sha256: str
-    n_samples: int
-    n_test: int
-    seed: int
-    figures: dict[str, float | None]
-    nearest_training: dict[str, float]
-    classes: ClassShares | None
-    model_sha256: str
-    notes: tuple[str, ...]
-    samples: np.ndarray = dataclasses.field(repr=False, compare=False)
-    nearest: np.ndarray = dataclasses.field(repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, with the unit of each figure; without the images."""
-        left_out = ("samples", "nearest", "classes", "notes")
-        values = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in left_out
-        }
-        classes = None
-        if self.classes is not None:
-            classes = {name: list(part) for name, part in vars(self.classes).items()}
-        return {**values, "classes": classes, "notes": list(self.notes), "units": UNITS}
+    samples: np.ndarray
+    nearest: np.ndarray
 
 
 def evaluate_generation(
@@ -124,7 +78,7 @@ def evaluate_generation(
         RunError: the images of the run are gone, or a file in it is damaged.
 
     Example:
-        >>> evaluate_generation(run, density="flow").figures["sample_fd"]
+        >>> evaluate_generation(run, density="flow").metrics["sample_fd"]
     """
     if not 2 <= n <= MAX_SAMPLES:
         raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
@@ -132,32 +86,12 @@ def evaluate_generation(
         raise ConfigError(f"seed is {seed}; expected 0 or more.")
     density = density or run.model.bottleneck.default_density
     network = load_features(features, run.config.image_shape)
-    train, test = (
-        _some(part, n, [seed, k]) for k, part in enumerate((run.dataset.train, run.dataset.test))
-    )
+    train, test = run.dataset.train, _some(run.dataset.test, n, [seed, 1])
     samples, _ = generate(run, n, density=density, seed=seed)
-    codes = run.model.encode(test.images)
-    between = run.model.project(midpoints(codes, seed))
-    test_features = network.features(test.images)
-    figures = generation_figures(
-        train=network.features(train.images),
-        test=test_features,
-        samples=network.features(samples),
-        reconstructions=network.features(run.model.decode(codes)),
-        midpoints=network.features(run.model.decode(between)),
-        seed=seed,
-    )
-    candidates = run.dataset.train.images
-    numbers, distances = nearest_images(samples[:N_NEAREST], candidates)
-    _, test_distances = nearest_images(test.images[:N_NEAREST], candidates)
+    compared = _compared(run, network, _some(train, n, [seed, 0]), test, samples, seed)
+    numbers, distances = nearest_images(samples[:N_NEAREST], train.images)
+    _, test_distances = nearest_images(test.images[:N_NEAREST], train.images)
     classes, notes = _classes(run, test, samples)
-    if len(test) <= test_features.shape[1]:
-        notes = (
-            f"There are {len(test):,} test images for {test_features.shape[1]:,} features: too "
-            "few for a covariance, so Fréchet distances are much too large. Compare them with "
-            "the floor only.",
-            *notes,
-        )
     return GenerationEvaluation(
         density=density,
         features=network.name,
@@ -165,16 +99,16 @@ def evaluate_generation(
         n_samples=len(samples),
         n_test=len(test),
         seed=seed,
-        figures=figures,
+        metrics=measure(GENERATION_METRICS, compared),
         nearest_training={
             "samples": float(np.median(distances)),
             "test": float(np.median(test_distances)),
         },
         classes=classes,
         model_sha256=sha256_of(run.path / "model.keras"),
-        notes=notes,
+        notes=(*_too_few(compared.test), *notes),
         samples=samples[:N_SHEET],
-        nearest=as_float(candidates[numbers[:N_SHEET]]),
+        nearest=as_float(train.images[numbers[:N_SHEET]]),
     )
 
 
@@ -207,6 +141,33 @@ def _some(images: Images, n: int, seed: list[int]) -> Images:
     if len(images) <= n:
         return images
     return images.take(np.random.default_rng(seed).choice(len(images), n, replace=False))
+
+
+def _compared(
+    run: Run, network: FeatureModel, train: Images, test: Images, samples: np.ndarray, seed: int
+) -> Compared:
+    """Return the features of real images, and of all kinds that the model makes."""
+    codes = run.model.encode(test.images)
+    between = run.model.nearest(midpoints(codes, seed))
+    return Compared(
+        train=network.features(train.images),
+        test=network.features(test.images),
+        samples=network.features(samples),
+        reconstructions=network.features(run.model.decode(codes)),
+        midpoints=network.features(run.model.decode(between)),
+        seed=seed,
+    )
+
+
+def _too_few(features: np.ndarray) -> list[str]:
+    """Return a note if there are fewer images than a covariance of their features needs."""
+    n_images, n_features = features.shape
+    if n_images > n_features:
+        return []
+    return [
+        f"There are {n_images:,} test images for {n_features:,} features: too few for a "
+        "covariance, so Fréchet distances are much too large. Compare them with the floor only."
+    ]
 
 
 def _classes(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zscape.errors import RunError
+from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
 from zscape.evaluation.evaluate import code_words
+from zscape.evaluation.health import LatentHealth
+from zscape.evaluation.metrics import METRICS, Values
 from zscape.evaluation.report import (
-    KeyFigure,
+    KeyNumber,
     MetricRow,
     ReportFigure,
     Section,
@@ -17,28 +19,16 @@ from zscape.evaluation.report import (
     format_value,
     render_report,
 )
-from zscape.evaluation.stored import stored_metrics
+from zscape.evaluation.results import RunEvaluation, Training, read_evaluation
 from zscape.files import write_text
 from zscape.runs import Run
-
-# name, unit, which direction is better
-_METRICS: tuple[tuple[str, str, str, Any], ...] = (
-    ("mse", "MSE", "", "lower"),
-    ("psnr", "PSNR", "dB", "higher"),
-    ("ssim", "SSIM", "", "higher"),
-    ("knn_accuracy", "5-nearest-neighbour accuracy on codes", "", "higher"),
-    ("linear_probe_accuracy", "Linear probe accuracy on codes", "", "higher"),
-    ("cluster_agreement", "Agreement of clusters with labels, adjusted Rand", "", "higher"),
-    ("active_units", "Active latent variables", "", None),
-    ("total_correlation_nats", "Total correlation of the code", "nats", None),
-)
 
 
 def write_report(runs: Sequence[Run], path: Path) -> None:
     """Write one self-contained page about one or more finished runs.
 
     Raises:
-        RunError: a run has no figures yet.
+        RunError: a run has no metrics or figures yet.
         OSError: the page cannot be written.
     """
     sources = dict.fromkeys(short_source(run.config.source) for run in runs)
@@ -52,72 +42,79 @@ def short_source(source: str) -> str:
 
 
 def _section(run: Run) -> Section:
-    metrics = stored_metrics(run)
-    model, pca, latent = metrics["model"], metrics["pca"] or {}, metrics["latent"]
+    found = read_evaluation(run)
     latent_dim = run.config.network.latent_dim
-    variables = code_words(metrics.get("code_shape", (latent_dim,)))
-    values = " x ".join(str(size) for size in run.config.image_shape)
-    health = (
-        f"{latent_dim - len(latent['dead']) - len(latent['collapsed'])} of {latent_dim} latent "
-        f"variables in use, {latent['n_effective']:.1f} effective dimensions; 99 % of the codes "
-        f"lie between {min(latent['low']):.3g} and {max(latent['high']):.3g}."
-        if latent["n_codes"] > latent["n_not_finite"]
-        else "No code is finite."
-    )
-    headline = [
-        KeyFigure("test MSE", format_value(model["mse"]), f"PCA {format_value(pca.get('mse'))}"),
-        KeyFigure("PSNR", f"{format_value(model['psnr'])} dB"),
-        KeyFigure("SSIM", format_value(model["ssim"])),
-        KeyFigure(
-            "compression",
-            f"{metrics['compression_ratio']:.1f}x",
-            f"{values} to {variables}",
-        ),
-    ]
-    table = [
-        MetricRow(name, model[key], pca.get(key), unit, better)
-        for key, name, unit, better in _METRICS
-        if key in model
-    ]
+    variables = code_words(found.code_shape or (latent_dim,))
     return Section(
         title=f"{variables}: {run.path.name}",
-        headline=headline,
-        table=table,
+        headline=_headline(found, run, variables),
+        table=_table(found),
         table_note=(
-            f"{metrics['n_images']:,} images ({metrics['data']}), not seen in training. "
+            f"{found.n_images:,} images ({found.data}), not seen in training. "
             "MSE is the mean over pixels and channels of [0, 1] images."
         ),
-        tables=_tables(metrics),
-        warnings=metrics["warnings"],
+        tables=[] if found.denoising is None else [_denoising_table(found.denoising)],
+        warnings=found.warnings,
         figures=_figures(run),
-        settings=_settings(run, metrics),
-        notes=[f"Latent health: {health}", *metrics["notes"]],
+        settings=_settings(run, found.training),
+        notes=[f"Latent health: {_health(found.latent, latent_dim)}", *found.notes],
     )
 
 
-def _tables(metrics: dict[str, Any]) -> list[Table]:
-    denoising = metrics["denoising"]
-    if denoising is None:
-        return []
-    levels = denoising["levels"]
-    rows = [
-        [name, *(_denoising_cell(level["methods"][name]) for level in levels)]
-        for name in levels[0]["methods"]
-    ]
+def _headline(found: RunEvaluation, run: Run, variables: str) -> list[KeyNumber]:
+    def shown(name: str, values: Values = found.model) -> str:
+        metric = METRICS[name]
+        return f"{format_value(values.get(name), metric.form)} {metric.unit}".rstrip()
+
+    image = " x ".join(map(str, run.config.image_shape))
+    compression = METRICS["compression_ratio"]
     return [
-        Table(
-            "Denoising",
-            f"PSNR in dB and SSIM, means over {denoising['n_images']:,} test images, by what was "
-            "done to them; both are better when higher. The parameters of each classical method "
-            "were chosen on validation images, for each level of noise.",
-            ["Method", *(level["corruption"] for level in levels)],
-            rows,
-        )
+        KeyNumber("test MSE", shown("mse"), f"PCA {shown('mse', found.pca or {})}"),
+        *(KeyNumber(METRICS[name].label, shown(name)) for name in ("psnr", "ssim")),
+        KeyNumber(
+            compression.label, compression.text(found.compression_ratio), f"{image} to {variables}"
+        ),
     ]
 
 
-def _denoising_cell(figures: dict[str, Any]) -> str:
-    return f"{figures['psnr']:.2f} dB, {format_value(figures['ssim'])}"
+def _table(found: RunEvaluation) -> list[MetricRow]:
+    """Return a row for each metric that the file holds."""
+    pca = found.pca or {}
+    return [
+        MetricRow(
+            metric.label, found.model[name], pca.get(name), metric.unit, metric.better, metric.form
+        )
+        for name, metric in METRICS.items()
+        if name in found.model
+    ]
+
+
+def _health(latent: LatentHealth, latent_dim: int) -> str:
+    if latent.n_codes == latent.n_not_finite:
+        return "No code is finite."
+    return (
+        f"{latent_dim - len(latent.dead) - len(latent.collapsed)} of {latent_dim} latent "
+        f"variables in use, {latent.n_effective:.1f} effective dimensions; 99 % of the codes "
+        f"lie between {min(latent.low):.3g} and {max(latent.high):.3g}."
+    )
+
+
+def _denoising_table(denoising: DenoisingEvaluation) -> Table:
+    levels = denoising.levels
+
+    def cell(outcome: Outcome) -> str:
+        psnr, ssim = METRICS["psnr"], METRICS["ssim"]
+        shown = format_value(outcome["psnr"], psnr.form), format_value(outcome["ssim"], ssim.form)
+        return f"{shown[0]} {psnr.unit}, {shown[1]}"
+
+    return Table(
+        "Denoising",
+        f"PSNR in dB and SSIM, means over {denoising.n_images:,} test images, by what was "
+        "done to them; both are better when higher. The parameters of each classical method "
+        "were chosen on validation images, for each level of noise.",
+        ["Method", *(level.corruption for level in levels)],
+        [[name, *(cell(level.methods[name]) for level in levels)] for name in levels[0].methods],
+    )
 
 
 def _figures(run: Run) -> list[ReportFigure]:
@@ -138,9 +135,8 @@ def _figures(run: Run) -> list[ReportFigure]:
     return figures
 
 
-def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
-    config, training = run.config, metrics["training"]
-    network = config.network
+def _settings(run: Run, training: Training) -> dict[str, str]:
+    config, network = run.config, run.config.network
     sampling = (
         f"{network.downsampling} down, {network.upsampling} up, "
         if network.preset == "classic"
@@ -149,11 +145,11 @@ def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
     return {
         "data": short_source(config.source),
         "images": (
-            f"{training['n_train']:,} train, {training['n_validation']:,} validation, "
-            f"{training['n_test']:,} test"
+            f"{training.n_train:,} train, {training.n_validation:,} validation, "
+            f"{training.n_test:,} test"
         ),
         "network": (
-            f"{network.preset}, {training['n_parameters']:,} parameters, {sampling}"
+            f"{network.preset}, {training.n_parameters:,} parameters, {sampling}"
             f"{network.code_activation} code"
         ),
         "bottleneck": str(config.bottleneck),
@@ -164,7 +160,7 @@ def _settings(run: Run, metrics: dict[str, Any]) -> dict[str, str]:
         ),
         "corruption": str(config.training.corruption) or "none",
         "epochs": (
-            f"{training['epochs']} of {config.training.epochs}, best {training['best_epoch']}, "
-            f"{training['seconds']:.0f} s"
+            f"{training.epochs} of {config.training.epochs}, best {training.best_epoch}, "
+            f"{training.seconds:.0f} s"
         ),
     }

@@ -103,7 +103,7 @@ def train(data: Data, **options: Any) -> Run:
     for plugin in options.get("plugins", ()):
         load_plugin(plugin)
     # All settings are checked before the images are read, which can take long.
-    plan = _checked(options)
+    plan = plan_training(options)
     reporter = options.get("reporter") or default_reporter()
     with load_dataset(
         data,
@@ -139,17 +139,35 @@ def train(data: Data, **options: Any) -> Run:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """The settings of a training before the images are known, and the epochs for N of them."""
+class Plan:
+    """The settings of a training before the images are known.
+
+    Attributes:
+        network: encoder and decoder.
+        bottleneck: the part between them.
+        training: how they are trained, but for the number of epochs.
+        epochs: gives that number for N training images.
+    """
 
     network: NetworkConfig
     bottleneck: BottleneckConfig
     training: TrainConfig
     epochs: Callable[[int], int]
 
+    def training_for(self, n_images: int) -> TrainConfig:
+        """Return how the network is trained on so many images."""
+        return dataclasses.replace(self.training, epochs=self.epochs(n_images))
 
-def _checked(options: Mapping[str, Any]) -> _Plan:
-    """Return the settings that are asked for, completed by the recipe of the preset."""
+
+def plan_training(options: Mapping[str, Any]) -> Plan:
+    """Return the settings that are asked for, checked, and completed by the recipe of the preset.
+
+    Args:
+        options: as `train` takes them.
+
+    Raises:
+        ConfigError: a setting is outside its range, or not for this hardware.
+    """
     own = _own_networks(options)
     preset = options.get("preset") or default_preset(options)
     network = _picked(NetworkConfig, {**options, "preset": preset, **own})
@@ -166,7 +184,7 @@ def _checked(options: Mapping[str, Any]) -> _Plan:
         raise ConfigError(
             'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
         )
-    return _Plan(
+    return Plan(
         network,
         bottleneck,
         dataclasses.replace(training, corruption=CorruptionConfig(steps)),
@@ -202,14 +220,14 @@ def default_preset(options: Mapping[str, Any]) -> str:
     )
 
 
-def _completed(plan: _Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunConfig:
+def _completed(plan: Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunConfig:
     return RunConfig(
         source=dataset.name,
         fingerprint=dataset.fingerprint,
         image_shape=dataset.train.image_shape,
         network=plan.network,
         bottleneck=plan.bottleneck,
-        training=dataclasses.replace(plan.training, epochs=plan.epochs(len(dataset.train))),
+        training=plan.training_for(len(dataset.train)),
         pictures=_pictures(dataset.name, options),
         plugins=tuple(
             {

@@ -27,7 +27,7 @@ class PcaBaseline:
     analysis", Neural Networks 2, 1989). A network that does not beat it has learned nothing
     that is worth its price.
 
-    Reconstructions are not clipped to [0, 1]: the figures are those of plain PCA, as published.
+    Reconstructions are not clipped to [0, 1]: the metrics are those of plain PCA, as published.
 
     Args:
         n_components: the length of a code, 1 or more. Fewer are used when there are fewer images
@@ -40,7 +40,10 @@ class PcaBaseline:
         mean_: the mean image, flat, shape (H*W*C,).
         components_: orthonormal rows, shape (n_components_, H*W*C).
         image_shape_: (H, W, C).
+        images_: names the images of `fit`, where a file has kept that; else empty.
     """
+
+    images_ = ""
 
     def __init__(self, n_components: int, *, seed: int = 0) -> None:
         """Store the settings; `fit` does the work."""
@@ -133,18 +136,29 @@ class PcaBaseline:
         """
         return self.decode(self.encode(images))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, images: str = "") -> None:
         """Save the fitted values to a `.npz` file.
+
+        Args:
+            path: the file.
+            images: names the images of `fit`, so that those of others are noticed.
 
         Raises:
             OSError: the file cannot be written.
         """
         self._check_fitted()
-        np.savez(path, mean=self.mean_, components=self.components_, shape=self.image_shape_)
+        np.savez(
+            path,
+            mean=self.mean_,
+            components=self.components_,
+            shape=self.image_shape_,
+            asked=self.n_components,
+            images=images,
+        )
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Load what `save` wrote.
+        """Load what `save` wrote, also before `n_components` and `images_` were kept.
 
         Raises:
             DataError: the file is damaged.
@@ -152,7 +166,9 @@ class PcaBaseline:
         try:
             # NumPy leaves a file that it opened itself open when it cannot read it.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                baseline = cls(len(stored["components"]))
+                known = {name: stored[name] for name in ("asked", "images") if name in stored}
+                baseline = cls(int(known.get("asked", len(stored["components"]))))
+                baseline.images_ = str(known.get("images", ""))
                 baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
                 height, width, channels = (int(size) for size in stored["shape"])
                 if baseline.components_.shape[1:] != baseline.mean_.shape:

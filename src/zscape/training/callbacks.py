@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import math
 import time
 from collections.abc import Callable
@@ -14,7 +12,7 @@ from typing import Any
 import keras
 
 from zscape.errors import TrainingError
-from zscape.files import write_text
+from zscape.files import write_csv
 from zscape.model_file import save_model
 from zscape.reporter import Reporter
 from zscape.training.state import TrainingState, save_checkpoint
@@ -102,11 +100,9 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(history[0]))
-    writer.writeheader()
-    writer.writerows({**row, "epoch": int(row["epoch"])} for row in history)
-    write_text(path, text.getvalue())
+    columns = list(history[0])
+    rows = ({**row, "epoch": int(row["epoch"])} for row in history)
+    write_csv(path, columns, ([row[name] for name in columns] for row in rows))
 
 
 class EpochReports(keras.callbacks.Callback):

@@ -3,7 +3,8 @@
 Nothing is shown, and nothing is saved but by `save_figure`; `figure_png` gives the bytes.
 """
 
-from zscape.viz.images import GridPanel, plot_latent_grid, plot_latent_grids, plot_reconstructions
+from zscape.viz.grids import GridPanel, plot_latent_grid, plot_latent_grids
+from zscape.viz.images import plot_reconstructions
 from zscape.viz.latent import plot_latent
 from zscape.viz.loss import plot_loss
 from zscape.viz.style import figure_png, save_figure

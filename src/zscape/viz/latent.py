@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.viz.images import checked_images, drawable
-from zscape.viz.loss import plot_loss
+from zscape.viz.layout import checked_images, drawable
 from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.text import Text
-
-__all__ = ["MAX_CLASSES", "class_colors", "label_classes", "plot_latent", "plot_loss", "ramp"]
 
 MAX_CLASSES = 20
 """Integer labels of up to this many values are classes; more are drawn as a quantity."""

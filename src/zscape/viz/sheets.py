@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.viz.images import (
+from zscape.viz.layout import (
     CELL,
     MARGIN,
     MIN_TILE,
     MOSAIC,
-    TITLE,
+    body_top,
     cell_size,
     checked_images,
     draw_picture,
     drawable,
-    title_width,
+    pixel_axes,
+    pixel_figure,
+    pixel_text,
 )
-from zscape.viz.style import look, pixel_axes, pixel_figure, pixel_text
+from zscape.viz.style import look
 
 NEAREST_COLUMNS = 12
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@look()
 def plot_images(images: NDArray[Any], *, title: str | None = None) -> Figure:
     """Draw images side by side, row by row, in a sheet that is about as wide as high.
 
@@ -44,31 +45,10 @@ def plot_images(images: NDArray[Any], *, title: str | None = None) -> Figure:
     images = checked_images(images, "images")
     n_images, height, width, _ = images.shape
     n_columns = min(n_images, max(1, round(math.sqrt(n_images * height / width))))
-    n_rows = -(-n_images // n_columns)
-    cell_height, cell_width = cell_size(
-        height,
-        width,
-        min(CELL, max(MOSAIC // n_rows, MIN_TILE)),
-        min(CELL, max(MOSAIC // n_columns, MIN_TILE)),
-    )
-    gap = 2 if min(cell_height, cell_width) >= 20 else 0
-    top = MARGIN + (TITLE if title else 0)
-    sheet_width = n_columns * (cell_width + gap) - gap
-    figure = pixel_figure(
-        max(sheet_width + 2 * MARGIN, title_width(title)),
-        top + n_rows * (cell_height + gap) - gap + MARGIN,
-    )
-    if title:
-        pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
-    for index, picture in enumerate(drawable(images)):
-        row, column = divmod(index, n_columns)
-        left, upper = MARGIN + column * (cell_width + gap), top + row * (cell_height + gap)
-        axes = pixel_axes(figure, left, upper, cell_width, cell_height)
-        draw_picture(axes, picture)
-    return figure
+    rows = [images[start : start + n_columns] for start in range(0, n_images, n_columns)]
+    return _plot_rows(rows, [], MOSAIC, title)
 
 
-@look()
 def plot_image_rows(
     images: NDArray[Any], names: Sequence[str], *, title: str | None = None
 ) -> Figure:
@@ -84,32 +64,39 @@ def plot_image_rows(
         DataError: there is no image, or not one name for a row.
     """
     images = checked_images(images, "images", n_axes=5)
-    n_rows, n_columns, height, width, _ = images.shape
-    if len(names) != n_rows:
-        raise DataError(f"{len(names)} names for {n_rows} rows; expected one each.")
-    cell_height, cell_width = cell_size(
-        height, width, min(CELL, max(2 * MOSAIC // n_rows, MIN_TILE)),
-        min(CELL, max(2 * MOSAIC // n_columns, MIN_TILE)),
+    if len(names) != len(images):
+        raise DataError(f"{len(names)} names for {len(images)} rows; expected one each.")
+    return _plot_rows(list(images), names, 2 * MOSAIC, title)
+
+
+@look()
+def _plot_rows(
+    rows: Sequence[NDArray[np.float32]], names: Sequence[str], side: int, title: str | None
+) -> Figure:
+    """Draw rows of images (n, H, W, C), of which the last may be shorter, at most `side` long."""
+    n_rows, (n_columns, height, width, _) = len(rows), rows[0].shape
+    cell_height, cell_width = (
+        cell_size(
+            height, width,
+            min(CELL, max(side // n_rows, MIN_TILE)), min(CELL, max(side // n_columns, MIN_TILE)),
+        )
     )  # fmt: skip
     gap = 2 if min(cell_height, cell_width) >= 20 else 0
-    left = 2 * MARGIN + 13 * max(map(len, names))
-    top = MARGIN + (TITLE if title else 0)
+    left = 2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN
+    top = body_top(title)
     figure = pixel_figure(
-        max(left + n_columns * (cell_width + gap) + MARGIN, title_width(title)),
+        left + n_columns * (cell_width + gap) + (MARGIN if names else MARGIN - gap),
         top + n_rows * (cell_height + gap) - gap + MARGIN,
+        title,
     )
-    if title:
-        pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
-    pictures = drawable(images)
-    for row, name in enumerate(names):
+    for row, images in enumerate(rows):
         upper = top + row * (cell_height + gap)
-        middle = upper + cell_height / 2
-        pixel_text(figure, left - 12, middle, name, size=8.5, va="center", ha="right")
-        for column in range(n_columns):
+        if names:
+            middle = upper + cell_height / 2
+            pixel_text(figure, left - 12, middle, names[row], size=8.5, va="center", ha="right")
+        for column, picture in enumerate(drawable(images)):
             x = left + column * (cell_width + gap)
-            draw_picture(
-                pixel_axes(figure, x, upper, cell_width, cell_height), pictures[row, column]
-            )
+            draw_picture(pixel_axes(figure, x, upper, cell_width, cell_height), picture)
     return figure
 
 

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zscape.errors import ConfigError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 DPI = 150
 """Pixels an inch in which figures are laid out and, by default, saved."""
@@ -23,40 +21,6 @@ QUIET = "#59636e"
 FAINT = "#d5d9de"
 ACCENT = "#1f5a94"
 SECOND = "#c06a1a"
-
-_STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#9aa3ad",
-    "axes.facecolor": "white",
-    "axes.labelcolor": INK,
-    "axes.labelpad": 6.0,
-    "axes.labelsize": 9.5,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10.0,
-    "axes.titlesize": 11.0,
-    "axes.titleweight": "bold",
-    "axes.unicode_minus": True,
-    "figure.constrained_layout.h_pad": 0.1,
-    "figure.constrained_layout.w_pad": 0.1,
-    "figure.facecolor": "white",
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9.0,
-    "mathtext.default": "regular",
-    "savefig.bbox": None,
-    "svg.hashsalt": "zscape",
-    "text.color": INK,
-    "text.usetex": False,
-    "xtick.color": "#9aa3ad",
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.color": "#9aa3ad",
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 8.5,
-}
 
 # What keeps dates and versions out of a file, by its format.
 _NO_DATE: dict[str, dict[str, None]] = {
@@ -73,13 +37,9 @@ def look() -> Iterator[None]:
     Starting from matplotlib's defaults keeps figures the same under any user's style sheet.
     Serves as a `with` block and as a decorator.
     """
-    import matplotlib as mpl
+    import matplotlib.style
 
-    defaults: dict[str, Any] = {
-        k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")
-    }
-    settings: Any = {**defaults, **_STYLE}
-    with mpl.rc_context(settings):
+    with matplotlib.style.context(["default", Path(__file__).with_name("zscape.mplstyle")]):
         yield
 
 
@@ -125,36 +85,6 @@ def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
         buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATE[kind], **options
     )
     return buffer.getvalue()
-
-
-def pixel_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of `width` by `height` pixels at the layout density."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-
-
-def pixel_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes whose frame is given in pixels from the figure's top left corner.
-
-    Whole pixels keep enlarged images crisp: every image pixel gets the same number of
-    screen pixels.
-    """
-    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
-    bottom = full_height - top - height
-    return figure.add_axes(
-        (left / full_width, bottom / full_height, width / full_width, height / full_height)
-    )
-
-
-def pixel_text(figure: Figure, x: float, y: float, text: str, **options: Any) -> Text:
-    """Write text at a position in pixels from the figure's top left corner.
-
-    Dollar signs are written as they are, not read as mathematics.
-    """
-    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
-    options = {"parse_math": False, **options}
-    return figure.text(x / full_width, 1.0 - y / full_height, text, **options)
 
 
 def halo(width: float = 2.5) -> list[Any]:

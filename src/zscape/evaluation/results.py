@@ -1,0 +1,123 @@
+"""The files of metrics that a run folder holds, read into typed objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from zscape.errors import RunError
+from zscape.evaluation.evaluate import Evaluation
+from zscape.evaluation.generation import ClassShares
+from zscape.evaluation.metrics import GENERATION_METRICS, units
+from zscape.files import plain_json
+from zscape.runs import Run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a run was trained.
+
+    Attributes:
+        epochs: how many there were.
+        best_epoch: the one with the lowest validation loss, counted from 1.
+        seconds: what all epochs took.
+        n_train: training images.
+        n_validation: validation images.
+        n_test: test images.
+        n_parameters: numbers in the network.
+        best_val_loss: the lowest validation loss.
+    """
+
+    epochs: int
+    best_epoch: int
+    seconds: float
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_parameters: int
+    best_val_loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvaluation(Evaluation):
+    """What `metrics.json` of a run holds: metrics on its test split, and how it was trained.
+
+    Attributes:
+        training: how it was trained.
+    """
+
+    training: Training
+
+
+class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What `generation.json` of a run holds: metrics of the images that the run generates.
+
+    Attributes:
+        density: what the codes were drawn from.
+        features: the network whose features were compared: `classifier`, or the name of a file.
+        features_sha256: of its file.
+        n_samples: how many images were generated.
+        n_test: how many test images they were compared with.
+        seed: of the draws.
+        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the
+            file.
+        nearest_training: `samples` and `test`: the median distance of generated and of test
+            images to the nearest training image.
+        classes: how often each digit was generated; None where the images are not digits.
+        model_sha256: of the model file that was measured.
+        notes: what could not be measured and why, a sentence each.
+    """
+
+    density: str
+    features: str
+    features_sha256: str
+    n_samples: int
+    n_test: int
+    seed: int
+    metrics: dict[str, float | None] = msgspec.field(name="figures")
+    nearest_training: dict[str, float]
+    classes: ClassShares | None
+    model_sha256: str
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, with the unit of each metric."""
+        kept = GenerationResults
+        names = zip(kept.__struct_encode_fields__, kept.__struct_fields__, strict=True)
+        values = {key: getattr(self, name) for key, name in names}
+        return {**plain_json(values), "units": units(GENERATION_METRICS)}
+
+
+def read_evaluation(run: Run) -> RunEvaluation:
+    """Return what `metrics.json` of a run holds.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    return _read(run, "metrics.json", RunEvaluation, f"zscape evaluate {run.path}")
+
+
+def read_generation(run: Run) -> GenerationResults:
+    """Return what `generation.json` of a run holds.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    return _read(
+        run, "generation.json", GenerationResults, f"zscape evaluate {run.path} --generation"
+    )
+
+
+def _read(run: Run, name: str, kind: type[T], command: str) -> T:
+    path, remedy = run.path / name, f"Write it with: {command}"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing. {remedy}") from error
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError) as error:
+        what = str(error).replace("`$.", "`")
+        raise RunError(f"{path} is damaged: {what}. {remedy}") from error

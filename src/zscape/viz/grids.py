@@ -1,0 +1,188 @@
+"""Latent grids: decoded lattices of codes, as mosaics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.errors import DataError
+from zscape.viz.layout import (
+    MARGIN,
+    MIN_TILE,
+    MOSAIC,
+    body_top,
+    cell_size,
+    checked_images,
+    draw_picture,
+    drawable,
+    pixel_axes,
+    pixel_figure,
+)
+from zscape.viz.style import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class GridPanel(NamedTuple):
+    """One latent grid among several: the arguments of `plot_latent_grid` and its title."""
+
+    images: NDArray[Any]
+    xs: Sequence[float] | NDArray[Any]
+    ys: Sequence[float] | NDArray[Any]
+    title: str = ""
+
+
+def plot_latent_grid(
+    images: NDArray[Any],
+    xs: Sequence[float] | NDArray[Any],
+    ys: Sequence[float] | NDArray[Any],
+    *,
+    axis_names: tuple[str, str] = ("z1", "z2"),
+    title: str | None = None,
+) -> Figure:
+    """Draw a decoded lattice of codes as one mosaic with the coordinates at both axes.
+
+    The first coordinate grows to the right and the second upward, as on any map: `images[0, 0]`,
+    decoded at `(xs[0], ys[0])`, is drawn at the bottom left when both axes are increasing.
+
+    Args:
+        images: decoded images, shape (rows, cols, H, W, C); row `r` was decoded at `ys[r]` and
+            column `c` at `xs[c]`. Channels are treated as `plot_reconstructions` does.
+        xs: the first code coordinate of each column, length cols, increasing.
+        ys: the second code coordinate of each row, length rows, increasing (the row drawn at
+            the bottom comes first).
+        axis_names: what to write at the two axes.
+        title: a line above the mosaic.
+
+    Raises:
+        DataError: the shapes do not fit each other.
+    """
+    return plot_latent_grids([GridPanel(images, xs, ys, title or "")], axis_names=axis_names)
+
+
+@look()
+def plot_latent_grids(
+    panels: Sequence[GridPanel | tuple[NDArray[Any], Any, Any, str]],
+    *,
+    axis_names: tuple[str, str] = ("z1", "z2"),
+    title: str | None = None,
+) -> Figure:
+    """Draw latent grids side by side, each as `plot_latent_grid` does.
+
+    Args:
+        panels: `(images, xs, ys, title)` of each grid.
+        axis_names: what to write at the two axes of every grid.
+        title: a line above all of them.
+
+    Raises:
+        DataError: there is no grid, or the shapes of one do not fit each other.
+    """
+    if not panels:
+        raise DataError("there is no latent grid to draw; expected at least one.")
+    grids = [_checked_panel(GridPanel(*panel)) for panel in panels]
+    sizes = [_mosaic_size(grid.images) for grid in grids]  # (height, width) of each mosaic
+    tick_rooms = [28 + 14 * max(map(len, _coordinates(grid.ys))) for grid in grids]
+
+    top = body_top(title) + (36 if any(g.title for g in grids) else 0)
+    tallest = max(height for height, _ in sizes)
+    lefts, right = [], MARGIN
+    for grid, room, (_, width) in zip(grids, tick_rooms, sizes, strict=True):
+        lefts.append(right + 22 + room)
+        right = lefts[-1] + max(width, 14 * len(grid.title)) + 2 * MARGIN
+    figure = pixel_figure(right, top + tallest + 76, title)
+    for grid, left, (height, width) in zip(grids, lefts, sizes, strict=True):
+        _draw_grid(pixel_axes(figure, left, top, width, height), grid, height, width, axis_names)
+    return figure
+
+
+def _draw_grid(
+    axes: Axes, grid: GridPanel, height: int, width: int, axis_names: tuple[str, str]
+) -> None:
+    rows, columns = grid.images.shape[:2]
+    # Tile (row, column) covers the unit square around (column, row): y grows upward.
+    extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
+    draw_picture(axes, _mosaic(grid.images, height, width), extent=extent)
+    x_room = 13 * max(map(len, _coordinates(grid.xs))) + 12
+    x_ticks = _thinned(columns, width / columns, x_room)
+    y_ticks = _thinned(rows, height / rows, 28)
+    axes.set_xticks(x_ticks, _coordinates(np.asarray(grid.xs)[x_ticks]))
+    axes.set_yticks(y_ticks, _coordinates(np.asarray(grid.ys)[y_ticks]))
+    axes.tick_params(length=3, pad=4)
+    axes.set_xlabel(axis_names[0], parse_math=False)
+    axes.set_ylabel(axis_names[1], parse_math=False)
+    if grid.title:
+        axes.set_title(grid.title, size=9.5, weight="bold", parse_math=False)
+
+
+def _checked_panel(panel: GridPanel) -> GridPanel:
+    images = checked_images(panel.images, "images", n_axes=5)
+    xs, ys = np.asarray(panel.xs, dtype=float), np.asarray(panel.ys, dtype=float)
+    rows, columns = images.shape[:2]
+    if xs.shape != (columns,) or ys.shape != (rows,):
+        raise DataError(
+            f"coordinates have shapes {xs.shape} and {ys.shape}; expected ({columns},) and "
+            f"({rows},), one for each column and each row of the grid."
+        )
+    return GridPanel(images, xs, ys, panel.title)
+
+
+def _mosaic_size(images: NDArray[Any]) -> tuple[int, int]:
+    """Return the drawn height and width of a latent grid, in pixels."""
+    rows, columns, height, width = images.shape[:4]
+    tile_height, tile_width = cell_size(
+        height, width, max(MOSAIC // rows, MIN_TILE), max(MOSAIC // columns, MIN_TILE)
+    )
+    return rows * tile_height, columns * tile_width
+
+
+def _mosaic(images: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Join (rows, cols, H, W, C) to one picture whose first row of pixels is the top one.
+
+    Tiles with many more pixels than are drawn are averaged first: a wide grid of large images
+    would take gigabytes.
+    """
+    rows, columns, tile_height, tile_width = images.shape[:4]
+    y_factor = math.ceil(tile_height * rows / (2 * height))
+    x_factor = math.ceil(tile_width * columns / (2 * width))
+    tiles = drawable(images[::-1])  # (rows, cols, H, W[, 3]), the largest second coordinate first
+    tiles = _averaged(_averaged(tiles, y_factor, axis=2), x_factor, axis=3)
+    joined = tiles.swapaxes(1, 2)  # (rows, H, cols, W[, 3])
+    return joined.reshape(rows * joined.shape[1], columns * joined.shape[3], *joined.shape[4:])
+
+
+def _averaged(tiles: NDArray[Any], factor: int, axis: int) -> NDArray[Any]:
+    """Average neighbours along one axis in groups of `factor`; the last group may be smaller."""
+    if factor == 1:
+        return tiles
+    starts = np.arange(0, tiles.shape[axis], factor)
+    counts = np.diff(np.append(starts, tiles.shape[axis]))
+    shape = [1] * tiles.ndim
+    shape[axis] = len(counts)
+    means: NDArray[Any] = np.add.reduceat(tiles, starts, axis=axis) / counts.reshape(shape)
+    return means
+
+
+def _coordinates(values: Sequence[float] | NDArray[Any]) -> list[str]:
+    """Return tick labels with the fewest decimals, at most three, that keep the values apart."""
+    values = np.asarray(values, dtype=float)
+    steps = np.abs(np.diff(values))
+    tolerance = 0.02 * float(steps.min()) if len(steps) and steps.min() > 0 else 5e-3
+    decimals = 0
+    while decimals < 3 and np.abs(values - values.round(decimals)).max() > tolerance:
+        decimals += 1
+    rounded = values.round(decimals) + 0.0  # no minus sign on a zero
+    return [f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for value in rounded]
+
+
+def _thinned(n: int, pitch: float, room: float) -> list[int]:
+    """Return which of `n` ticks to label so that labels of `room` pixels do not touch."""
+    fewest = max(1, math.ceil(room / pitch))
+    # A step that labels both ends is worth somewhat wider gaps.
+    step = next((s for s in range(fewest, 2 * fewest + 1) if (n - 1) % s == 0), fewest)
+    return list(range(0, n, step))

@@ -1,0 +1,125 @@
+"""Figures laid out in pixels, so that enlarged images are crisp, and the pictures on them.
+
+All lengths are pixels at the layout density, `style.DPI`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zscape.data.images import as_float
+from zscape.errors import DataError
+from zscape.viz.style import DPI, FAINT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+MARGIN = 18
+CELL = 112  # the longer side of an image in a row: 4 times 28
+MOSAIC = 660  # the longer side of many images
+MIN_TILE = 4
+_TITLE = 46
+# A strip thinner than this share of its length is stretched, or nothing of it would be seen.
+_THINNEST = 1 / 6
+
+
+def body_top(title: str | None) -> int:
+    """Return where a figure begins below its title, if it has one."""
+    return MARGIN + (_TITLE if title else 0)
+
+
+def pixel_figure(width: float, height: float, title: str | None = None) -> Figure:
+    """Return a figure of `width` by `height` pixels, wider if its title needs that."""
+    from matplotlib.figure import Figure
+
+    width = max(width, 2 * MARGIN + 16 * len(title or ""))
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    if title:
+        pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
+    return figure
+
+
+def pixel_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes whose frame is given in pixels from the figure's top left corner.
+
+    Whole pixels keep enlarged images crisp: every image pixel gets the same number of
+    screen pixels.
+    """
+    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
+    bottom = full_height - top - height
+    return figure.add_axes(
+        (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    )
+
+
+def pixel_text(figure: Figure, x: float, y: float, text: str, **options: Any) -> Text:
+    """Write text at a position in pixels from the figure's top left corner.
+
+    Dollar signs are written as they are, not read as mathematics.
+    """
+    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
+    options = {"parse_math": False, **options}
+    return figure.text(x / full_width, 1.0 - y / full_height, text, **options)
+
+
+def draw_picture(axes: Axes, picture: NDArray[Any], **options: Any) -> Any:
+    """Draw one picture that fills its axes: gray (H, W) or colour (H, W, 3), values in [0, 1]."""
+    axes.set(xticks=[], yticks=[])
+    # A faint frame: a white picture would vanish on the page.
+    axes.spines[:].set(visible=True, color=FAINT, linewidth=0.6)
+    options = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0, **options}
+    return axes.imshow(picture, aspect="auto", origin="upper", **options)
+
+
+def cell_size(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
+    """Return the drawn size of an image, in pixels: a whole multiple where it is much enlarged."""
+    scale = min(max_height / height, max_width / width)
+    if scale >= 2:  # below that, whole multiples would leave images much too small
+        scale = math.floor(scale)
+    thinnest = round(_THINNEST * max(height, width) * scale)
+    return (
+        max(1, thinnest, round(height * scale)),
+        max(1, thinnest, round(width * scale)),
+    )
+
+
+def drawable(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Return images as matplotlib draws them, in [0, 1].
+
+    Args:
+        images: float (..., H, W, C).
+
+    Returns:
+        (..., H, W) when gray is to be drawn, (..., H, W, 3) for colour. Transparency is laid
+        over white; numbers that are not finite become black.
+    """
+    pictures: NDArray[np.float32] = np.clip(
+        np.nan_to_num(images, posinf=1.0, neginf=0.0), 0.0, 1.0
+    ).astype(np.float32)
+    channels = pictures.shape[-1]
+    if channels == 3:
+        return pictures
+    if channels == 4:
+        opacity = pictures[..., 3:]
+        blended: NDArray[np.float32] = pictures[..., :3] * opacity + (1.0 - opacity)
+        return blended
+    gray: NDArray[np.float32] = pictures.mean(axis=-1)
+    return gray
+
+
+def checked_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.float32]:
+    """Check the number of axes and return float32 in [0, 1]."""
+    images = np.asarray(images)
+    if images.ndim != n_axes or images.size == 0:
+        shape = "(N, H, W, C)" if n_axes == 4 else "(rows, cols, H, W, C)"
+        raise DataError(
+            f"{name} have shape {images.shape}; expected {shape} with at least one image."
+        )
+    floats: NDArray[np.float32] = as_float(images)
+    return floats
