@@ -67,11 +67,12 @@ def run_missing(
     made.add_argument("--only", nargs="+", default=[], metavar="KEY=VALUE", help="only these runs")
     options = parse(made)
     runs = list(wanted)
+    names = dict.fromkeys(name for run in runs for name in run)
     asked: dict[str, list[str]] = {}
     for words in options.only:
         key, _, value = words.partition("=")
-        if key not in runs[0]:
-            made.error(f"--only knows {', '.join(runs[0])}, not {key}")
+        if key not in names:
+            made.error(f"--only knows {', '.join(names)}, not {key}")
         asked.setdefault(key, []).append(value)
     chosen = [run for run in runs if all(str(run.get(k)) in values for k, values in asked.items())]
     if options.quick:

@@ -21,6 +21,7 @@ clock are still those of this processor.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import statistics
 import subprocess
@@ -72,7 +73,7 @@ def measure_contenders(
     """
     from zscape.data.datasets import load_images
 
-    table: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}, "peak_gflops": []}
+    table: dict[str, Any] = {}
     workers: dict[str, Worker] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
@@ -82,12 +83,7 @@ def measure_contenders(
                 python = peers if name in IN_OWN_ENVIRONMENT else sys.executable
                 workers[name] = Worker(name, python, path, batch_size, device, avx2=avx2)
             for number in range(rounds + 1):
-                found = _one_round(workers)
-                if number:  # the first round is the warm-up
-                    for work in ("train", "predict", "faults"):
-                        for name, value in found[work].items():
-                            table[work].setdefault(name, []).append(value)
-                    table["peak_gflops"].append(found["peak_gflops"])
+                _one_round(workers, table if number else {})  # the first round is the warm-up
                 print(f"batches of {batch_size}: round {number} of {rounds}", flush=True)
         finally:
             for worker in workers.values():
@@ -95,17 +91,16 @@ def measure_contenders(
     return table
 
 
-def _one_round(workers: dict[str, Worker]) -> dict[str, Any]:
-    found: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}}
-    for work in ("train", "predict"):
-        for name, worker in workers.items():
-            if name == MATRIX_PRODUCT or (work == "train" and name == "Keras, its own batch size"):
-                continue  # the latter trains as Keras does
-            found[work][name], faults = worker.measure(work)
-            if work == "train":
-                found["faults"][name] = faults
-    found["peak_gflops"], _ = workers[MATRIX_PRODUCT].measure("multiply")
-    return found
+def _one_round(workers: dict[str, Worker], table: dict[str, Any]) -> None:
+    """Let every contender train and predict once; note that in the table."""
+    for work, (name, worker) in itertools.product(("train", "predict"), workers.items()):
+        if name == MATRIX_PRODUCT or (work == "train" and name == "Keras, its own batch size"):
+            continue  # the latter trains as Keras does
+        speed, faults = worker.measure(work)
+        table.setdefault(work, {}).setdefault(name, []).append(speed)
+        if work == "train":
+            table.setdefault("faults", {}).setdefault(name, []).append(faults)
+    table.setdefault("peak_gflops", []).append(workers[MATRIX_PRODUCT].measure("multiply")[0])
 
 
 def measure_command(

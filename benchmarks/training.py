@@ -73,16 +73,10 @@ def compile_model(
     clip: bool = True,
     averaged: bool = False,
 ) -> None:
-    """Compile as `zscape train` does, or without one of the things that it does.
+    """Compile as `zscape train` does, or with one thing changed.
 
-    Args:
-        model: an untrained autoencoder.
-        images: those of the training.
-        config: the optimizer and its schedule.
-        loss: any of Keras'.
-        mean_bias: whether the output starts at the mean pixel.
-        clip: whether the norm of the gradient is clipped.
-        averaged: whether the weights are a running mean over the last hundred steps or so.
+    The output starts at the mean pixel of the images unless `mean_bias` is off, the norm of the
+    gradient is clipped unless `clip` is off, and weights may be `averaged` over a hundred steps.
     """
     from zscape.nn.decoder import start_at_mean
     from zscape.training.fit import mean_pixel
