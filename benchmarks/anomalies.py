@@ -13,53 +13,47 @@ come, in the peers' environment. Runs that are in the results file already are n
 from __future__ import annotations
 
 import argparse
-import itertools
-import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.resumable import run_missing
-from benchmarks.workers import peers_python
+from benchmarks.harness import QUICK_IMAGES, ROOT, parser, run_missing
+from benchmarks.tables.anomalies import OWN, TITLES
+from benchmarks.tables.markdown import Run
+from benchmarks.workers.process import peers_python, run_worker
 
-RESULTS = Path(__file__).parent / "results" / "anomalies.json"
-SETTINGS = ("one normal", "one odd", "outsiders")
-OUTSIDERS = Path(__file__).parents[1] / "data" / "emoji"
-TITLES = {"one normal": "One normal digit", "one odd": "One odd digit", "outsiders": "Outsiders"}
-OWN = "zscape"
+OUTSIDERS = ROOT / "data" / "emoji"
 PEERS = ("PyOD AutoEncoder", "PyOD DeepSVDD")
 LATENT_DIM = 16
 MAX_SVM_IMAGES = 5000  # its time grows with the square of their number
-GOAL = 0.97  # mean AUROC with one normal digit
 
 
-def scores(method: str, train: np.ndarray, test: np.ndarray, **options: Any) -> np.ndarray:
+def scores(
+    options: argparse.Namespace, method: str, train: np.ndarray, test: np.ndarray, seed: int
+) -> np.ndarray:
     """Return how odd the test images (N, 28, 28, 1) are to a method that saw `train`."""
     if method == OWN:
         from zscape.jobs.detector import AnomalyDetector
 
-        detector = AnomalyDetector(latent_dim=LATENT_DIM, **options)
+        epochs = 1 if options.quick else None
+        detector = AnomalyDetector(latent_dim=LATENT_DIM, seed=seed, epochs=epochs)
         return -detector.fit(train).score_samples(test)
     known, asked = (
         (part.reshape(len(part), -1) / 255).astype(np.float32) for part in (train, test)
     )
     if method in PEERS:
-        return _peer(method, known, asked, seed=options["seed"])
-    return _CLASSICAL[method](known, asked, options["seed"])
+        return _peer(method, known, asked, seed, peers_python(options.peers_python))
+    return _CLASSICAL[method](known, asked, seed)
 
 
-def _peer(method: str, train: np.ndarray, test: np.ndarray, *, seed: int) -> np.ndarray:
+def _peer(method: str, train: np.ndarray, test: np.ndarray, seed: int, python: str) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "in.npz", Path(folder) / "out.npy"
         np.savez(source, train=train, test=test)
-        worker = Path(__file__).with_name("pyod_worker.py")
-        words = [_peers["python"], str(worker), method, str(seed), str(source), str(out)]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        run_worker("benchmarks.workers.detector", method, seed, source, out, python=python)
         result: np.ndarray = np.load(out)
     return result
 
@@ -100,7 +94,6 @@ _CLASSICAL: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "k-NN": _neighbours,
 }
 METHODS = (OWN, *_CLASSICAL, *PEERS)
-_peers: dict[str, str] = {}  # the interpreter, once it is known
 
 
 def outsiders() -> np.ndarray:
@@ -120,14 +113,8 @@ def outsiders() -> np.ndarray:
 
 
 def measure(
-    method: str,
-    setting: str,
-    digit: int | None,
-    seed: int,
-    *,
-    limit: int | None,
-    epochs: int | None,
-) -> dict[str, Any]:
+    options: argparse.Namespace, method: str, setting: str, digit: int | None, seed: int
+) -> Run:
     """Return figures of one method with one digit as the normal or the odd one."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -146,10 +133,8 @@ def measure(
         normal = (train.labels == digit) == (setting == "one normal")
         odd = (test.labels == digit) != (setting == "one normal")
     started = time.perf_counter()
-    options: dict[str, Any] = {"seed": seed}
-    if method == OWN and epochs is not None:
-        options["epochs"] = epochs
-    found = scores(method, train.images[normal][:limit], np.asarray(asked), **options)
+    known = train.images[normal][: QUICK_IMAGES if options.quick else None]
+    found = scores(options, method, known, asked, seed)
     return {
         "auroc": float(roc_auc_score(odd, found)),
         "average_precision": float(average_precision_score(odd, found)),
@@ -157,64 +142,15 @@ def measure(
     }
 
 
-def render(results: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    lines = [
-        "# Anomalies",
-        "",
-        "Made by `python -m benchmarks.anomalies`; MNIST test split, means over digits, in "
-        "brackets the worst digit.",
-        "",
-        f"Machine: {results['machine']}. Date: {results['date']}.",
-    ]
-    for setting in SETTINGS:
-        rows = []
-        for method in METHODS:
-            runs = [r for r in results["runs"] if (r["method"], r["setting"]) == (method, setting)]
-            if runs:
-                aurocs = [run["auroc"] for run in runs]
-                precision = statistics.mean(run["average_precision"] for run in runs)
-                rows.append(
-                    (
-                        statistics.mean(aurocs),
-                        f"| {method} | {statistics.mean(aurocs):.4f} ({min(aurocs):.4f}) "
-                        f"| {precision:.4f} | {len(runs)} |",
-                    )
-                )
-        if rows:
-            head = "| method | AUROC | average precision | runs |"
-            lines += ["", f"## {TITLES[setting]}", "", head, "|---|---:|---:|---:|"]
-            lines += [text for _, text in sorted(rows, reverse=True)]
-            if setting == SETTINGS[0]:
-                lines += ["", f"The goal is the first place, with {GOAL} or better."]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     """Run what is missing, then write the table beside the results."""
-    parser = argparse.ArgumentParser(description="Which odd images are found?")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--digits", nargs="+", type=int, default=list(range(10)))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--limit", type=int, help="use fewer training images, to try it out")
-    parser.add_argument("--epochs", type=int, help="of zscape's network, to try it out")
-    parser.add_argument("--peers-python", help="interpreter of an environment that has the peers")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    if set(arguments.methods) & set(PEERS):
-        _peers["python"] = arguments.peers_python or peers_python()
     wanted = (
-        {"method": method, "setting": setting, "digit": digit, "seed": seed}
-        for seed, setting in itertools.product(arguments.seeds, arguments.settings)
-        for digit in ([None] if setting == "outsiders" else arguments.digits)
-        for method in arguments.methods
+        {"method": method, "setting": setting, "digit": digit, "seed": 0}
+        for setting in TITLES
+        for digit in ([None] if setting == "outsiders" else range(10))
+        for method in METHODS
     )
-
-    def measure_one(method: str, setting: str, digit: int | None, seed: int) -> dict[str, Any]:
-        return measure(method, setting, digit, seed, limit=arguments.limit, epochs=arguments.epochs)
-
-    run_missing(arguments.results, wanted, measure_one, render)
+    run_missing("anomalies", parser(__doc__), wanted, measure, vary="method")
 
 
 if __name__ == "__main__":

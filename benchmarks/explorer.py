@@ -7,12 +7,12 @@ In headless Chromium without a graphics card, with the tutorial's network at 2 l
 - from opening an address until the model answers, served and as one file from disk, in a browser
   that has never seen it.
 
-The training does not matter here and is short. Results go to `benchmarks/results/explorer.json`
-and `.md`.
+The training does not matter here and is short.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import statistics
 import tempfile
@@ -20,34 +20,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.resumable import Run, run_missing
-from zscape.data.load import load_images
+from benchmarks.harness import parser, run_missing
+from benchmarks.tables.markdown import Run
+from zscape.config import Preset
+from zscape.data.datasets import load_images
 from zscape.explorer.engine import build_payload
 from zscape.explorer.page import one_file_page
 from zscape.explorer.server import address, build_app, new_token, open_socket
 from zscape.jobs.train import train
 from zscape.runs import Run as TrainedRun
 
-RESULTS = Path(__file__).parent / "results" / "explorer.json"
 N_POINTS = 60_000
 N_MOVES = 600
 SECONDS = 10
 N_OPENED = 7
-
-# Goals, in milliseconds or redraws a second.
-FIGURES: dict[str, tuple[str, float]] = {
-    "pointer to pixels, median": ("ms", 4),
-    "pointer to pixels, 95th percentile": ("ms", 10),
-    "redraws while dragging among 60,000 points": ("a second", 60),
-    "served page, until usable": ("ms", 1500),
-    "one-file page, until usable": ("ms", 3000),
-}
 
 # Moves the pointer once a frame, and notes when the image of each movement is on the canvas.
 DRAG = """async ([count, milliseconds]) => {
@@ -116,78 +107,58 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
     context.close()
 
 
-def usable_after(browser: Browser, url: str) -> float:
+def usable_after(browser: Browser, url: str, n_opened: int) -> float:
     """Return milliseconds from opening an address until the model answers, the median."""
     times = []
-    for _ in range(N_OPENED):
+    for _ in range(n_opened):
         with opened(browser, url) as page:
             times.append(float(page.evaluate("window.readyAt")))
     return statistics.median(times)
 
 
-def drag(browser: Browser, payload: bytes, n_moves: int) -> tuple[np.ndarray, float]:
+def drag(
+    browser: Browser, payload: bytes, n_moves: int, seconds: float
+) -> tuple[np.ndarray, float]:
     """Return how long each image took in milliseconds, and how many there were a second."""
     with served(payload) as url, opened(browser, url) as page:
         page.evaluate(DRAG, [20, 60_000])  # warm up
-        result = page.evaluate(DRAG, [n_moves, 1000 * SECONDS])
+        result = page.evaluate(DRAG, [n_moves, 1000 * seconds])
     waits = np.array(result["waits"])
     return waits, len(waits) / result["seconds"]
 
 
-def measure_all(run: TrainedRun) -> dict[str, float]:
+def measure_all(run: TrainedRun, *, quick: bool) -> dict[str, float]:
     """Return every figure by its name."""
+    n_opened, seconds, n_points = (1, 1, 1000) if quick else (N_OPENED, SECONDS, N_POINTS)
     payload = build_payload(run)
     figures = {}
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        waits, _ = drag(browser, payload, N_MOVES)
+        waits, _ = drag(browser, payload, N_MOVES, seconds)
         figures["pointer to pixels, median"] = float(np.median(waits))
         figures["pointer to pixels, 95th percentile"] = float(np.quantile(waits, 0.95))
-        many = build_payload(run, images=load_images("mnist", "train"), n=N_POINTS)
-        _, rate = drag(browser, many, 10**9)
+        many = build_payload(run, images=load_images("mnist", "train"), n=n_points)
+        _, rate = drag(browser, many, 10**9, seconds)
         figures["redraws while dragging among 60,000 points"] = rate
         with served(payload) as url:
-            figures["served page, until usable"] = usable_after(browser, url)
+            figures["served page, until usable"] = usable_after(browser, url, n_opened)
         file = Path(folder) / "page.html"
         file.write_text(one_file_page(payload))
-        figures["one-file page, until usable"] = usable_after(browser, file.as_uri())
-        figures["one-file page, megabytes"] = file.stat().st_size / 1e6
+        figures["one-file page, until usable"] = usable_after(browser, file.as_uri(), n_opened)
+        figures["one-file page"] = file.stat().st_size / 1e6
     return figures
 
 
-def render(results: Run) -> str:
-    """Return the results as Markdown."""
-    lines = [
-        "# The explorer in the browser",
-        "",
-        f"{results['date']}, {results['machine']}, headless Chromium without a graphics card. "
-        "`classic` at 2 latent variables; `benchmarks/explorer.py` says how it is measured.",
-        "",
-        "| | measured | goal |",
-        "|---|---:|---:|",
-    ]
-    figures = results["runs"][-1]["figures"]
-    for name, (unit, goal) in FIGURES.items():
-        bound = "at least" if unit == "a second" else "at most"
-        lines.append(f"| {name} | {_short(figures[name])} {unit} | {bound} {goal:g} |")
-    lines.append(f"| one-file page | {figures['one-file page, megabytes']:.1f} MB | at most 25 |")
-    return "\n".join(lines) + "\n"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def measure(options: argparse.Namespace, network: Preset) -> Run:
+    """Train for a moment, and measure the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        run = train("mnist", out=out, preset=network, latent_dim=2, epochs=1, limit=2000)
+        return {"figures": measure_all(run, quick=options.quick)}
 
 
 def main() -> None:
     """Measure, and save."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = train(
-            "mnist", out=Path(folder) / "run", preset="classic", latent_dim=2, epochs=1, limit=2000
-        )
-
-        def measure(network: str) -> dict[str, Any]:
-            return {"figures": measure_all(run)}
-
-        run_missing(RESULTS, [{"network": "classic"}], measure, render)
+    run_missing("explorer", parser(__doc__), [{"network": "classic"}], measure, vary="network")
 
 
 if __name__ == "__main__":

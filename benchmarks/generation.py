@@ -10,12 +10,7 @@ Runs that are in the results file already are not repeated.
 from __future__ import annotations
 
 import argparse
-import base64
-import io
 import itertools
-import json
-import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,23 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.resumable import run_missing
-from benchmarks.workers import environment, peers_python
+from benchmarks.drawings import N_SHOWN, PAIRED, SEED, save_strip, strip_path
+from benchmarks.harness import parser, run_missing
+from benchmarks.tables.generation import PAIRS, PEER, SCORES
+from benchmarks.tables.markdown import Run
+from benchmarks.workers.process import peers_python, run_worker
 
-RESULTS = Path(__file__).parent / "results" / "generation.json"
-SEEDS = (0, 1, 2)
-SECONDS = 300.0
-N_SHOWN = 12
-
-# name of the pair: Pythae's model and sampler, zscape's bottleneck and density
-PAIRS = {
-    "autoencoder, mixture": (("AE", "gmm"), ("plain", "gmm")),
-    "VAE, normal prior": (("VAE", "normal"), ("gaussian:beta=0.3", "prior")),
-    "VAE, mixture": (("VAE", "gmm"), ("gaussian:beta=0.3", "gmm")),
-    "WAE, normal prior": (("WAE", "normal"), ("mmd", "prior")),
-    "RAE, mixture": (("RAE-L2", "gmm"), ("regularized", "gmm")),
-    "VQ-VAE, autoregressive": (("VQ-VAE", "prior"), ("vq", "prior")),
-}
+SECONDS = 300  # of processor time, for one training
+QUICK_SECONDS = 10
 # What zscape's models are drawn from besides what their counterparts are.
 MORE_DENSITIES = {
     "plain": ("kde", "flow"),
@@ -47,64 +33,59 @@ MORE_DENSITIES = {
     "mmd": ("gmm", "flow"),
     "regularized": ("kde", "flow"),
 }
-MODELS = tuple(
-    dict.fromkeys(
-        (library, pair[side][0])
-        for pair in PAIRS.values()
-        for side, library in enumerate(("Pythae", "zscape"))
-    )
-)
+MODELS = tuple(dict.fromkeys(key[:2] for key in PAIRED))
 
 
-class Measure:
-    """Trains a model in a process of its own, and scores what it made."""
+def measure(options: argparse.Namespace, library: str, model: str, seed: int) -> Run:
+    """Train a model in a process of its own; return its figures."""
+    from zscape.data.datasets import load_dataset
 
-    def __init__(self, seconds: float, peers: str | None, work: Path) -> None:
-        self._seconds = seconds
-        self._peers = peers
-        self._work = work
-
-    def __call__(self, library: str, model: str, seed: int) -> dict[str, Any]:
-        """Return the figures of one model."""
-        from zscape.data.load import load_dataset
-
-        dataset = load_dataset("mnist", seed=seed)
-        out = self._work / f"{library}-{model.partition(':')[0]}-{seed}.npz"
-        facts_path = out.with_suffix(".json")
-        if not facts_path.exists():
-            images = self._work / f"images-{seed}.npz"
-            np.savez(images, train=dataset.train.images, test=dataset.test.images)
-            facts_path.write_text(self._run(library, model, seed, images, out))
-        facts: dict[str, Any] = json.loads(facts_path.read_text())
-        with np.load(out) as made:
-            return {**facts, **_scores(dataset, {key: made[key] for key in made.files})}
-
-    def _run(self, library: str, model: str, seed: int, images: Path, out: Path) -> str:
-        if library == "Pythae":
-            python, module, more = self._peers or peers_python(), "benchmarks.generation_peer", ()
+    dataset = load_dataset("mnist", seed=seed)
+    seconds = QUICK_SECONDS if options.quick else SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        images, out = Path(folder) / "images.npz", Path(folder) / "made.npz"
+        np.savez(images, train=dataset.train.images, test=dataset.test.images)
+        if library == PEER:
+            worker, python = (
+                "benchmarks.workers.generation_peer",
+                peers_python(options.peers_python),
+            )
+            densities: tuple[str, ...] = ()
         else:
-            densities = [own[1] for _, own in PAIRS.values() if own[0] == model]
-            python, module = sys.executable, "benchmarks.generation_own"
-            more = (*densities, *MORE_DENSITIES.get(model, ()))
-        done = subprocess.run(
-            [python, "-m", module, model, images, str(self._seconds), str(seed), out, *more],
-            capture_output=True,
-            text=True,
-            # A thread that spins while it waits would use up its model's time.
-            env={**environment("cpu"), "OMP_WAIT_POLICY": "PASSIVE"},
+            worker, python = "benchmarks.workers.generation_own", sys.executable
+            pairs = (own[1] for _, own in PAIRS.values() if own[0] == model)
+            densities = (*pairs, *MORE_DENSITIES.get(model, ()))
+        facts = run_worker(
+            worker,
+            *(model, images, seconds, seed, out, *densities),
+            python=python,
+            OMP_WAIT_POLICY="PASSIVE",  # a thread that spins while it waits would use up the time
         )
-        if done.returncode:
-            raise RuntimeError(f"{library} {model} failed:\n{done.stderr[-2000:]}")
-        return done.stdout.splitlines()[-1]
+        with np.load(out) as arrays:
+            made = dict(arrays)
+    for density, drawn in made.items():
+        if seed == SEED and (library, model, density) in PAIRED:
+            path = strip_path(options.out, "generation", library, model, density)
+            save_strip(_with_nearest(drawn, dataset.train.images), path)
+    return {**facts, **_scores(dataset, made)}
 
 
-def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
+def _with_nearest(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return some drawn images, and after them those of training that are nearest to them."""
+    from zscape.evaluation.generation import nearest_images
+
+    # Any of them: some samplers give them sorted.
+    some = drawn[np.random.default_rng(1).permutation(len(drawn))[:N_SHOWN]]
+    return np.concatenate([some, known[nearest_images(some, known)[0]]])
+
+
+def _scores(dataset: Any, made: dict[str, np.ndarray]) -> Run:
     from zscape.evaluation.features import class_probabilities, load_features
     from zscape.evaluation.generation import (
         Compared,
         class_shares,
         frechet_distance,
-        nearest_images,
+        generation_figures,
     )
     from zscape.evaluation.metrics import GENERATION_METRICS, measure
     from zscape.evaluation.reconstruction import mean_squared_error
@@ -115,7 +96,7 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
     train_features = network.features(dataset.train.images[chosen])
     test_features = network.features(test)
     reconstructions = made.pop("reconstructions")
-    scores: dict[str, Any] = {
+    scores: Run = {
         "reconstruction_mse": mean_squared_error(test, reconstructions),
         "reconstruction_fd": frechet_distance(network.features(reconstructions), test_features),
         "samples": {},
@@ -127,124 +108,20 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> dict[str, Any]:
         figures = measure(GENERATION_METRICS, compared)
         scores["floor_fd"] = figures["floor_fd"]
         shares = class_shares(class_probabilities(images), dataset.test.labels)
-        # Any of them: some samplers give them sorted.
-        some = images[np.random.default_rng(1).permutation(len(images))[:N_SHOWN]]
-        numbers, _ = nearest_images(some, dataset.train.images)
-        shown = [*some, *dataset.train.images[numbers]]
         scores["samples"][density] = {
-            **{k: figures[k] for k in ("sample_fd", "precision", "recall", "density", "coverage")},
+            **{key: figures[key] for key in ("sample_fd", *SCORES)},
             "missing": list(shares.missing),
-            "shown": _strip(np.stack(shown)),
         }
     return scores
 
 
-def _strip(images: np.ndarray) -> str:
-    """Return gray images (N, H, W, 1) side by side, as a PNG in base64."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(np.concatenate(list(images[..., 0]), axis=1)).save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def render(results: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    runs = results["runs"]
-    floors = [run["floor_fd"] for run in runs]
-    lines = [
-        "# Generated images beside Pythae's",
-        "",
-        "Made by `python -m benchmarks.generation`: MNIST, 16 latent dimensions (for VQ-VAE "
-        "vectors of that length), every model trained for the same processor time. FD is the "
-        "classifier FD, a Fréchet distance on features of a small MNIST classifier, of 10,000 "
-        "images to the 10,000 test images; it is not the published FID. Means over seeds.",
-        "",
-        f"The floor, the FD of 10,000 training images: **{statistics.mean(floors):.2f}**.",
-        "",
-        "| pair | seeds | sample FD, Pythae | sample FD, zscape | MSE, Pythae | MSE, zscape |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, (theirs, ours) in PAIRS.items():
-        sides = [
-            [r for r in runs if (r["library"], r["model"]) == (library, side[0])]
-            for library, side in (("Pythae", theirs), ("zscape", ours))
-        ]
-        if not all(sides):
-            continue
-        distances = [
-            _spread([r["samples"][side[1]]["sample_fd"] for r in found], "{:.1f}")
-            for found, side in zip(sides, (theirs, ours), strict=True)
-        ]
-        errors = [_spread([r["reconstruction_mse"] for r in found], "{:.5f}") for found in sides]
-        seeds = min(len(found) for found in sides)
-        lines.append(f"| {name} | {seeds} | {' | '.join([*distances, *errors])} |")
-    lines += [
-        "",
-        "![Rows of digits: for each pair those of Pythae, those of zscape, and the training images "
-        "nearest to the latter.](images/generation.png)",
-        "",
-        "All models and samplers:",
-        "",
-        "| library | model | drawn from | seeds | sample FD | to the floor | reconstruction FD "
-        "| precision | recall | density | coverage | classes missing | epochs "
-        "| processor seconds |",
-        "|" + "---|" * 14,
-    ]
-    for library, model in MODELS:
-        found = [r for r in runs if (r["library"], r["model"]) == (library, model)]
-        for density in found[0]["samples"] if found else ():
-            drawn = [r["samples"][density] for r in found]
-            distance = [d["sample_fd"] for d in drawn]
-            cells = [
-                library,
-                f"`{model}`" if library == "zscape" else model,
-                density,
-                str(len(found)),
-                _spread(distance, "{:.1f}"),
-                f"{statistics.mean(distance) / statistics.mean(floors):.1f}x",
-                _spread([r["reconstruction_fd"] for r in found], "{:.1f}"),
-                *(
-                    f"{statistics.mean(d[key] for d in drawn):.3f}"
-                    for key in ("precision", "recall", "density", "coverage")
-                ),
-                "; ".join(", ".join(map(str, d["missing"])) or "none" for d in drawn),
-                f"{statistics.mean(r['epochs'] for r in found):.1f}",
-                f"{statistics.mean(r['seconds'] for r in found):.0f} + "
-                f"{statistics.mean(r['sampler_seconds'][density] for r in found):.0f}",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"Machine: {results['machine']}. Date: {results['date']}."]
-    return "\n".join(lines) + "\n"
-
-
-def _spread(values: list[float], form: str) -> str:
-    mean, low, high = (
-        form.format(value) for value in (statistics.mean(values), min(values), max(values))
-    )
-    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
-
-
 def main() -> None:
     """Run what is missing, then write the table beside the results."""
-    parser = argparse.ArgumentParser(description="Do generated images look real?")
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
-    parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help="processor time for a training"
-    )
-    parser.add_argument("--peers-python", help="an interpreter that has Pythae already")
-    parser.add_argument("--work", type=Path, help="keep what the models made in this folder")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
     wanted = (
         {"library": library, "model": model, "seed": seed}
-        for seed, (library, model) in itertools.product(arguments.seeds, MODELS)
+        for seed, (library, model) in itertools.product(range(3), MODELS)
     )
-    with tempfile.TemporaryDirectory() as temporary:
-        work = arguments.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        measure = Measure(arguments.seconds, arguments.peers_python, work)
-        run_missing(arguments.results, wanted, measure, render, quiet=("samples",))
+    run_missing("generation", parser(__doc__), wanted, measure, vary="library")
 
 
 if __name__ == "__main__":

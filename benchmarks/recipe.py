@@ -16,81 +16,40 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import statistics
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks.resumable import load, run_missing
+from benchmarks.harness import QUICK_IMAGES, parser, run_missing
+from benchmarks.tables.markdown import Run
+from benchmarks.tables.recipe import DEFAULT
+from benchmarks.training import compile_model, settings, train_best
 
-RESULTS = Path(__file__).parent / "results" / "recipe.json"
 LATENT_DIMS = (10, 2)
 
-# Each recipe has one thing more than the one above it.
-STARTS: dict[str, dict[str, Any]] = {
-    "Adam 3e-3, batch 128": {"batch_size": 128, "clip": False, "mean_bias": False},
-    "+ gradient norm clipped at 1": {"batch_size": 128, "clip": True, "mean_bias": False},
-    "+ output starts at the mean pixel": {"batch_size": 128, "clip": True, "mean_bias": True},
-    "+ batch 64 (the default)": {"batch_size": 64, "clip": True, "mean_bias": True},
+# Batch size, and what `compile_model` does. Each recipe has one thing more than the one above it.
+STARTS: dict[str, tuple[int, dict[str, bool]]] = {
+    "Adam 3e-3, batch 128": (128, {"clip": False, "mean_bias": False}),
+    "+ gradient norm clipped at 1": (128, {"clip": True, "mean_bias": False}),
+    "+ output starts at the mean pixel": (128, {"clip": True, "mean_bias": True}),
+    DEFAULT: (64, {"clip": True, "mean_bias": True}),
 }
-DEFAULT = list(STARTS)[-1]
 
 
-def run_start(latent_dim: int, seed: int, recipe: str) -> dict[str, float]:
-    """Train one epoch of a ten-epoch schedule; return validation and test MSE."""
+def run_start(dataset: Any, latent_dim: int, seed: int, recipe: str) -> Any:
+    """Train one epoch of a ten-epoch schedule; return the model."""
+    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
-    from zscape.data.load import load_dataset
-    from zscape.evaluation.reconstruction import mean_squared_error
     from zscape.model import build_autoencoder
-    from zscape.nn.presets import start_at_mean
-    from zscape.settings import NetworkConfig, TrainConfig
-    from zscape.training.fit import mean_pixel
-    from zscape.training.schedule import build_optimizer
 
-    options = STARTS[recipe]
-    config = TrainConfig(batch_size=options["batch_size"], seed=seed)
-    dataset = load_dataset("mnist", seed=seed)
-    model = build_autoencoder(
-        (28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed
-    )
-    if options["mean_bias"]:
-        start_at_mean(model.decoder, mean_pixel(dataset.train.images))
-    optimizer = build_optimizer(config, -(-len(dataset.train) // config.batch_size))
-    if not options["clip"]:
-        optimizer.global_clipnorm = None
-    model.compile(optimizer, "mean_squared_error", jit_compile=False)
+    batch_size, parts = STARTS[recipe]
+    config = settings("classic", dataset, seed, epochs=10, batch_size=batch_size)
+    network = NetworkConfig(preset="classic", latent_dim=latent_dim)
+    model = build_autoencoder((28, 28, 1), network, seed=seed)
     images = dataset.train.images
-    batches = ReconstructionBatches(images, batch_size=config.batch_size, shuffle_seed=seed)
+    compile_model(model, images, config, **parts)
+    batches = ReconstructionBatches(images, batch_size=batch_size, shuffle_seed=seed)
     model.fit(batches, shuffle=False, verbose=0)
-    return {
-        f"{split}_mse": mean_squared_error(part.images, model.reconstruct(part.images))
-        for split, part in (("validation", dataset.validation), ("test", dataset.test))
-    }
-
-
-def run_quality(latent_dim: int, seed: int) -> dict[str, float]:
-    """Train with the default recipe; return validation and test MSE of the best epoch."""
-    from zscape.data.load import load_dataset
-    from zscape.evaluation.reconstruction import mean_squared_error
-    from zscape.model import build_autoencoder
-    from zscape.model_file import load_model
-    from zscape.settings import NetworkConfig, TrainConfig
-    from zscape.training.fit import fit_autoencoder
-
-    dataset = load_dataset("mnist", seed=seed)
-    model = build_autoencoder(
-        (28, 28, 1), NetworkConfig(preset="classic", latent_dim=latent_dim), seed=seed
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        state = fit_autoencoder(model, dataset, TrainConfig(seed=seed), Path(folder))
-        best = load_model(Path(folder) / "model.keras")
-    images = dataset.test.images
-    return {
-        "test_mse": mean_squared_error(images, best.reconstruct(images)),
-        "validation_mse": state.best_val_loss,
-    }
+    return model
 
 
 def pca_mse(latent_dim: int) -> float:
@@ -104,10 +63,10 @@ def pca_mse(latent_dim: int) -> float:
     return mean_squared_error(dataset.test.images, baseline.reconstruct(dataset.test.images))
 
 
-def plan(studies: list[str], latent_dims: list[int]) -> list[dict[str, Any]]:
-    """List the runs of the studies, the most telling first."""
-    runs: list[dict[str, Any]] = []
-    for study, seed, latent_dim in itertools.product(studies, range(10), latent_dims):
+def plan() -> list[Run]:
+    """List the runs of both studies, the most telling first."""
+    runs: list[Run] = []
+    for study, seed, latent_dim in itertools.product(("quality", "start"), range(10), LATENT_DIMS):
         run = {"study": study, "latent_dim": latent_dim, "seed": seed}
         if study == "quality" and seed < 3:
             runs.append(run)
@@ -117,83 +76,37 @@ def plan(studies: list[str], latent_dims: list[int]) -> list[dict[str, Any]]:
     return runs
 
 
-def measure(study: str, latent_dim: int, seed: int, recipe: str | None = None) -> dict[str, float]:
-    """Carry out one run of the plan."""
+def measure(
+    options: argparse.Namespace, study: str, latent_dim: int, seed: int, recipe: str = DEFAULT
+) -> Run:
+    """Carry out one run of the plan; return validation and test MSE."""
+    from zscape.data.datasets import load_dataset
+    from zscape.evaluation.metrics import mean_squared_error
+
+    dataset = load_dataset("mnist", seed=seed, limit=QUICK_IMAGES if options.quick else None)
     started = time.perf_counter()
     if study == "start":
-        found = run_start(latent_dim, seed, recipe or DEFAULT)
+        model = run_start(dataset, latent_dim, seed, recipe)
     else:
-        found = run_quality(latent_dim, seed)
-    return {**found, "seconds": round(time.perf_counter() - started)}
-
-
-def render(results: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    runs, pca = results["runs"], results["pca_test_mse"]
-    lines = [
-        "# The recipe of `classic`",
-        "",
-        "Made by `python -m benchmarks.recipe`; MNIST, network `classic`, float32. "
-        "MSE is the mean over pixels of [0, 1] images. A run has collapsed when its MSE is above "
-        "that of PCA.",
-        "",
-        f"Machine: {results['machine']}. Date: {results['date']}.",
-        "",
-        "## How it was found, and that it is safe: after the first of ten epochs",
-        "",
-        "Each recipe has one thing more than the row above. The default has ten seeds.",
-        "",
-        "| recipe | latent dimensions | validation MSE | smallest to largest | collapsed |",
-        "|---|---|---|---|---|",
-    ]
-    for dim, recipe in itertools.product(LATENT_DIMS, STARTS):
-        chosen = _select(runs, "start", dim, recipe)
-        lines.append(f"| {recipe} | {dim} | {_summary(chosen, 'validation_mse', pca[str(dim)])} |")
-    lines += [
-        "",
-        "## How good it is: ten epochs, three seeds",
-        "",
-        "| latent dimensions | PCA | test MSE | smallest to largest | collapsed |",
-        "|---|---|---|---|---|",
-    ]
-    for dim in LATENT_DIMS:
-        chosen = _select(runs, "quality", dim)
-        baseline = pca[str(dim)]
-        lines.append(f"| {dim} | {baseline:.4f} | {_summary(chosen, 'test_mse', baseline)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _select(
-    runs: list[dict[str, Any]], study: str, latent_dim: int, recipe: str | None = None
-) -> list[dict[str, Any]]:
-    key = (study, latent_dim, recipe)
-    return [r for r in runs if (r["study"], r["latent_dim"], r.get("recipe")) == key]
-
-
-def _summary(runs: list[dict[str, Any]], figure: str, baseline: float) -> str:
-    if not runs:
-        return "not run yet | | "
-    values = [run[figure] for run in runs]
-    collapsed = sum(run["test_mse"] > baseline for run in runs)
-    spread = f"{min(values):.4f} to {max(values):.4f}"
-    return f"{statistics.mean(values):.4f} | {spread} | {collapsed} of {len(values)}"
+        config = settings("classic", dataset, seed, epochs=1 if options.quick else 10)
+        model = train_best(dataset, "classic", latent_dim, config).model
+    errors = {
+        f"{split}_mse": mean_squared_error(part.images, model.reconstruct(part.images))
+        for split, part in (("validation", dataset.validation), ("test", dataset.test))
+    }
+    return {**errors, "seconds": round(time.perf_counter() - started)}
 
 
 def main() -> None:
     """Run what is missing, then write the table beside the results."""
-    parser = argparse.ArgumentParser(
-        description="Is the recipe of classic safe, and how good is it?"
+    run_missing(
+        "recipe",
+        parser(__doc__),
+        plan(),
+        measure,
+        vary="study",
+        facts=lambda: {"pca_test_mse": {str(dim): pca_mse(dim) for dim in LATENT_DIMS}},
     )
-    parser.add_argument("--studies", nargs="+", default=["quality", "start"])
-    parser.add_argument("--latent-dims", nargs="+", type=int, default=list(LATENT_DIMS))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    path: Path = arguments.results
-    results = load(path)
-    if "pca_test_mse" not in results:
-        results["pca_test_mse"] = {str(dim): pca_mse(dim) for dim in LATENT_DIMS}
-        path.write_text(json.dumps(results, indent=1) + "\n")
-    run_missing(path, plan(arguments.studies, arguments.latent_dims), measure, render)
 
 
 if __name__ == "__main__":

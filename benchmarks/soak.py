@@ -14,20 +14,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.resumable import Run, run_missing
-from zscape.data.load import load_images
-from zscape.jobs.encode import CHUNK
-from zscape.jobs.train import train
+from benchmarks.harness import QUICK_IMAGES, parser, run_missing
+from benchmarks.tables.markdown import Run
+from zscape.data.datasets import load_images
+from zscape.workflow.encoding import CHUNK
+from zscape.workflow.training import train
 
-RESULTS = Path(__file__).parent / "results" / "soak.json"
 N_PICTURES = 200_000
 _PER_FOLDER = 1000
-_WARM_UP = 0.1  # of the pictures; what is grown until then is buffers
 
 
 def write_pictures(root: Path, n: int) -> None:
@@ -53,8 +51,10 @@ def memory_of(pid: int) -> dict[str, float]:
                                                            ("anonymous", "Anonymous"))}  # fmt: skip
 
 
-def measure(n_pictures: int) -> dict[str, Any]:
-    """Encode, and return the memory a second."""
+def measure(options: argparse.Namespace, n_pictures: int) -> Run:
+    """Encode, and return the memory in every second."""
+    if options.quick:
+        n_pictures = QUICK_IMAGES
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pictures(folder / "pictures", n_pictures)
@@ -62,7 +62,7 @@ def measure(n_pictures: int) -> dict[str, Any]:
         out = folder / "codes.parquet"
         words = ["encode", str(run.path), str(folder / "pictures"), "-o", str(out)]
         started = time.perf_counter()
-        samples: list[dict[str, float]] = []
+        samples: list[dict[str, float]] = []  # one per second
         n_encoded = 0
         with subprocess.Popen([sys.executable, "-m", "zscape", *words]) as process:
             while process.poll() is None:
@@ -80,57 +80,15 @@ def measure(n_pictures: int) -> dict[str, Any]:
             raise SystemExit(f"zscape encode ended with status {process.returncode}.")
         seconds = time.perf_counter() - started
     return {
+        "n_pictures": n_pictures,
         "seconds": round(seconds, 1),
-        "samples": [{name: round(value, 1) for name, value in row.items()} for row in samples],
+        "samples": {name: [round(row[name], 1) for row in samples] for name in samples[0]},
     }
-
-
-def growth(samples: list[dict[str, float]], n_pictures: int, kind: str) -> float:
-    """Return the slope of the memory after the warm-up, in MiB for 100,000 pictures."""
-    later = [row for row in samples if row["encoded"] >= _WARM_UP * n_pictures]
-    slope, _ = np.polyfit([row["encoded"] for row in later], [row[kind] for row in later], 1)
-    return float(slope * 100_000)
-
-
-def render(results: Run) -> str:
-    """Return the results as Markdown."""
-    lines = [
-        "# Memory while encoding",
-        "",
-        "Made by `python -m benchmarks.soak`: generated PNG files of 28x28 pixels, encoded by "
-        "`zscape encode RUN FOLDER -o codes.parquet`.",
-        "",
-        f"Machine: {results['machine']}. Date: {results['date']}.",
-        "",
-        "| pictures | seconds | memory | MiB after a tenth | at the end | most | "
-        "growth in 100,000 |",
-        "|---:|---:|---|---:|---:|---:|---:|",
-    ]
-    for run in results["runs"]:
-        samples, n = run["samples"], run["n_pictures"]
-        first = next(row for row in samples if row["encoded"] >= _WARM_UP * n)
-        for kind in ("resident", "anonymous"):
-            most = max(row[kind] for row in samples)
-            lines.append(
-                f"| {n:,} | {run['seconds']:,.0f} | {kind} | {first[kind]:,.0f} | "
-                f"{samples[-1][kind]:,.0f} | {most:,.0f} | {growth(samples, n, kind):+.1f} MiB |"
-            )
-    lines += [
-        "",
-        "![Two level lines over the number of pictures encoded: resident and anonymous memory.]"
-        "(images/soak.png)",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Measure, and save."""
-    parser = argparse.ArgumentParser(description="Does encoding take constant memory?")
-    parser.add_argument("--n-pictures", type=int, default=N_PICTURES)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    wanted = [{"n_pictures": arguments.n_pictures}]
-    run_missing(arguments.results, wanted, measure, render, quiet=("samples",))
+    run_missing("soak", parser(__doc__), [{"n_pictures": N_PICTURES}], measure, vary="n_pictures")
 
 
 if __name__ == "__main__":

@@ -20,31 +20,29 @@ clock are still those of this processor.
 
 from __future__ import annotations
 
-import argparse
 import csv
+import itertools
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders import CONTENDERS, IN_OWN_ENVIRONMENT, MATRIX_PRODUCT
-from benchmarks.growth import POINTS
-from benchmarks.machine import describe_machine
-from benchmarks.speed_tables import render
-from benchmarks.workers import Worker, environment, peers_python, run_module, versions
+from benchmarks.harness import QUICK_IMAGES, parse, parser, save, where
+from benchmarks.workers.contenders import CONTENDERS, IN_OWN_ENVIRONMENT, MATRIX_PRODUCT
+from benchmarks.workers.growth import POINTS
+from benchmarks.workers.process import Worker, environment, peers_python, run_worker, versions
 
-RESULTS = Path(__file__).parent / "results"
 # Whole batches of 64 and of 256. A smaller last batch would make torch.compile go over to code for
 # any batch size, and Pythae leave images out.
 N_IMAGES = 12_800
+GROWTH_SECONDS = 4.0  # a point takes at least
 PARTS = ("contenders", "command", "layers", "start", "growth")
 OUR_PACKAGES = ["tensorflow-cpu", "tensorflow"]  # whichever is there
 PEERS_PACKAGES = ["torch", "pythae", "numpy"]
@@ -75,7 +73,7 @@ def measure_contenders(
     """
     from zscape.data.load import load_images
 
-    table: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}, "peak_gflops": []}
+    table: dict[str, Any] = {}
     workers: dict[str, Worker] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
@@ -85,12 +83,7 @@ def measure_contenders(
                 python = peers if name in IN_OWN_ENVIRONMENT else sys.executable
                 workers[name] = Worker(name, python, path, batch_size, device, avx2=avx2)
             for number in range(rounds + 1):
-                found = _one_round(workers)
-                if number:  # the first round is the warm-up
-                    for work in ("train", "predict", "faults"):
-                        for name, value in found[work].items():
-                            table[work].setdefault(name, []).append(value)
-                    table["peak_gflops"].append(found["peak_gflops"])
+                _one_round(workers, table if number else {})  # the first round is the warm-up
                 print(f"batches of {batch_size}: round {number} of {rounds}", flush=True)
         finally:
             for worker in workers.values():
@@ -98,27 +91,28 @@ def measure_contenders(
     return table
 
 
-def _one_round(workers: dict[str, Worker]) -> dict[str, Any]:
-    found: dict[str, Any] = {"train": {}, "predict": {}, "faults": {}}
-    for work in ("train", "predict"):
-        for name, worker in workers.items():
-            if name == MATRIX_PRODUCT or (work == "train" and name == "Keras, its own batch size"):
-                continue  # the latter trains as Keras does
-            found[work][name], faults = worker.measure(work)
-            if work == "train":
-                found["faults"][name] = faults
-    found["peak_gflops"], _ = workers[MATRIX_PRODUCT].measure("multiply")
-    return found
+def _one_round(workers: dict[str, Worker], table: dict[str, Any]) -> None:
+    """Let every contender train and predict once; note that in the table."""
+    for work, (name, worker) in itertools.product(("train", "predict"), workers.items()):
+        if name == MATRIX_PRODUCT or (work == "train" and name == "Keras, its own batch size"):
+            continue  # the latter trains as Keras does
+        speed, faults = worker.measure(work)
+        table.setdefault(work, {}).setdefault(name, []).append(speed)
+        if work == "train":
+            table.setdefault("faults", {}).setdefault(name, []).append(faults)
+    table.setdefault("peak_gflops", []).append(workers[MATRIX_PRODUCT].measure("multiply")[0])
 
 
-def measure_command(batch_size: int, rounds: int, device: str, *, avx2: bool) -> list[float]:
+def measure_command(
+    batch_size: int, rounds: int, n_images: int, device: str, *, avx2: bool
+) -> list[float]:
     """Return images/s of `zscape train`: of the second and third epoch in each round."""
     speeds = []
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
             words = (
-                f"train mnist --preset classic --latent-dim 10 --epochs 3 --limit {N_IMAGES} "
+                f"train mnist --preset classic --latent-dim 10 --epochs 3 --limit {n_images} "
                 f"--batch-size {batch_size} --out {out}"
             )
             subprocess.run(
@@ -134,17 +128,16 @@ def measure_command(batch_size: int, rounds: int, device: str, *, avx2: bool) ->
     return speeds
 
 
-def measure_growth(device: str, seconds: float, save: Callable[[list[Any]], None]) -> None:
-    """Measure all points, saving after each; see `benchmarks.growth`."""
-    points = []
-    for point in POINTS:
-        found = run_module(
-            "benchmarks.growth", device, *(str(value) for value in point), f"{seconds}"
-        )
+def measure_growth(device: str, *, quick: bool) -> Iterator[list[Any]]:
+    """Measure all points; yield those done after each. See `benchmarks.workers.growth`."""
+    points: list[Any] = []
+    for point in POINTS[: 1 if quick else None]:
+        seconds = 0.1 if quick else GROWTH_SECONDS
+        found = run_worker("benchmarks.workers.growth", *point, seconds, device=device)
         names = ("side", "channels", "latent_dim", "n_images")
         points.append({**dict(zip(names, point, strict=True)), **found})
-        save(points)
         print(points[-1], flush=True)
+        yield points
 
 
 def measure_start() -> dict[str, list[float]]:
@@ -164,65 +157,55 @@ def _timed(command: list[str]) -> float:
 
 def main() -> None:
     """Measure the parts asked for, then show the tables."""
-    parser = argparse.ArgumentParser(description="How fast are we beside the peers?")
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[64, 256])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--images", type=int, default=N_IMAGES, help="in one round")
-    parser.add_argument("--growth-seconds", type=float, default=4.0, help="at least, a point")
-    parser.add_argument("--skip", nargs="+", choices=PARTS, default=[])
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--avx2", action="store_true", help="emulate a processor with AVX2")
-    parser.add_argument("--peers-python", help="an interpreter that has the peers already")
-    parser.add_argument("--results", type=Path, help="where to save, a .json file")
-    arguments = parser.parse_args()
-    device: str = arguments.device
-    avx2: bool = arguments.avx2
-    name = "speed-avx2.json" if avx2 else f"speed{'-gpu' * (device == 'gpu')}.json"
-    path: Path = arguments.results or RESULTS / name
+    made = parser(__doc__)
+    made.add_argument("--batch-sizes", nargs="+", type=int, default=[64, 256])
+    made.add_argument("--rounds", type=int, default=7)
+    made.add_argument("--skip", nargs="+", choices=PARTS, default=[])
+    made.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    made.add_argument("--avx2", action="store_true", help="emulate a processor with AVX2")
+    options = parse(made)
+    device: str = options.device
+    avx2: bool = options.avx2
+    rounds = 1 if options.quick else options.rounds
+    n_images = QUICK_IMAGES if options.quick else N_IMAGES
+    name = "speed-avx2" if avx2 else f"speed{'-gpu' * (device == 'gpu')}"
+    path: Path = options.out / f"{name}.json"
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     results |= {"device": device, "avx2": avx2}
 
-    def save(part: str, found: Any, **packages: str) -> None:
+    def keep(part: str, found: Any, **packages: str) -> None:
         # Parts may be of different days and machines: each says its own.
-        where = {
-            "machine": describe_machine(),
-            "versions": {**versions(sys.executable, OUR_PACKAGES), **packages},
-            "date": datetime.now(UTC).date().isoformat(),
-        }
+        ours = versions(sys.executable, OUR_PACKAGES)
         results[part] = found
-        results.setdefault("measured", {})[part] = where
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        path.with_suffix(".md").write_text(render(results))
+        results.setdefault("measured", {})[part] = {**where(), "versions": {**ours, **packages}}
+        save(path, results)
 
-    if "contenders" not in arguments.skip:
-        peers = arguments.peers_python or peers_python()
+    if "contenders" not in options.skip:
+        peers = peers_python(options.peers_python)
         packages = {
             f"{name} beside the peers" if name == "numpy" else name: version
             for name, version in versions(peers, PEERS_PACKAGES).items()
         }
-        results["operations_per_image"] = run_module("benchmarks.arithmetic", device)
+        results["operations_per_image"] = run_worker("benchmarks.workers.arithmetic", device=device)
         found: dict[str, Any] = results.get("batch_sizes", {})
-        for size in arguments.batch_sizes:
-            found[str(size)] = measure_contenders(
-                size, arguments.rounds, arguments.images, device, peers, avx2=avx2
-            )
-            save("batch_sizes", found, **packages)
-    if "command" not in arguments.skip:
+        for size in options.batch_sizes:
+            found[str(size)] = measure_contenders(size, rounds, n_images, device, peers, avx2=avx2)
+            keep("batch_sizes", found, **packages)
+    if "command" not in options.skip:
         speeds = {
-            str(size): measure_command(size, arguments.rounds, device, avx2=avx2)
-            for size in arguments.batch_sizes
+            str(size): measure_command(size, rounds, n_images, device, avx2=avx2)
+            for size in options.batch_sizes
         }
-        save("command", speeds)
-    if "layers" not in arguments.skip:
-        rounds = ("--rounds", str(arguments.rounds))
-        save("layers", run_module("benchmarks.layer_forms", device, *rounds, avx2=avx2))
-    if "start" not in arguments.skip:
-        save("start", measure_start())
-    if "growth" not in arguments.skip:
-        measure_growth(
-            device, arguments.growth_seconds, lambda points: save("growth", list(points))
-        )
-    print(render(results))
+        keep("command", speeds)
+    if "layers" not in options.skip:
+        words = ("--rounds", rounds)
+        keep("layers", run_worker("benchmarks.layer_forms", *words, device=device, avx2=avx2))
+    if "start" not in options.skip:
+        keep("start", measure_start())
+    if "growth" not in options.skip:
+        for points in measure_growth(device, quick=options.quick):
+            keep("growth", points)
+    print(path.with_suffix(".md").read_text())
 
 
 if __name__ == "__main__":

@@ -16,28 +16,22 @@ any time. The pictures are made by `python -m benchmarks.pages`.
 from __future__ import annotations
 
 import argparse
-import base64
-import io
-import itertools
-import statistics
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.resumable import run_missing
+from benchmarks.drawings import SAMPLES, SEED, SHEETS, save_strip, strip_path
+from benchmarks.harness import QUICK_IMAGES, parser, run_missing
+from benchmarks.tables.markdown import Run
+from benchmarks.tables.study import BASE
+from benchmarks.training import compile_model, settings
 
 if TYPE_CHECKING:
     from zscape.data.images import Dataset
     from zscape.model import Autoencoder
 
-RESULTS = Path(__file__).parent / "results" / "study.json"
 LATENT_DIM = 10
-SEEDS = (0, 1, 2)
-SAMPLES = range(8)  # images of the validation split whose reconstructions are kept
-BASE = "as it is"
 
 FAST: dict[str, dict[str, Any]] = {
     BASE: {},
@@ -73,62 +67,46 @@ EPOCHS = {"fast": 1, "classic": 2}
 def build_fast(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `fast` with the change; return it with its training batches."""
     from benchmarks.variants import LOSSES, ShiftedBatches, Variant, build_variant
-    from zscape.nn.presets import start_at_mean
-    from zscape.settings import TrainConfig
-    from zscape.training.fit import mean_pixel
-    from zscape.training.schedule import build_optimizer
 
     variant = Variant(**change)
     train = dataset.train.images
-    config = TrainConfig(
+    config = settings(
+        "fast",
+        dataset,
+        seed,
         epochs=EPOCHS["fast"],
         batch_size=variant.batch_size,
         optimizer=variant.optimizer,
         learning_rate=variant.learning_rate,
         schedule=variant.schedule,
-        seed=seed,
     )
     model = build_variant(variant, LATENT_DIM, seed)
-    start_at_mean(model.decoder, mean_pixel(train))
-    optimizer = build_optimizer(config, -(-len(train) // config.batch_size))
-    if variant.averaged:
-        optimizer.use_ema, optimizer.ema_momentum = True, 0.99
-    model.compile(optimizer, LOSSES[variant.loss], jit_compile=False)
+    compile_model(model, train, config, loss=LOSSES[variant.loss], averaged=variant.averaged)
     batches = ShiftedBatches(train, shift=variant.shift, seed=seed, batch_size=variant.batch_size)
     return model, batches
 
 
 def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `classic` with the change; return it with its training batches."""
+    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
-    from zscape.nn.presets import PRESETS, start_at_mean
-    from zscape.settings import NetworkConfig, TrainConfig
-    from zscape.training.fit import mean_pixel
-    from zscape.training.schedule import build_optimizer
 
-    train, recipe = dataset.train.images, PRESETS["classic"].recipe
-    config = TrainConfig(
-        epochs=EPOCHS["classic"],
-        optimizer=recipe.optimizer,
-        learning_rate=recipe.learning_rate,
-        seed=seed,
-    )
+    train = dataset.train.images
+    config = settings("classic", dataset, seed, epochs=EPOCHS["classic"])
     network = NetworkConfig(preset="classic", latent_dim=LATENT_DIM, **change)
     model = build_autoencoder((28, 28, 1), network, seed=seed)
-    start_at_mean(model.decoder, mean_pixel(train))
-    optimizer = build_optimizer(config, -(-len(train) // config.batch_size))
-    model.compile(optimizer, "mean_squared_error", jit_compile=False)
+    compile_model(model, train, config)
     return model, ReconstructionBatches(train, batch_size=config.batch_size, shuffle_seed=seed)
 
 
-def measure(study: str, change: str, seed: int) -> dict[str, Any]:
+def measure(options: argparse.Namespace, study: str, change: str, seed: int) -> Run:
     """Train one network; return its figures on the validation split."""
     from zscape.data.images import as_float
     from zscape.data.load import load_dataset
     from zscape.evaluation.reconstruction import mean_squared_error, structural_similarity
 
-    dataset = load_dataset("mnist", seed=seed)
+    dataset = load_dataset("mnist", seed=seed, limit=QUICK_IMAGES if options.quick else None)
     build = {"fast": build_fast, "classic": build_classic}[study]
     model, batches = build(STUDIES[study][change], dataset, seed)
     started = time.perf_counter()
@@ -136,16 +114,16 @@ def measure(study: str, change: str, seed: int) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     images = as_float(dataset.validation.images)
     reconstructions = model.reconstruct(images)
-    found: dict[str, Any] = {
+    if seed == SEED and change in SHEETS[study][1]:
+        strip = np.round(255 * reconstructions[SAMPLES]).astype(np.uint8)
+        save_strip(strip, strip_path(options.out, "study", study, change))
+    return {
         "mse": mean_squared_error(images, reconstructions),
         "ssim": structural_similarity(images, reconstructions),
         **checkerboard(reconstructions - images),
         "n_parameters": model.count_params(),
         "seconds": round(seconds, 1),
     }
-    if seed == 0:
-        found["samples"] = png_strip(reconstructions[SAMPLES])
-    return found
 
 
 def checkerboard(errors: np.ndarray) -> dict[str, float]:
@@ -174,89 +152,15 @@ def checkerboard(errors: np.ndarray) -> dict[str, float]:
     }
 
 
-def png_strip(images: np.ndarray) -> str:
-    """Return images (N, H, W, 1) side by side as a PNG in base64."""
-    from PIL import Image
-
-    pixels = np.concatenate(list(np.round(images[..., 0] * 255).astype(np.uint8)), axis=1)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def render(results: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    lines = [
-        "# What makes better images",
-        "",
-        "Made by `python -m benchmarks.study`; MNIST, 10 latent dimensions, the validation split, "
-        "means over seeds, in brackets from the smallest to the largest. MSE is the mean over "
-        "pixels of [0, 1] images.",
-        "",
-        f"Machine: {results['machine']}. Date: {results['date']}. The seconds are of a machine "
-        "that did other things at times.",
-        "",
-        "## `fast`, one thing changed, one epoch",
-        "",
-        "| change | seeds | parameters | MSE | to `fast` | SSIM | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    base = _mean(_select(results["runs"], "fast", BASE), "mse")
-    for name in FAST:
-        if runs := _select(results["runs"], "fast", name):
-            lines.append(
-                f"| {name} | {len(runs)} | {runs[0]['n_parameters']:,} | {_cell(runs, 'mse', 5)} "
-                f"| {_mean(runs, 'mse') / base - 1:+.1%} | {_mean(runs, 'ssim'):.4f} "
-                f"| {statistics.median(run['seconds'] for run in runs):.0f} |"
-            )
-    lines += [
-        "",
-        "## `classic`, one thing changed, two epochs",
-        "",
-        "The Nyquist frequency is a pattern that repeats every second pixel: its share of the "
-        "squared error (7 % for white noise), and its energy over that of the frequencies beside "
-        "it (more than 1 when there is a checkerboard).",
-        "",
-        "| network | seeds | MSE | SSIM | Nyquist share | Nyquist peak | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for name in CLASSIC:
-        if runs := _select(results["runs"], "classic", name):
-            lines.append(
-                f"| {name} | {len(runs)} | {_cell(runs, 'mse', 5)} | {_mean(runs, 'ssim'):.4f} "
-                f"| {_mean(runs, 'nyquist_share'):.2%} | {_cell(runs, 'nyquist_peak', 2)} "
-                f"| {statistics.median(run['seconds'] for run in runs):.0f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _select(runs: Sequence[dict[str, Any]], study: str, name: str) -> list[dict[str, Any]]:
-    return [run for run in runs if (run["study"], run["change"]) == (study, name)]
-
-
-def _mean(runs: Sequence[dict[str, Any]], figure: str) -> float:
-    return statistics.mean(run[figure] for run in runs) if runs else float("nan")
-
-
-def _cell(runs: Sequence[dict[str, Any]], figure: str, digits: int) -> str:
-    values = [run[figure] for run in runs]
-    low, high = min(values), max(values)
-    return f"{statistics.mean(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 def main() -> None:
     """Run what is missing, then write the tables beside the results."""
-    parser = argparse.ArgumentParser(description="What makes better images?")
-    parser.add_argument("--studies", nargs="+", choices=STUDIES, default=list(STUDIES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
     wanted = (
         {"study": study, "change": change, "seed": seed}
-        for seed, study in itertools.product(arguments.seeds, arguments.studies)
-        for change in STUDIES[study]
+        for seed in range(3)
+        for study, changes in STUDIES.items()
+        for change in changes
     )
-    run_missing(arguments.results, wanted, measure, render, quiet=("samples",))
+    run_missing("study", parser(__doc__), wanted, measure, vary="study")
 
 
 if __name__ == "__main__":

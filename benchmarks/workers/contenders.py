@@ -1,9 +1,9 @@
 """The contenders of the speed benchmark: one worker process each, told what to do line by line.
 
-`python -m benchmarks.contenders NAME IMAGES.npy BATCH_SIZE` builds the tutorial's network, then
-answers `train` and `predict` on stdin with one line of JSON: the amount of work, seconds, and minor
-page faults. It runs where only the contender's own packages are installed. A worker that waits uses
-no processor time.
+`python -m benchmarks.workers.contenders NAME IMAGES.npy BATCH_SIZE` builds the tutorial's network,
+then answers `train` and `predict` on stdin with one line of JSON: the amount of work, seconds, and
+minor page faults. It runs where only the contender's own packages are installed. A worker that
+waits uses no processor time.
 """
 
 from __future__ import annotations
@@ -71,8 +71,10 @@ def keras_default_predict(images: np.ndarray, batch_size: int) -> Contender:
     return train, predict
 
 
-def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> Contender:
-    """The preset `classic`, trained and used as `zscape train` and `zscape reconstruct` do."""
+def zscape_training(
+    images: np.ndarray, latent_dim: int, batch_size: int, precision: str = "float32"
+) -> tuple[Any, Any]:
+    """Build and compile the preset `classic`; return it with batches of the images."""
     # isort: split  # as users are told to: zscape first
     import keras
 
@@ -80,8 +82,8 @@ def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> C
     from zscape.model import build_autoencoder
     from zscape.settings import NetworkConfig
 
-    network = NetworkConfig(preset="classic", latent_dim=10)
-    model = build_autoencoder((28, 28, 1), network, precision=precision)
+    network = NetworkConfig(preset="classic", latent_dim=latent_dim)
+    model = build_autoencoder(images.shape[1:], network, precision=precision)
     batches = ReconstructionBatches(images, batch_size=batch_size, shuffle_seed=0)
     model.compile(
         keras.optimizers.Adam(),
@@ -89,6 +91,12 @@ def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> C
         jit_compile=model.jit_compile,
         steps_per_execution=batches.steps_per_call,
     )
+    return model, batches
+
+
+def zscape(images: np.ndarray, batch_size: int, precision: str = "float32") -> Contender:
+    """The preset `classic`, trained and used as `zscape train` and `zscape reconstruct` do."""
+    model, batches = zscape_training(images, 10, batch_size, precision)
     return (
         lambda: model.fit(batches.for_fit(), shuffle=False, verbose=0),
         lambda: model.reconstruct(images),

@@ -1,4 +1,4 @@
-"""Operations per image of the tutorial's network: `python -m benchmarks.arithmetic`."""
+"""Operations per image of the tutorial's network: `python -m benchmarks.workers.arithmetic`."""
 
 from __future__ import annotations
 

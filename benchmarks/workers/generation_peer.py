@@ -1,8 +1,8 @@
 """Pythae's models for the generation benchmark; runs where only Pythae and its needs are installed.
 
-`python -m benchmarks.generation_peer MODEL IMAGES.npz SECONDS SEED OUT.npz` trains one model with
-Pythae's own trainer and its own residual MNIST network for so many seconds of processor time,
-and writes reconstructions of the test images and draws of every sampler that goes with it.
+`python -m benchmarks.workers.generation_peer MODEL IMAGES.npz SECONDS SEED OUT.npz` trains one
+model with Pythae's own trainer and its own residual MNIST network for so many seconds of processor
+time, and writes reconstructions of the test images and draws of every sampler that goes with it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """A detector of PyOD, run where it is installed.
 
-`python pyod_worker.py NAME SEED IN.npz OUT.npy` fits on `train` and writes the scores of `test`,
-both (N, D) in [0, 1]; more is odder. Needs NumPy, PyOD and PyTorch only.
+`python -m benchmarks.workers.detector NAME SEED IN.npz OUT.npy` fits on `train` and writes the
+scores of `test`, both (N, D) in [0, 1]; more is odder. Needs NumPy, PyOD and PyTorch only.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -26,6 +27,7 @@ def main() -> None:
         detector = DeepSVDD(n_features=train.shape[1], random_state=int(seed), verbose=0)
     detector.fit(train)
     np.save(out, detector.decision_function(test))
+    print(json.dumps({"seed": int(seed)}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Training speed and memory as images, channels, codes or data sets grow.
 
-`python -m benchmarks.growth SIZE CHANNELS LATENT_DIM N_IMAGES SECONDS` measures one point in a
-fresh process, since the peak of a process' memory never goes down again.
+`python -m benchmarks.workers.growth SIZE CHANNELS LATENT_DIM N_IMAGES SECONDS` measures one point
+in a fresh process, since the peak of a process' memory never goes down again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 import time
 
 import numpy as np
+
+from benchmarks.workers.contenders import zscape_training
 
 BATCH_SIZE = 64
 FIRST_STEPS = 3  # with the compilation; not timed
@@ -51,29 +53,18 @@ def measure_point(
         seconds: how long to train at least, and twice as long at most.
     """
     # isort: split  # as users are told to: zscape first
-    import keras
+    import zscape  # noqa: F401
 
-    from zscape.data.batches import ReconstructionBatches
-    from zscape.model import build_autoencoder
-    from zscape.settings import NetworkConfig
+    # isort: split
+    import keras
 
     keras.ops.zeros(1)  # TensorFlow takes its first memory with its first array
     imported = peak_mib()
     shape = (side, side, channels)
     images = np.random.default_rng(0).integers(0, 256, (n_images, *shape), dtype=np.uint8)
-    network = NetworkConfig(preset="classic", latent_dim=latent_dim)
-    model = build_autoencoder(shape, network)
-
     # Whole batches only: another size of the last one would be compiled while the clock runs.
     in_epoch = n_images // BATCH_SIZE
-    images = images[: in_epoch * BATCH_SIZE]
-    batches = ReconstructionBatches(images, batch_size=BATCH_SIZE, shuffle_seed=0)
-    model.compile(
-        keras.optimizers.Adam(),
-        "mean_squared_error",
-        jit_compile=model.jit_compile,
-        steps_per_execution=batches.steps_per_call,
-    )
+    model, batches = zscape_training(images[: in_epoch * BATCH_SIZE], latent_dim, BATCH_SIZE)
 
     def train(steps: int) -> float:
         # Keras counts steps over one pass through the data only.

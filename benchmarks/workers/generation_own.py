@@ -1,22 +1,21 @@
 """zscape's models for the generation benchmark, one a process.
 
-`python -m benchmarks.generation_own BOTTLENECK IMAGES.npz SECONDS SEED OUT.npz DENSITY...` trains
-with the recipe of the preset for as many epochs as fit into so many seconds of processor time,
-and writes reconstructions of the test images and draws of every density.
+`python -m benchmarks.workers.generation_own BOTTLENECK IMAGES.npz SECONDS SEED OUT.npz DENSITY...`
+trains with the recipe of the preset for as many epochs as fit into so many seconds of processor
+time, and writes reconstructions of the test images and draws of every density.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zscape.settings import BottleneckConfig, NetworkConfig, Preset, TrainConfig
+from benchmarks.training import settings, train_best
+from zscape.config import BottleneckConfig, Preset
 
 LATENT_DIM = 16
 PRESET: Preset = "fast"
@@ -48,37 +47,19 @@ def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dic
     """Train for as many epochs as fit into the time; return the best model."""
     import keras
 
-    from zscape.data.images import Dataset
-    from zscape.model import build_autoencoder
-    from zscape.model_file import load_model
-    from zscape.nn.presets import PRESETS
-    from zscape.training.fit import fit_autoencoder
-
-    recipe = PRESETS[PRESET].recipe
+    from zscape.data.datasets import Dataset
 
     def train(images: Any, epochs: int) -> tuple[Any, list[float]]:
-        model = build_autoencoder(
-            (28, 28, 1),
-            NetworkConfig(preset=PRESET, latent_dim=LATENT_DIM),
-            BottleneckConfig.parse(text),
-            seed=seed,
-            precision=recipe.precision,
-        )
-        config = TrainConfig(
-            epochs=epochs,
-            optimizer=recipe.optimizer,
-            learning_rate=recipe.learning_rate,
-            precision=recipe.precision,
-            patience=epochs,
-            seed=seed,
-        )
+        config = settings(PRESET, images, seed, epochs=epochs, patience=epochs)
         times = [time.process_time()]
         clock = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: times.append(time.process_time())
         )
-        with tempfile.TemporaryDirectory() as folder:
-            fit_autoencoder(model, images, config, Path(folder), callbacks=[clock])
-            return load_model(Path(folder) / "model.keras"), times
+        bottleneck = BottleneckConfig.parse(text)
+        trained = train_best(
+            images, PRESET, LATENT_DIM, config, bottleneck=bottleneck, callbacks=[clock]
+        )
+        return trained.model, times
 
     few = Dataset(
         name=dataset.name,

@@ -1,4 +1,4 @@
-"""Processes that the speed benchmark lets work in turn, and the peers' environment."""
+"""Starts workers and reads their answers; the environment of the peers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.harness import ROOT
+
 PEERS = ROOT / ".venv-peers"
 
 
@@ -33,7 +34,7 @@ def environment(device: str, name: str = "", *, avx2: bool = False) -> dict[str,
     """
     ours = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS")
     variables = {key: value for key, value in os.environ.items() if key not in ours}
-    variables |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "TF_CPP_MIN_LOG_LEVEL": "3"}
     if device == "cpu":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
     if avx2:
@@ -61,7 +62,7 @@ class Worker:
         self._name = name
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.contenders", name, str(images), str(batch_size)],
+            [python, "-m", "benchmarks.workers.contenders", name, str(images), str(batch_size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -97,21 +98,41 @@ class Worker:
         return answer
 
 
-def run_module(module: str, device: str, *arguments: str, avx2: bool = False) -> Any:
-    """Run `python -m module` to its end; return the JSON on the last line it prints."""
+def run_worker(
+    module: str,
+    *arguments: object,
+    python: str = sys.executable,
+    device: str = "cpu",
+    avx2: bool = False,
+    **variables: str,
+) -> Any:
+    """Run a worker to its end; return the JSON on the last line it prints.
+
+    Args:
+        module: its name.
+        arguments: its command line.
+        python: the interpreter, of the environment that has what the worker needs.
+        device: the only one it sees, `cpu` or `gpu`.
+        avx2: emulate a processor with AVX2 at most.
+        variables: more of its environment.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [python, "-m", module, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=environment(device, avx2=avx2),
+        env={**environment(device, avx2=avx2), **variables},
     )
     if done.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{module} {' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def peers_python() -> str:
-    """Return the interpreter of the peers' environment, which is made if it is not there."""
+def peers_python(known: str | None) -> str:
+    """Return an interpreter that has the peers: `known`, or one of an environment made for them."""
+    if known:
+        return known
     python = PEERS / "bin" / "python"
     stamp = PEERS / ".installed"
     if not stamp.exists():

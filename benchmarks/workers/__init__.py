@@ -1,0 +1,1 @@
+"""Processes that programs start, one per contender; they answer in JSON."""
