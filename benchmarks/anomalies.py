@@ -134,7 +134,7 @@ def measure(
         odd = (test.labels == digit) != (setting == "one normal")
     started = time.perf_counter()
     known = train.images[normal][: QUICK_IMAGES if options.quick else None]
-    found = scores(options, method, known, asked, seed)
+    found = scores(options, method, known, np.asarray(asked), seed)
     return {
         "auroc": float(roc_auc_score(odd, found)),
         "average_precision": float(average_precision_score(odd, found)),

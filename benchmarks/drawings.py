@@ -62,7 +62,7 @@ def load_strip(path: Path, n: int) -> np.ndarray:
     """Return the `n` images of a strip, float32 (n, H, W, 1) in [0, 1]."""
     from PIL import Image
 
-    from zscape.data.datasets import as_float
+    from zscape.data.images import as_float
 
     with Image.open(path) as strip:
         return np.stack(np.split(as_float(np.asarray(strip)), n, axis=1))[..., None]
@@ -70,7 +70,8 @@ def load_strip(path: Path, n: int) -> np.ndarray:
 
 def draw_samples(study: str, folder: Path) -> None:
     """Draw validation images over their reconstructions by several networks, a row each."""
-    from zscape.data.datasets import as_float, load_dataset
+    from zscape.data.images import as_float
+    from zscape.data.load import load_dataset
 
     sheet, changes = SHEETS[study]
     rows = {"the images": as_float(load_dataset("mnist", seed=SEED).validation.images[SAMPLES])}

@@ -27,8 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.harness import parser, run_missing
 from benchmarks.tables.markdown import Run
-from zscape.config import Preset
-from zscape.data.datasets import load_images
+from zscape.data.load import load_images
 from zscape.explorer.engine import build_payload
 from zscape.explorer.page import one_file_page
 from zscape.explorer.server import address, build_app, new_token, open_socket
@@ -148,7 +147,7 @@ def measure_all(run: TrainedRun, *, quick: bool) -> dict[str, float]:
     return figures
 
 
-def measure(options: argparse.Namespace, network: Preset) -> Run:
+def measure(options: argparse.Namespace, network: str) -> Run:
     """Train for a moment, and measure the page."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"

@@ -38,7 +38,7 @@ MODELS = tuple(dict.fromkeys(key[:2] for key in PAIRED))
 
 def measure(options: argparse.Namespace, library: str, model: str, seed: int) -> Run:
     """Train a model in a process of its own; return its figures."""
-    from zscape.data.datasets import load_dataset
+    from zscape.data.load import load_dataset
 
     dataset = load_dataset("mnist", seed=seed)
     seconds = QUICK_SECONDS if options.quick else SECONDS
@@ -70,7 +70,7 @@ def measure(options: argparse.Namespace, library: str, model: str, seed: int) ->
     return {**facts, **_scores(dataset, made)}
 
 
-def _with_nearest(drawn: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _with_nearest(drawn: np.ndarray, known: Any) -> np.ndarray:
     """Return some drawn images, and after them those of training that are nearest to them."""
     from zscape.evaluation.generation import nearest_images
 
@@ -85,7 +85,6 @@ def _scores(dataset: Any, made: dict[str, np.ndarray]) -> Run:
         Compared,
         class_shares,
         frechet_distance,
-        generation_figures,
     )
     from zscape.evaluation.metrics import GENERATION_METRICS, measure
     from zscape.evaluation.reconstruction import mean_squared_error

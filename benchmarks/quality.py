@@ -14,13 +14,12 @@ import itertools
 from benchmarks.harness import QUICK_IMAGES, parser, run_missing
 from benchmarks.tables.markdown import Run
 from benchmarks.training import settings, train_best
-from zscape.config import Preset
 
 
-def measure(options: argparse.Namespace, preset: Preset, latent_dim: int, seed: int) -> Run:
+def measure(options: argparse.Namespace, preset: str, latent_dim: int, seed: int) -> Run:
     """Train with the preset's recipe; return figures of the best epoch and the history."""
-    from zscape.data.datasets import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error, structural_similarity
+    from zscape.data.load import load_dataset
+    from zscape.evaluation import mean_squared_error, structural_similarity
 
     dataset = load_dataset("mnist", seed=seed, limit=QUICK_IMAGES if options.quick else None)
     config = settings(preset, dataset, seed, **{"epochs": 1} if options.quick else {})

@@ -37,9 +37,9 @@ STARTS: dict[str, tuple[int, dict[str, bool]]] = {
 
 def run_start(dataset: Any, latent_dim: int, seed: int, recipe: str) -> Any:
     """Train one epoch of a ten-epoch schedule; return the model."""
-    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
+    from zscape.settings import NetworkConfig
 
     batch_size, parts = STARTS[recipe]
     config = settings("classic", dataset, seed, epochs=10, batch_size=batch_size)
@@ -80,8 +80,8 @@ def measure(
     options: argparse.Namespace, study: str, latent_dim: int, seed: int, recipe: str = DEFAULT
 ) -> Run:
     """Carry out one run of the plan; return validation and test MSE."""
-    from zscape.data.datasets import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.data.load import load_dataset
+    from zscape.evaluation import mean_squared_error
 
     dataset = load_dataset("mnist", seed=seed, limit=QUICK_IMAGES if options.quick else None)
     started = time.perf_counter()

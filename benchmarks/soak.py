@@ -20,9 +20,9 @@ from PIL import Image
 
 from benchmarks.harness import QUICK_IMAGES, parser, run_missing
 from benchmarks.tables.markdown import Run
-from zscape.data.datasets import load_images
-from zscape.workflow.encoding import CHUNK
-from zscape.workflow.training import train
+from zscape.data.load import load_images
+from zscape.jobs.encode import CHUNK
+from zscape.jobs.train import train
 
 N_PICTURES = 200_000
 _PER_FOLDER = 1000

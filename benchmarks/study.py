@@ -88,9 +88,9 @@ def build_fast(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Aut
 
 def build_classic(change: dict[str, Any], dataset: Dataset, seed: int) -> tuple[Autoencoder, Any]:
     """Build and compile `classic` with the change; return it with its training batches."""
-    from zscape.config import NetworkConfig
     from zscape.data.batches import ReconstructionBatches
     from zscape.model import build_autoencoder
+    from zscape.settings import NetworkConfig
 
     train = dataset.train.images
     config = settings("classic", dataset, seed, epochs=EPOCHS["classic"])

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zscape.config import BottleneckConfig, NetworkConfig, Preset, TrainConfig
+from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from zscape.data.datasets import Dataset
+    from zscape.data.images import Dataset
     from zscape.model import Autoencoder
     from zscape.training.state import TrainingState
 
@@ -23,11 +23,11 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def settings(preset: Preset, dataset: Dataset, seed: int, **changes: Any) -> TrainConfig:
+def settings(preset: str, dataset: Dataset, seed: int, **changes: Any) -> TrainConfig:
     """Return a preset's recipe for a data set, with changes by the name of the setting."""
-    from zscape.config import RECIPES
+    from zscape.nn.presets import PRESETS
 
-    recipe = RECIPES[preset]
+    recipe = PRESETS[preset].recipe
     usual: dict[str, Any] = {
         "epochs": recipe.n_epochs(len(dataset.train)),
         "optimizer": recipe.optimizer,
@@ -40,7 +40,7 @@ def settings(preset: Preset, dataset: Dataset, seed: int, **changes: Any) -> Tra
 
 def train_best(
     dataset: Dataset,
-    preset: Preset,
+    preset: str,
     latent_dim: int,
     config: TrainConfig,
     *,
@@ -78,7 +78,7 @@ def compile_model(
     The output starts at the mean pixel of the images unless `mean_bias` is off, the norm of the
     gradient is clipped unless `clip` is off, and weights may be `averaged` over a hundred steps.
     """
-    from zscape.nn.decoder import start_at_mean
+    from zscape.nn.presets import start_at_mean
     from zscape.training.fit import mean_pixel
     from zscape.training.schedule import build_optimizer
 

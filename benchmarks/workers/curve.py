@@ -24,8 +24,8 @@ def train_zscape(seed: int, epochs: int) -> list[tuple[float, float]]:
     import keras
 
     from benchmarks.training import settings, train_best
-    from zscape.data.datasets import load_dataset
-    from zscape.evaluation.metrics import mean_squared_error
+    from zscape.data.load import load_dataset
+    from zscape.evaluation import mean_squared_error
 
     dataset = load_dataset("mnist", seed=seed)
     config = settings("fast", dataset, seed)
@@ -60,7 +60,8 @@ def train_tutorial(seed: int, epochs: int) -> list[tuple[float, float]]:
     """Train as the tutorial does; return seconds and test MSE after each epoch."""
     import keras
 
-    from zscape.data.datasets import as_float, load_images
+    from zscape.data.images import as_float
+    from zscape.data.load import load_images
 
     keras.utils.set_random_seed(seed)
     train, test = (as_float(load_images("mnist", split=s).images) for s in ("train", "test"))

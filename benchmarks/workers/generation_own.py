@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training import settings, train_best
-from zscape.config import BottleneckConfig, Preset
+from zscape.settings import BottleneckConfig
 
 LATENT_DIM = 16
-PRESET: Preset = "fast"
+PRESET: str = "fast"
 PILOT_IMAGES = 6400
 
 
@@ -47,7 +47,7 @@ def _train(dataset: Any, text: str, seconds: float, seed: int) -> tuple[Any, dic
     """Train for as many epochs as fit into the time; return the best model."""
     import keras
 
-    from zscape.data.datasets import Dataset
+    from zscape.data.images import Dataset
 
     def train(images: Any, epochs: int) -> tuple[Any, list[float]]:
         config = settings(PRESET, images, seed, epochs=epochs, patience=epochs)
