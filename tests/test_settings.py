@@ -140,7 +140,6 @@ def test_a_learning_rate_is_a_positive_number(value: Any) -> None:
 @pytest.mark.parametrize(
     ("config", "name"),
     [
-        (NetworkConfig, "preset"),
         (NetworkConfig, "downsampling"),
         (NetworkConfig, "upsampling"),
         (NetworkConfig, "code_activation"),
