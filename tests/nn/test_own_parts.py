@@ -128,6 +128,12 @@ def test_only_classic_has_a_choice_of_sampling(preset: str, option: dict[str, An
         zscape.build_autoencoder(SHAPE, network(preset, **option))
 
 
+@pytest.mark.parametrize("name", ["other", "", "Fast", "mine:width"])
+def test_a_preset_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(zscape.ConfigError, match=r"expected one of classic, fast, |key=value"):
+        zscape.build_autoencoder(SHAPE, network(name))
+
+
 @pytest.mark.parametrize("name", ["fast", "quality", "classic"])
 @pytest.mark.parametrize("n_images", [1, 500, 10_000, 60_000, 10**7])
 def test_a_recipe_shows_the_network_about_so_many_images(name: str, n_images: int) -> None:
