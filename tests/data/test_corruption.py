@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zscape.data.corruptions import CORRUPTIONS, corrupt, scaled
-from zscape.settings import CorruptionConfig
+from zscape.data.corruptions import CORRUPTIONS, Corruption, corrupt, option, scaled
+from zscape.errors import ConfigError
+from zscape.registry import Choice
+from zscape.settings import CorruptionConfig, CorruptionName
 
-NAMES = CORRUPTIONS.names()
+NAMES = get_args(CorruptionName)
 
 
 def gray(value: float = 0.5, n: int = 20, size: int = 32, channels: int = 1) -> np.ndarray:
@@ -100,3 +105,47 @@ def test_scaled_up_is_more(name: str) -> None:
         for factor in (0.5, 1, 2)
     ]
     assert errors[0] < errors[1] < errors[2]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (Choice("gaussian", {"sigma": -1}), "sigma of Gaussian is -1.*above 0, at most 100"),
+        (Choice("poisson", {"peak": 0}), "peak of Poisson is 0"),
+        (Choice("salt_pepper", {"amount": 1.5}), "amount of SaltPepper is 1.5.*at most 1"),
+        (Choice("mask", {"size": 2.5}), "size is 2.5; expected a whole number"),
+        (Choice("mask", {"sigma": 1}), "the corruption mask has no option 'sigma'"),
+        (Choice("gausian"), "did you mean gaussian"),
+    ],
+)
+def test_options_are_checked_by_the_class(choice: Choice, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        CORRUPTIONS.make(choice)
+
+
+def test_strength_goes_as_far_as_the_options_do() -> None:
+    config = CorruptionConfig.parse("salt_pepper:amount=0.8+poisson:peak=30+mask:size=4,count=1")
+    assert str(scaled(config, 1.5)) == "salt_pepper:amount=1+poisson:peak=20+mask:size=4,count=2"
+    assert str(scaled(config, 0.1)) == (
+        "salt_pepper:amount=0.08+poisson:peak=300+mask:size=4,count=1"
+    )
+
+
+def test_one_class_is_all_that_a_corruption_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CORRUPTIONS, "_classes", dict(CORRUPTIONS._classes))  # for this test
+
+    @CORRUPTIONS.register("fade")
+    @dataclass(frozen=True)
+    class Fade(Corruption):
+        share: float = option(0.5, most=1.0)
+
+        def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            return images * np.float32(1 - self.share)
+
+    @dataclass(frozen=True)
+    class Steps:
+        steps: Any
+
+    faded: Any = Steps((Choice("fade"), Choice("fade", {"share": 0.2})))
+    np.testing.assert_allclose(corrupt(gray(0.5), faded, 0), gray(0.2), atol=1e-6)
+    assert scaled(faded, 2).steps[1].options == {"share": 0.4}

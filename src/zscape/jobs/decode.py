@@ -63,8 +63,8 @@ def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
     arrays = _read_codes(codes_path)
     codes = run.model.check_codes(arrays["codes"])
     shape = (len(codes), *run.model.image_shape)
-    step = chunk_length(run.model.image_shape)
-    parts = (run.model.decode(codes[i : i + step]) for i in range(0, len(codes), step))
+    most = chunk_length(run.model.image_shape)
+    parts = (run.model.decode(part) for _, part in chunks(codes, most=most))
     decoded: dict[str, np.ndarray | ArrayParts] = {"images": ArrayParts(shape, parts)}
     if "labels" in arrays:
         decoded["labels"] = arrays["labels"]
