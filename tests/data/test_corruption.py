@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from zscape.data.corruptions import CORRUPTIONS, Corruption, corrupt, option, scaled
 from zscape.errors import ConfigError
 from zscape.registry import Choice
-from zscape.settings import CorruptionConfig, CorruptionName
+from zscape.settings import CorruptionConfig
 
-NAMES = get_args(CorruptionName)
+NAMES = CORRUPTIONS.names()
 
 
 def gray(value: float = 0.5, n: int = 20, size: int = 32, channels: int = 1) -> np.ndarray:
