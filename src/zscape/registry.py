@@ -125,10 +125,8 @@ class Registry(Generic[T]):
         """Return the class registered under a name, which is imported if need be."""
         if name not in self._classes and name in self._own_names():
             importlib.import_module(f"{self._home}.{name}")
-        if name not in self._classes:
-            for entry in entry_points(group=ENTRY_POINTS, name=name):
-                _plugins[name] = entry.module
-                entry.load()
+        if name not in self._classes and entry_points(group=ENTRY_POINTS, name=name):
+            load_plugin(name)
         if name not in self._classes:
             close = difflib.get_close_matches(str(name), self.names(), n=1)
             hint = f"did you mean {close[0]}? " if close else ""
@@ -226,7 +224,7 @@ def load_plugin(source: str | Path) -> None:
     open.
 
     Args:
-        source: the path of a `.py` file, or the name of an installed module.
+        source: the path of a `.py` file, or the name of an installed module or of its entry point.
 
     Raises:
         ConfigError: there is no such file or module, or running it fails.
@@ -238,7 +236,8 @@ def load_plugin(source: str | Path) -> None:
         return
     if is_file and not path.is_file():
         raise ConfigError(f"plugin {source} does not exist; expected a Python file.")
-    name = f"zscape_plugin_{path.stem}" if is_file else str(source)
+    entry = next(iter(entry_points(group=ENTRY_POINTS, name=key)), None)
+    name = f"zscape_plugin_{path.stem}" if is_file else entry.module if entry else key
     try:
         if is_file:
             spec = importlib.util.spec_from_file_location(name, path)
