@@ -168,11 +168,14 @@ class Output:
         if self.as_json:
             print_json({self.kind: str(self.out), **facts})
             return
+        if text is not None:
+            print(text)
+            return
         counts = ", ".join(
             f"{value:,} {name.removeprefix('n_').replace('_', ' ')}"
             for name, value in facts.items()
         )
-        print(text or (f"{counts}: {self.out}" if counts else f"{self.out}"))
+        print(f"{counts}: {self.out}" if counts else f"{self.out}")
 
 
 @Parameter(name="*")
