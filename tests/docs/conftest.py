@@ -12,14 +12,34 @@ import pytest
 from PIL import Image
 
 import zscape
+from zscape.data import corruptions, sources
 from zscape.data.sources.mnist import Mnist
+from zscape.latent import densities
+from zscape.nn import bottlenecks, presets
+from zscape.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.fixture
-def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def without_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what examples register when they are done."""
+    registries: tuple[Registry[Any], ...] = (
+        bottlenecks.BOTTLENECKS,
+        corruptions.CORRUPTIONS,
+        densities.DENSITIES,
+        presets.PRESETS,
+    )
+    for registry in registries:
+        classes = {name: registry[name] for name in registry.names()}
+        monkeypatch.setattr(registry, "_classes", classes)
+    monkeypatch.setattr(sources, "_kinds", sources.source_kinds())
+    monkeypatch.setattr("zscape.registry._plugins", {})
+
+
+@pytest.fixture
+def names(without_trace: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Names that examples use without defining them; MNIST is short, and training too."""
     monkeypatch.chdir(tmp_path)
     read = Mnist.read
@@ -44,6 +64,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "AnomalyDetector": partial(
             zscape.AnomalyDetector, preset="classic", epochs=1, threshold=0.9
         ),
+        "load_dataset": zscape.load_dataset,
         "evaluate_generation": partial(zscape.evaluate_generation, n=20),
         "run": run,
         "model": run.model,

@@ -12,7 +12,9 @@ import pytest
 
 from tests.docs.conftest import PAGES, ROOT
 
-BLOCK = re.compile(r'^```python(?: title="(?P<file>.+)")?\n(?P<code>.*?)^```$', re.M | re.S)
+pytestmark = pytest.mark.slow
+
+BLOCK = re.compile(r'^```python(?: title="(?P<file>[^"]+)")?\n(?P<code>.*?)^```$', re.M | re.S)
 
 
 @pytest.mark.parametrize(
