@@ -8,9 +8,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import zscape
 from tests.docs.conftest import PAGES, ROOT
+from zscape.data.corruptions import CORRUPTIONS, corrupt
+from zscape.data.images import as_float
+from zscape.latent.densities import DENSITIES, fit_density
+from zscape.nn.bottlenecks import BOTTLENECKS
+from zscape.nn.presets import PRESETS
+from zscape.registry import Registry
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +36,33 @@ def test_examples_of_a_page_run_in_their_order(page: Path, names: dict[str, Any]
         if block["file"]:
             Path(block["file"]).write_text(block["code"])
         else:
-            exec(compile(lines_above + block["code"], page, "exec"), names)
+            code = compile(lines_above + block["code"], page, "exec", dont_inherit=True)
+            exec(code, names)
+    _use_what_was_registered(names["images"])
+
+
+def _use_what_was_registered(images: np.ndarray) -> None:
+    """Use each class that an example registered, which the example itself may not do."""
+    for name in _new(PRESETS):
+        network = zscape.NetworkConfig(preset=name, latent_dim=2)
+        assert zscape.build_autoencoder((28, 28, 1), network).reconstruct(images).max() <= 1
+    for name in _new(BOTTLENECKS):
+        model = zscape.build_autoencoder((28, 28, 1), bottleneck=name)
+        assert model.reconstruct(images).shape == images.shape
+    for name in _new(DENSITIES):
+        codes = np.random.default_rng(0).normal(size=(200, 2))
+        density = fit_density(name, codes)
+        assert np.isfinite(density.log_prob(codes)).all()
+        assert density.sample(5).shape == (5, 2)
+    for name in _new(CORRUPTIONS):
+        corrupted = corrupt(images, zscape.CorruptionConfig.parse(name), seed=0)
+        assert (corrupted != as_float(images)).any()
+
+
+def _new(registry: Registry[Any]) -> set[str]:
+    return {
+        name for name in registry.names() if not registry[name].__module__.startswith("zscape.")
+    }
 
 
 MODULES = [
