@@ -52,8 +52,8 @@ class Autoencoder(keras.Model):
 
     Example:
         >>> model = build_autoencoder((28, 28, 1), NetworkConfig(latent_dim=2))
-        >>> model.encode(images).shape
-        (1000, 2)
+        >>> model.encode(images[:16]).shape
+        (16, 2)
     """
 
     # --- layers ---

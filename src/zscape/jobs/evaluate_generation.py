@@ -148,7 +148,7 @@ def _compared(
 ) -> Compared:
     """Return the features of real images, and of all kinds that the model makes."""
     codes = run.model.encode(test.images)
-    between = run.model.nearest(midpoints(codes, seed))
+    between = run.model.project(midpoints(codes, seed))
     return Compared(
         train=network.features(train.images),
         test=network.features(test.images),

@@ -97,7 +97,7 @@ class UpsampleConv2D(_Convolution):
         (why to interpolate before a convolution).
 
     Example:
-        >>> UpsampleConv2D(32, activation="relu")(keras.ops.ones((1, 7, 7, 64))).shape
+        >>> tuple(UpsampleConv2D(32, activation="relu")(keras.ops.ones((1, 7, 7, 64))).shape)
         (1, 14, 14, 32)
     """
 
@@ -142,7 +142,7 @@ class SubpixelConv2DTranspose(_Convolution):
         the Same as a Convolutional Layer?, arXiv:1609.07009.
 
     Example:
-        >>> SubpixelConv2DTranspose(1)(keras.ops.ones((1, 14, 14, 32))).shape
+        >>> tuple(SubpixelConv2DTranspose(1)(keras.ops.ones((1, 14, 14, 32))).shape)
         (1, 28, 28, 1)
     """
 
@@ -184,7 +184,7 @@ class NarrowConv2D(_Convolution):
         (N, H, W, filters).
 
     Example:
-        >>> NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape
+        >>> tuple(NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape)
         (1, 28, 28, 1)
     """
 
