@@ -45,7 +45,7 @@ def reconstruct(
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
     check_out_folder(out, force=force)
     opened = open_run(run)
-    from zscape.jobs.decode import write_reconstructions
+    from zscape.jobs.reconstruct import write_reconstructions
 
     written = write_reconstructions(opened, load_data(opened, data), out, n=n)
     if as_json:
@@ -66,13 +66,11 @@ def encode(
     """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
     check_out_file(out, (".npz", ".parquet"), force=force)
     opened = open_run(run)
+    from zscape.jobs.encode import write_code_table, write_codes
+
     if out.suffix.lower() == ".parquet":
-        from zscape.jobs.encode import write_code_table
-
-        facts = write_code_table(opened, data, out, say=terminal_reporter().say)
+        facts = write_code_table(opened, data, out, reporter=terminal_reporter())
     else:
-        from zscape.jobs.decode import write_codes
-
         facts = write_codes(opened, load_data(opened, data), out)
     report_written(out, facts, as_json=as_json)
 
@@ -125,11 +123,12 @@ def generate(
         check_out_folder(out, force=force)
     opened = open_run(run)
     from zscape.jobs.generate import generate as draw
-    from zscape.jobs.generate import sheet, write_generated
+    from zscape.jobs.generate import write_generated
+    from zscape.viz.sheets import plot_images
 
     images, codes = draw(opened, n, density=density, seed=seed, label=label)
     if out.suffix.lower() in FIGURE_ENDINGS:
-        save_figure_to(sheet(images), out, as_json=as_json)
+        save_figure_to(plot_images(images), out, as_json=as_json)
     else:
         report_written(out, write_generated(images, codes, out), as_json=as_json)
 
@@ -161,15 +160,15 @@ def interpolate(
     check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
     opened = open_run(run)
     from zscape.files import write_arrays
-    from zscape.jobs.generate import interpolate as decode_path
-    from zscape.jobs.generate import rows
+    from zscape.jobs.interpolate import interpolate as decode_path
+    from zscape.viz.sheets import plot_image_rows
 
     images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
         write_arrays(out, {"images": images, "codes": codes})
         report_written(out, {"n_images": len(images)}, as_json=as_json)
     else:
-        save_figure_to(rows(images[None], [path]), out, as_json=as_json)
+        save_figure_to(plot_image_rows(images[None], [path]), out, as_json=as_json)
 
 
 def traverse(
@@ -197,10 +196,11 @@ def traverse(
     """
     check_out_file(out, FIGURE_ENDINGS, force=force)
     opened = open_run(run)
-    from zscape.jobs.generate import rows
-    from zscape.jobs.generate import traverse as decode_directions
+    from zscape.jobs.interpolate import traverse as decode_directions
+    from zscape.viz.sheets import plot_image_rows
 
-    save_figure_to(rows(*decode_directions(opened, image, steps=steps)), out, as_json=as_json)
+    images, names = decode_directions(opened, image, steps=steps)
+    save_figure_to(plot_image_rows(images, names), out, as_json=as_json)
 
 
 def map_(

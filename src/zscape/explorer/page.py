@@ -35,14 +35,9 @@ STYLE = """body { margin: 0; background: #f6f7f9; color: #1f2328; }
 
 
 def front_end(name: str) -> bytes:
-    """Return one of the built files of the front end.
-
-    Raises:
-        ConfigError: the front end has not been built.
-    """
-    path = files("zscape.explorer") / "static" / name
+    """Return one of the built files of the front end."""
     try:
-        return path.read_bytes()
+        return (files("zscape.explorer") / "static" / name).read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(
             "the front end of the explorer has not been built; install zscape again with "
@@ -59,14 +54,7 @@ def served_page() -> str:
 
 
 def one_file_page(payload: bytes) -> str:
-    """Return a page that opens from disk, with no server and no network.
-
-    Args:
-        payload: what `zscape.explorer.engine.build_payload` made.
-
-    Raises:
-        ConfigError: it would be larger than 25 MB, or the front end has not been built.
-    """
+    """Return a page of a payload that opens from disk, with no server and no network."""
 
     def inlined(name: str, gzipped: bytes) -> str:
         text = base64.b64encode(gzipped).decode()
@@ -89,6 +77,6 @@ def one_file_page(payload: bytes) -> str:
         raise ConfigError(
             f"the page would have {n_bytes / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}: "
             "the images or the networks of this run are too large for one file. "
-            "See it with zscape explore and without --html."
+            "See it with zscape explore and without `html`."
         )
     return page

@@ -85,19 +85,8 @@ def write_denoised(
     What is in a folder keeps its place below it. 16-bit gray stays 16-bit, transparency stays as
     it is; pictures with a palette become coloured ones, and animations their first frame.
 
-    Args:
-        run: see `denoise`.
-        sources: files and folders.
-        out: the folder to write to; made if it is not there.
-        follow_links: also go where symbolic links lead out of a folder.
-
     Returns:
         How many pictures were written, and what in the folders could not be read.
-
-    Raises:
-        DataError: a file that was named cannot be read, or there is no picture at all.
-        ConfigError: two pictures would get the same name, or one would be replaced.
-        OSError: a file cannot be written.
     """
     pairs, skipped = _pairs(sources, out, follow_links=follow_links)
     named = {source for source in sources if not source.is_dir()}
@@ -143,7 +132,7 @@ def _pairs(
                 "after the other, into two folders."
             )
         if target.exists() and target.samefile(source):
-            raise ConfigError(f"{source} would be replaced; name another folder with -o.")
+            raise ConfigError(f"{source} would be replaced; name another folder as `out`.")
         taken[target] = source
     return pairs, skipped
 
@@ -156,8 +145,7 @@ def _denoised(run: Run, picture: Image.Image) -> Image.Image:
         stored = np.asarray(picture)
         white = deep_white(stored)
         values = denoise(run, deep_values(stored)[..., None])[..., 0] * white
-        kind = np.float32 if picture.mode == "F" else np.uint16
-        return Image.fromarray(np.round(values).astype(kind) if kind is np.uint16 else values)
+        return Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
     gray = picture.mode in ("1", "L", "LA", "La")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     pixels = np.asarray(picture.convert("L" if gray else "RGB"))
@@ -197,19 +185,17 @@ def _tiled(model: Autoencoder, image: np.ndarray) -> np.ndarray:
     padded = np.pad(image, missing, mode="symmetric")
     tops = _starts(padded.shape[0], tile_height)
     lefts = _starts(padded.shape[1], tile_width)
-    rows, columns = _window(tile_height), _window(tile_width)
-    weight = np.outer(rows, columns)[..., None]  # (h, w, 1)
+    weight = np.outer(_window(tile_height), _window(tile_width))[..., None]  # (h, w, 1)
     total = np.zeros((*padded.shape[:2], channels), np.float32)
+    weights = np.zeros((*padded.shape[:2], 1), np.float32)
     for top in tops:
-        band = padded[top : top + tile_height]
-        tiles = model.reconstruct(
-            np.stack([band[:, left : left + tile_width] for left in lefts])
-        )  # (n, h, w, C)
-        for left, tile in zip(lefts, tiles, strict=True):
-            total[top : top + tile_height, left : left + tile_width] += weight * tile
-    total /= _coverage(tops, rows, padded.shape[0])[:, None, None]
-    total /= _coverage(lefts, columns, padded.shape[1])[None, :, None]
-    return np.clip(total[:height, :width], 0, 1)
+        down = slice(top, top + tile_height)
+        places = [(down, slice(left, left + tile_width)) for left in lefts]
+        tiles = model.reconstruct(np.stack([padded[place] for place in places]))  # (n, h, w, C)
+        for place, tile in zip(places, tiles, strict=True):
+            total[place] += weight * tile
+            weights[place] += weight
+    return np.clip((total / weights)[:height, :width], 0, 1)
 
 
 def _starts(size: int, tile: int) -> list[int]:
@@ -222,11 +208,3 @@ def _window(size: int) -> np.ndarray:
     """Return the weight of each pixel across a tile: a raised cosine, above 0 everywhere."""
     window: np.ndarray = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
     return window.astype(np.float32)
-
-
-def _coverage(starts: list[int], window: np.ndarray, size: int) -> np.ndarray:
-    """Return the sum of the weights of all tiles at each of `size` places."""
-    coverage = np.zeros(size, np.float32)
-    for start in starts:
-        coverage[start : start + len(window)] += window
-    return coverage

@@ -19,6 +19,8 @@ from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
 
+_NO_PARAMETERS = "Without the validation images no parameters of classical methods can be chosen."
+
 
 def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> Evaluation:
     """Measure a run's best model, beside PCA with as many components.
@@ -52,20 +54,18 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
         neighbours=neighbours,
         notes=(*notes, *note),
     )
-    if not run.config.training.corruption:
+    corruption = run.config.training.corruption
+    if not corruption:
         return evaluation
-    return _with_denoising(evaluation, run, images, validated=neighbours is not None)
+    validation = None if neighbours is None else run.dataset.validation.images
+    denoising = evaluate_denoising(run.model, images.images, corruption, validation=validation)
+    more = [] if neighbours is not None else [_NO_PARAMETERS]
+    notes = [*evaluation.notes, *more]
+    return dataclasses.replace(evaluation, denoising=denoising, notes=tuple(notes))
 
 
 def refresh(run: Run) -> Evaluation:
-    """Measure a run on its test split again and rewrite its metrics, figures and report.
-
-    Raises:
-        RunError: the run is in use, or its history or baseline is damaged or of another run.
-        DataError: its images cannot be read.
-        ModelError: the model file is damaged or refused.
-        OSError: a file cannot be written.
-    """
+    """Measure a run on its test split again and rewrite its metrics, figures and report."""
     with locked(run.path):
         return write_results(run)
 
@@ -75,7 +75,9 @@ def write_results(run: Run) -> Evaluation:
     from zscape.viz.style import figure_png
 
     evaluation = evaluate(run)
-    _write_skipped(run)
+    if skipped := run.dataset.train.skipped:
+        rows = ((item.path, item.reason) for item in skipped)
+        write_csv(run.path / "skipped.csv", ("path", "reason"), rows)
     kept = RunEvaluation(**vars(evaluation), training=_training(run))
     write_json(run.path / "metrics.json", kept.to_dict())
     (run.path / "figures").mkdir(exist_ok=True)
@@ -106,29 +108,6 @@ def _neighbours(run: Run) -> tuple[Images | None, list[str]]:
 def _affordable(images: Images) -> int:
     """Return how many of the images may be in memory at a time."""
     return max(1, MAX_VALUES * len(images) // images.images.size)
-
-
-def _with_denoising(
-    evaluation: Evaluation, run: Run, images: Images, *, validated: bool
-) -> Evaluation:
-    """Return the evaluation with metrics at several levels of noise."""
-    if not validated:
-        more = "Without the validation images no parameters of classical methods can be chosen."
-        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
-    denoising = evaluate_denoising(
-        run.model,
-        images.images,
-        run.config.training.corruption,
-        validation=run.dataset.validation.images if validated else None,
-    )
-    return dataclasses.replace(evaluation, denoising=denoising)
-
-
-def _write_skipped(run: Run) -> None:
-    """List the files of the folder that were left out, if there were any, in `skipped.csv`."""
-    if skipped := run.dataset.train.skipped:
-        rows = ((item.path, item.reason) for item in skipped)
-        write_csv(run.path / "skipped.csv", ("path", "reason"), rows)
 
 
 def _training(run: Run) -> Training:

@@ -137,11 +137,9 @@ def _figures(run: Run) -> list[ReportFigure]:
 
 def _settings(run: Run, training: Training) -> dict[str, str]:
     config, network = run.config, run.config.network
-    sampling = (
-        f"{network.downsampling} down, {network.upsampling} up, "
-        if network.preset == "classic"
-        else ""
-    )
+    sampling = ""
+    if network.preset == "classic":
+        sampling = f"{network.downsampling} down, {network.upsampling} up, "
     return {
         "data": short_source(config.source),
         "images": (
