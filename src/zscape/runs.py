@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zscape.errors import ConfigError, DataError, ModelError, RunError
 from zscape.registry import missing_plugins
@@ -17,6 +18,8 @@ from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, Trai
 if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images, ImageStore
     from zscape.model import Autoencoder
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 _PARTS: dict[str, Any] = {
@@ -187,25 +190,21 @@ class Run:
         Raises:
             RunError: the file is missing or damaged.
         """
-        path = self.path / "history.csv"
+
+        def rows_of(text: str) -> list[dict[str, float]]:
+            table = csv.DictReader(text.splitlines())
+            rows = [{name: float(value) for name, value in row.items()} for row in table]
+            for row in rows:
+                if not set(_COLUMNS) <= set(row) or not all(map(math.isfinite, row.values())):
+                    expected = f"expected the columns {', '.join(_COLUMNS)} with finite numbers"
+                    raise ValueError(expected)
+            if not rows:
+                raise ValueError("it has no rows")
+            return rows
+
         remedy = "Train on with `resume=True`, which writes it, or copy the run again."
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                table = csv.DictReader(file)
-                rows = [{name: float(value) for name, value in row.items()} for row in table]
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing: no epoch is finished. {remedy}") from error
-        except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise RunError(f"{path} is damaged: {error}. {remedy}") from error
-        for row in rows:
-            if not set(_COLUMNS) <= set(row) or not all(map(math.isfinite, row.values())):
-                raise RunError(
-                    f"{path} is damaged: expected the columns {', '.join(_COLUMNS)} with finite "
-                    f"numbers. {remedy}"
-                )
-        if not rows:
-            raise RunError(f"{path} is damaged: it has no rows. {remedy}")
-        return rows
+        why = ": no epoch is finished"
+        return _read(self.path / "history.csv", rows_of, remedy=remedy, why_missing=why)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -214,8 +213,9 @@ class Run:
         Raises:
             RunError: the file is missing or damaged; `zscape evaluate` writes it.
         """
-        path = self.path / "metrics.json"
-        return _read_json(path, remedy=f"Write it with: zscape evaluate {self.path}")
+        remedy = f"Write it with: zscape evaluate {self.path}"
+        values: dict[str, Any] = _read(self.path / "metrics.json", json.loads, remedy=remedy)
+        return values
 
 
 def load_run(path: str | Path) -> Run:
@@ -232,7 +232,7 @@ def load_run(path: str | Path) -> Run:
     if not (path / "config.json").is_file():
         raise RunError(f"{path} is not a run: it has no config.json; {expected}.")
     remedy = "Copy the run again or train a new one."
-    values = _read_json(path / "config.json", remedy=remedy)
+    values = _read(path / "config.json", json.loads, remedy=remedy)
     try:
         if values["schema"] != SCHEMA_VERSION:
             raise RunError(
@@ -245,11 +245,11 @@ def load_run(path: str | Path) -> Run:
         raise RunError(f"{path / 'config.json'} is damaged: {what}. {remedy}") from error
 
 
-def _read_json(path: Path, *, remedy: str) -> dict[str, Any]:
+def _read(path: Path, parse: Callable[[str], T], *, remedy: str, why_missing: str = "") -> T:
+    """Return what `parse` makes of a text file of a run."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing. {remedy}") from error
-    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is missing{why_missing}. {remedy}") from error
+    except (OSError, ValueError, TypeError, RecursionError, csv.Error) as error:
         raise RunError(f"{path} is damaged: {error}. {remedy}") from error
-    return values

@@ -10,29 +10,6 @@ from zscape.errors import ConfigError
 
 MAX_PAGE_BYTES = 25_000_000
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>zscape explorer</title>
-<link rel="icon" href="data:,">
-{style}
-</head>
-<body>
-<p id="zscape-loading">The explorer is loading \N{HORIZONTAL ELLIPSIS}</p>
-<main id="zscape"></main>
-<noscript>The explorer needs JavaScript, which is switched off in this browser.</noscript>
-{parts}
-</body>
-</html>
-"""
-STYLE = """body { margin: 0; background: #f6f7f9; color: #1f2328; }
-#zscape-loading { margin: 0; padding: 2rem; font: 1rem/1.5 system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { body { background: #121519; color: #e8ebef; } }
-"""
-
 
 def front_end(name: str) -> bytes:
     """Return one of the built files of the front end."""
@@ -45,9 +22,14 @@ def front_end(name: str) -> bytes:
         ) from error
 
 
+def style() -> str:
+    """Return the style sheet of the page, which the front end adds its own to."""
+    return _own("page.css")
+
+
 def served_page() -> str:
     """Return the page whose parts lie beside it on a server."""
-    return _PAGE.format(
+    return _own("page.html").format(
         style='<link rel="stylesheet" href="page.css">',
         parts='<script type="module" src="page.js"></script>',
     )
@@ -62,8 +44,8 @@ def one_file_page(payload: bytes) -> str:
 
     # A script ends at the first </script, even inside of a string.
     script = front_end("page.js").decode().replace("</script", "<\\/script")
-    page = _PAGE.format(
-        style=f"<style>{STYLE}</style>",
+    page = _own("page.html").format(
+        style=f"<style>{style()}</style>",
         parts="\n".join(
             (
                 inlined("payload", gzip.compress(payload, compresslevel=9, mtime=0)),
@@ -80,3 +62,7 @@ def one_file_page(payload: bytes) -> str:
             "See it with zscape explore and without `html`."
         )
     return page
+
+
+def _own(name: str) -> str:
+    return files("zscape.explorer").joinpath(name).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zscape.errors import ConfigError, require
-from zscape.explorer.page import STYLE, front_end, served_page
+from zscape.explorer.page import front_end, served_page, style
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -52,7 +52,7 @@ def build_app(payload: bytes, token: str) -> Starlette:
     zipped = {"Content-Encoding": "gzip"}
     parts: dict[str, tuple[bytes, str, dict[str, str]]] = {
         "": (served_page().encode(), "text/html; charset=utf-8", {}),
-        "page.css": (STYLE.encode(), "text/css; charset=utf-8", {}),
+        "page.css": (style().encode(), "text/css; charset=utf-8", {}),
         "page.js": (front_end("page.js"), "text/javascript; charset=utf-8", {}),
         "ort.wasm": (front_end("ort.wasm.gz"), "application/wasm", zipped),
         "payload": (payload, "application/octet-stream", {}),

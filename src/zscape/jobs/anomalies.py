@@ -12,8 +12,8 @@ from zscape.data.images import Images, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.report import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.files import write_csv, write_text
-from zscape.jobs.pictures import picture_folder, write_pictures
 from zscape.jobs.generate import run_density
+from zscape.jobs.pictures import picture_folder, write_pictures
 from zscape.jobs.report import short_source
 from zscape.runs import Run
 

@@ -67,9 +67,8 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
     if wanted == 1:
         return np.concatenate([_tiled(model, values[..., k : k + 1]) for k in range(n)], axis=2)
     if n in (1, 3) and wanted in (3, 4):
-        shown = np.repeat(values, 3, axis=2) if n == 1 else values
-        if wanted == 4:
-            shown = np.concatenate([shown, np.ones_like(shown[..., :1])], axis=2)
+        opaque = (0, 0), (0, 0), (0, wanted - 3)
+        shown = np.pad(np.repeat(values, 3 // n, axis=2), opaque, constant_values=1)
         colours = _tiled(model, shown)[..., :3]
         return colours.mean(axis=2, keepdims=True) if n == 1 else colours
     if n == 4 and wanted == 3:  # transparency stays

@@ -18,7 +18,7 @@ from zscape.data.load import fingerprint
 from zscape.data.picture_cache import decode_rows
 from zscape.data.sources import PictureSource, resolve
 from zscape.errors import require
-from zscape.files import ArrayParts, sha256_of, write_arrays, write_atomically, write_json
+from zscape.files import sha256_of, write_arrays, write_atomically, write_json
 from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
 
@@ -31,14 +31,13 @@ def write_codes(run: Run, data: str | Path | Images, out: Path) -> dict[str, int
     Of a folder there are also `paths` (N,), and the `class_names` that labels stand for.
     """
     images = run.load_images(data)
-    arrays: dict[str, np.ndarray | ArrayParts] = {"codes": run.model.encode(images.images)}
-    if images.labels is not None:
-        arrays["labels"] = images.labels
-    if images.class_names is not None:
-        arrays["class_names"] = np.array(images.class_names)
-    if images.names is not None:
-        arrays["paths"] = images.names
-    write_arrays(out, arrays)
+    arrays = {
+        "codes": run.model.encode(images.images),
+        "labels": images.labels,
+        "class_names": images.class_names,
+        "paths": images.names,
+    }
+    write_arrays(out, {name: np.asarray(x) for name, x in arrays.items() if x is not None})
     return {"n_codes": len(images), "n_latent_variables": run.model.latent_dim}
 
 
