@@ -184,7 +184,9 @@ def _tiled(model: Autoencoder, image: np.ndarray) -> np.ndarray:
     padded = np.pad(image, missing, mode="symmetric")
     tops = _starts(padded.shape[0], tile_height)
     lefts = _starts(padded.shape[1], tile_width)
-    weight = np.outer(_window(tile_height), _window(tile_width))[..., None]  # (h, w, 1)
+    # Of a pixel in a tile: a raised cosine in both directions, above 0 everywhere.
+    waves = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (tile_height, tile_width)]
+    weight = np.outer(*waves)[..., None].astype(np.float32)  # (h, w, 1)
     total = np.zeros((*padded.shape[:2], channels), np.float32)
     weights = np.zeros((*padded.shape[:2], 1), np.float32)
     for top in tops:
@@ -201,9 +203,3 @@ def _starts(size: int, tile: int) -> list[int]:
     """Return where tiles begin that cover `size` pixels and overlap by half or more."""
     n_tiles = 1 + math.ceil((size - tile) / max(1, tile // 2))
     return [round(start) for start in np.linspace(0, size - tile, n_tiles)]
-
-
-def _window(size: int) -> np.ndarray:
-    """Return the weight of each pixel across a tile: a raised cosine, above 0 everywhere."""
-    window: np.ndarray = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-    return window.astype(np.float32)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.evaluate import Evaluation, code_words
+from zscape.files import write_bytes
 from zscape.latent.paths import axis_values, data_range, latent_grid
 from zscape.latent.projection import project_codes
 from zscape.registry import check_number
@@ -53,6 +55,15 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
         samples = evaluation.denoising.samples
         drawn["denoising"] = plot_image_rows(np.stack(list(samples.values())), list(samples))
     return drawn
+
+
+def write_figures(run: Run, figures: Mapping[str, Figure]) -> None:
+    """Write figures into the folder of a run, by the name of their file without its ending."""
+    from zscape.viz.style import figure_png
+
+    (run.path / "figures").mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
 
 
 def latent_map(
@@ -126,21 +137,18 @@ def grid(
             f"{code_words(run.model.code_shape)}; train one with `latent_dim=2`, or see its "
             "codes with zscape map."
         )
-    panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
+
+    def panel(xs: np.ndarray, ys: np.ndarray, title: str) -> tuple[Any, ...]:
+        images = run.model.decode(latent_grid(xs, ys).reshape(-1, 2))
+        return images.reshape(len(ys), len(xs), *image_shape), xs, ys, title
+
+    panels = [panel(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
     try:
         images = run.dataset.train.images[:N_GRID_CODES]
     except (DataError, RunError):
-        images = None  # they are gone; the fixed lattice needs the model only
-    lows, highs = data_range(run.model.encode(images)) if images is not None else (fixed, fixed)
+        return plot_latent_grids(panels)  # they are gone; the fixed lattice needs the model only
+    lows, highs = data_range(run.model.encode(images))
     if (highs > lows).all():
-        placed = [np.linspace(lows[i], highs[i], n) for i in (0, 1)]
-        panels.append((placed[0], placed[1], "where 99 % of the codes lie, in each direction"))
-    return plot_latent_grids(
-        [(_decode_grid(run, xs, ys), xs, ys, title) for xs, ys, title in panels]
-    )
-
-
-def _decode_grid(run: Run, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    codes = latent_grid(xs, ys)  # (rows, columns, 2)
-    images = run.model.decode(codes.reshape(-1, 2))
-    return images.reshape(*codes.shape[:2], *images.shape[1:])
+        xs, ys = np.linspace(lows, highs, n).T
+        panels.append(panel(xs, ys, "where 99 % of the codes lie, in each direction"))
+    return plot_latent_grids(panels)

@@ -20,7 +20,8 @@ from zscape.evaluation.generation import (
 )
 from zscape.evaluation.metrics import GENERATION_METRICS, measure
 from zscape.evaluation.results import GenerationResults
-from zscape.files import sha256_of, write_bytes, write_json
+from zscape.files import sha256_of, write_json
+from zscape.jobs.draw import write_figures
 from zscape.jobs.generate import generate
 from zscape.registry import check_number
 from zscape.run_folder import locked
@@ -94,6 +95,14 @@ def evaluate_generation(
     numbers, distances = nearest_images(samples[:N_NEAREST], train.images)
     _, test_distances = nearest_images(test.images[:N_NEAREST], train.images)
     classes, notes = _classes(run, test, samples)
+    n_features = compared.test.shape[1]
+    if len(test) <= n_features:
+        notes = (
+            f"There are {len(test):,} test images for {n_features:,} features: too few for a "
+            "covariance, so Fréchet distances are much too large. Compare them with the floor "
+            "only.",
+            *notes,
+        )
     return GenerationEvaluation(
         density=density,
         features=network.name,
@@ -108,7 +117,7 @@ def evaluate_generation(
         },
         classes=classes,
         model_sha256=sha256_of(run.path / "model.keras"),
-        notes=(*_too_few(compared.test), *notes),
+        notes=notes,
         samples=samples[:N_SHEET],
         nearest=as_float(train.images[numbers[:N_SHEET]]),
     )
@@ -117,13 +126,10 @@ def evaluate_generation(
 def refresh_generation(run: Run, **settings: Any) -> GenerationEvaluation:
     """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`."""
     from zscape.viz.sheets import plot_nearest
-    from zscape.viz.style import figure_png
 
     with locked(run.path):
         evaluation = evaluate_generation(run, **settings)
-        sheet = plot_nearest(evaluation.samples, evaluation.nearest)
-        (run.path / "figures").mkdir(exist_ok=True)
-        write_bytes(run.path / "figures" / "samples.png", figure_png(sheet))
+        write_figures(run, {"samples": plot_nearest(evaluation.samples, evaluation.nearest)})
         write_json(run.path / "generation.json", evaluation.to_dict())
     return evaluation
 
@@ -133,17 +139,6 @@ def _some(images: Images, n: int, seed: list[int]) -> Images:
     if len(images) <= n:
         return images
     return images.take(np.random.default_rng(seed).choice(len(images), n, replace=False))
-
-
-def _too_few(features: np.ndarray) -> list[str]:
-    """Return a note if there are fewer images than a covariance of their features needs."""
-    n_images, n_features = features.shape
-    if n_images > n_features:
-        return []
-    return [
-        f"There are {n_images:,} test images for {n_features:,} features: too few for a "
-        "covariance, so Fréchet distances are much too large. Compare them with the floor only."
-    ]
 
 
 def _classes(

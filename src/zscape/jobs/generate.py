@@ -12,13 +12,7 @@ from zscape.data.images import Images
 from zscape.errors import ConfigError
 from zscape.files import sha256_of, write_arrays, write_bytes
 from zscape.jobs.pictures import picture_folder, write_pictures
-from zscape.latent.densities import (
-    Density,
-    density_class,
-    fit_density,
-    load_density,
-    save_density,
-)
+from zscape.latent.densities import Density, density_class, fit_density, load_density, save_density
 from zscape.registry import check_number
 from zscape.runs import Run
 

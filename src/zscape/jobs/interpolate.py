@@ -10,13 +10,7 @@ import numpy as np
 from zscape.data.images import ImageStore, as_float
 from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
-from zscape.latent.paths import (
-    MAX_PATH_CODES,
-    density_path,
-    linear_path,
-    spherical_path,
-    traversal,
-)
+from zscape.latent.paths import MAX_PATH_CODES, density_path, linear_path, spherical_path, traversal
 from zscape.runs import Run
 from zscape.settings import PathName
 
