@@ -57,9 +57,8 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
-        names = ("source", "fingerprint", "image_shape")
-        values: dict[str, Any] = {"data": {name: getattr(self, name) for name in names}}
-        values["data"]["image_shape"] = list(self.image_shape)
+        data = {"source": self.source, "fingerprint": self.fingerprint}
+        values: dict[str, Any] = {"data": {**data, "image_shape": list(self.image_shape)}}
         for name in _PARTS:
             if (part := getattr(self, name)) is not None:
                 values[name] = part.to_dict()
@@ -67,12 +66,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Rebuild what `to_dict` gave.
-
-        Raises:
-            ConfigError: a setting is unknown or outside its range.
-            KeyError, TypeError, ValueError: a part is missing or of another type.
-        """
+        """Rebuild what `to_dict` gave; ConfigError, KeyError, TypeError or ValueError if wrong."""
         data = values["data"]
         height, width, channels = data["image_shape"]
         if not all(isinstance(size, int) and size > 0 for size in (height, width, channels)):

@@ -19,9 +19,7 @@ from zscape.latent.densities import fit_density
 from zscape.latent.paths import data_range, finite_codes
 from zscape.runs import Run
 
-N_MAP = 2000
-"""Test images on the map."""
-
+N_MAP = 2000  # test images on the map
 N_CODES = 5000  # training images: enough to see where their codes lie
 MAX_DIRECTIONS = 32
 MAX_MIXTURE_DIMS = 64  # beyond, a mixture has more numbers than the decoder
@@ -105,20 +103,21 @@ def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.nda
     if n_dims > 2:
         axes, centre = directions[:2], mean
         names = [f"PC {i} ({100 * share:.0f} %)" for i, share in enumerate(shares[:2], 1)]
-    weights, means, factors = _mixture_of(codes)
+    mixture = fit_density("gmm" if n_dims <= MAX_MIXTURE_DIMS else "normal", codes).arrays()
+    scale = mixture["scale"]
     values = {
         "variables": _sliders(codes, variances / max(float(variances.sum()), 1e-30)),
         "directions": _sliders((codes - mean) @ directions.T, shares),
         "mapAxisNames": names,
-        "densityWeights": weights.tolist(),
+        "densityWeights": mixture["weights"].tolist(),
     }
     arrays = {
         "mean": mean,
         "directions": directions,
         "mapAxes": axes,
         "mapCentre": centre,
-        "densityMeans": means,
-        "densityFactors": factors,
+        "densityMeans": mixture["means"] * scale + mixture["shift"],
+        "densityFactors": np.linalg.cholesky(mixture["covariances"]) * scale[:, None],
     }
     return values, {name: array.astype(np.float32) for name, array in arrays.items()}
 
@@ -130,14 +129,6 @@ def _sliders(positions: np.ndarray, shares: np.ndarray) -> list[dict[str, float]
         {"low": float(a), "high": float(b), "share": float(share)}
         for a, b, share in zip(low, high, shares, strict=True)
     ]
-
-
-def _mixture_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return weights (m,), means (m, d) and factors (m, d, d) of a mixture fitted to codes."""
-    fitted = fit_density("gmm" if codes.shape[1] <= MAX_MIXTURE_DIMS else "normal", codes).arrays()
-    scale = fitted["scale"]
-    factors = np.linalg.cholesky(fitted["covariances"]) * scale[:, None]
-    return fitted["weights"], fitted["means"] * scale + fitted["shift"], factors
 
 
 def _colors(images: Images) -> tuple[dict[str, Any], np.ndarray]:

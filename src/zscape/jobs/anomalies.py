@@ -48,7 +48,13 @@ def write_anomalies(
     folder = out.with_name(f"{out.stem}-heatmaps")
     picture_folder(folder, beside=".")
     _write_heat_maps(run, images, folder)
-    _write_scores(out, images, scores, odd)
+    columns: dict[str, Iterable[object]] = {"image": _names(images)}
+    if images.shown_labels is not None:
+        columns["label"] = images.shown_labels
+    for name in ("error", "density", "combined"):
+        columns[name] = [f"{value:.6g}" for value in getattr(scores, name)]
+    columns["anomaly"] = odd.astype(int).tolist()
+    write_csv(out, list(columns), zip(*columns.values(), strict=True))
     page = out.with_suffix(".html")
     write_text(page, _gallery(run, images, scores, scorer, n_odd=int(odd.sum())))
     return {
@@ -64,16 +70,6 @@ def write_anomalies(
 def _names(images: Images) -> list[str]:
     numbers = range(len(images))
     return [str(n) for n in (numbers if images.names is None else images.names)]
-
-
-def _write_scores(path: Path, images: Images, scores: Scores, odd: np.ndarray) -> None:
-    columns: dict[str, Iterable[object]] = {"image": _names(images)}
-    if images.shown_labels is not None:
-        columns["label"] = images.shown_labels
-    for name in ("error", "density", "combined"):
-        columns[name] = [f"{value:.6g}" for value in getattr(scores, name)]
-    columns["anomaly"] = odd.astype(int).tolist()
-    write_csv(path, list(columns), zip(*columns.values(), strict=True))
 
 
 def _errors(run: Run, images: np.ndarray) -> np.ndarray:
@@ -136,20 +132,21 @@ def _figure(
 
 def _table(images: Images, scores: Scores, worst: np.ndarray, limit: float) -> Table:
     names = _names(images)
+    rows = [
+        [
+            names[i],
+            f"{scores.combined[i]:.3f}",
+            f"{scores.error[i]:.5f}",
+            f"{scores.density[i]:.2f}",
+            "yes" if scores.combined[i] > limit else "no",
+        ]
+        for i in worst
+    ]
     return Table(
         "By combined score",
         f"Above {limit:.3f} an image is called an anomaly. Combined: mean of log error and "
         "density, in standard deviations from validation images; error: root mean squared error "
         "in units of the image's contrast; density: minus its logarithm, in nats.",
         ["Image", "Combined", "Error", "Density", "Anomaly"],
-        [
-            [
-                names[i],
-                f"{scores.combined[i]:.3f}",
-                f"{scores.error[i]:.5f}",
-                f"{scores.density[i]:.2f}",
-                "yes" if scores.combined[i] > limit else "no",
-            ]
-            for i in worst
-        ],
+        rows,
     )

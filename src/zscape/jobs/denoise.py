@@ -83,9 +83,7 @@ def write_denoised(
 
     What is in a folder keeps its place below it. 16-bit gray stays 16-bit, transparency stays as
     it is; pictures with a palette become coloured ones, and animations their first frame.
-
-    Returns:
-        How many pictures were written, and what in the folders could not be read.
+    Returns how many pictures were written, and what in the folders could not be read.
     """
     pairs, skipped = _pairs(sources, out, follow_links=follow_links)
     named = {source for source in sources if not source.is_dir()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import shutil
@@ -52,9 +53,7 @@ def write_code_table(
     `code_shape` of the file's metadata has the shape as JSON.
     Pictures go straight from their files to codes, a chunk at a time, without the cache. What was
     encoded lies in `<out>.parts` until all is done; the same command goes on from there.
-
-    Returns:
-        `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
+    Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
     """
     require("pyarrow", extra="parquet")
     import pyarrow.parquet as pq
@@ -85,8 +84,9 @@ def write_code_table(
     n_broken = _write_joined(parts, n_chunks, out)
     shutil.rmtree(parts)
     facts = {"n_codes": n_rows - n_broken, "n_latent_variables": run.model.latent_dim}
-    n_left_out = n_broken + n_skipped
-    return {**facts, "n_left_out": n_left_out} if n_left_out else facts
+    if n_left_out := n_broken + n_skipped:
+        facts["n_left_out"] = n_left_out
+    return facts
 
 
 def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
@@ -101,10 +101,7 @@ def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
             shutil.rmtree(parts)
         parts.mkdir(parents=True)  # a folder of somebody else stops us here
         write_json(note, facts)
-    done = 0
-    while (parts / f"{done:08d}.parquet").exists():
-        done += 1
-    return done
+    return next(n for n in itertools.count() if not (parts / f"{n:08d}.parquet").exists())
 
 
 def _array_table(run: Run, images: Images, rows: range) -> Any:
