@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from zscape.reporter import Reporter
 from zscape.settings import Fit
 
 CACHE_VERSION = 2  # counted up when the same pictures are decoded to other values
+MAX_SKIPPED_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,11 @@ class PictureList:
             return values.astype(np.int64), self.class_names
         names, numbers = np.unique(values, return_inverse=True)
         return numbers.astype(np.int64), tuple(str(name) for name in names)
+
+
+def report_skipped(skipped: Sequence[Skipped], reporter: Reporter, where: str = "") -> None:
+    """Say which files were left out and why; of many, the first ones, and `where` the rest is."""
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        reporter.say(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        reporter.say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files{where}")
