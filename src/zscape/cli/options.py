@@ -115,7 +115,7 @@ def open_run(path: Path) -> Run:
 
 def load_data(run: Run, data: str) -> Images:
     """Load images in the form that a run's model takes, and say what was left out."""
-    from zscape.data.listing import report_skipped
+    from zscape.data.pictures import report_skipped
 
     images = run.load_images(data)
     report_skipped(images.skipped, terminal_reporter())

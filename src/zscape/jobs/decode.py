@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zscape.data.arrays import PARSE_ERRORS
 from zscape.data.images import chunk_length, chunks
+from zscape.data.pictures import PARSE_ERRORS
 from zscape.errors import DataError
 from zscape.files import ArrayParts, write_arrays
 from zscape.runs import Run

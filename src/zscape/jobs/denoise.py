@@ -12,9 +12,9 @@ import numpy as np
 
 from zscape.data.checks import check_values
 from zscape.data.images import as_float
-from zscape.data.listing import Skipped
 from zscape.data.pictures import (
     DEEP_MODES,
+    Skipped,
     UnreadablePictureError,
     deep_values,
     deep_white,

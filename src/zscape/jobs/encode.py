@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from zscape.data.images import Images, chunk_length
-from zscape.data.listing import PictureList
 from zscape.data.load import fingerprint
 from zscape.data.picture_cache import decode_rows
+from zscape.data.pictures import PictureList
 from zscape.data.sources import PictureSource, resolve
 from zscape.errors import require
 from zscape.files import sha256_of, write_arrays, write_atomically, write_json
