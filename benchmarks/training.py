@@ -80,7 +80,7 @@ def compile_model(
     """
     from zscape.nn.presets import start_at_mean
     from zscape.training.fit import mean_pixel
-    from zscape.training.schedule import build_optimizer
+    from zscape.training.optimizer import build_optimizer
 
     if mean_bias:
         start_at_mean(model.decoder, mean_pixel(images))

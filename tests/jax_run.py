@@ -9,7 +9,7 @@ import numpy as np
 import zscape
 from zscape.data.batches import ReconstructionBatches
 from zscape.nn.layers import NarrowConv2D, UpsampleConv2D
-from zscape.training.muon import ConvMuon
+from zscape.training.optimizer import ConvMuon
 
 print(keras.backend.backend())
 

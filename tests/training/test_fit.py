@@ -20,7 +20,7 @@ from zscape.model_file import load_model
 from zscape.reporter import ConsoleReporter
 from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 from zscape.training.fit import fit_autoencoder, mean_image_error
-from zscape.training.schedule import build_optimizer
+from zscape.training.optimizer import build_optimizer
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.harness import numpy_of
-from zscape.training.muon import ConvMuon
+from zscape.training.optimizer import ConvMuon
 
 
 def _step(shape: tuple[int, ...], gradient: np.ndarray, **options: object) -> np.ndarray:

@@ -244,7 +244,7 @@ def denoise(
         raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
     out = to.folder()
     opened = open_run(run)
-    from zscape.data.listing import report_skipped
+    from zscape.data.pictures import report_skipped
     from zscape.jobs.denoise import write_denoised
 
     if not opened.config.training.corruption:

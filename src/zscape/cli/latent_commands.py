@@ -40,7 +40,7 @@ def reconstruct(
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
     out = to.folder()
     opened = open_run(run)
-    from zscape.jobs.decode import write_reconstructions
+    from zscape.jobs.reconstruct import write_reconstructions
 
     done = write_reconstructions(opened, load_data(opened, data), out, n=n)
     to.written(done, f"{done['n_images']:,} reconstructions, MSE {done['mse']:.5f}: {out}")
@@ -50,14 +50,13 @@ def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
     """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
     out = to.file(".npz", ".parquet")
     opened = open_run(run)
+    from zscape.jobs.encode import write_code_table, write_codes
+
     if out.suffix.lower() == ".parquet":
-        from zscape.jobs.encode import write_code_table
-
-        to.written(write_code_table(opened, data, out, say=terminal_reporter().say))
-        return
-    from zscape.jobs.decode import write_codes
-
-    to.written(write_codes(opened, load_data(opened, data), out))
+        facts = write_code_table(opened, data, out, reporter=terminal_reporter())
+    else:
+        facts = write_codes(opened, load_data(opened, data), out)
+    to.written(facts)
 
 
 def decode(
@@ -104,11 +103,12 @@ def generate(
     _ = to.file(*FIGURE_ENDINGS, ".npz") if out.suffix else to.folder()
     opened = open_run(run)
     from zscape.jobs.generate import generate as draw
-    from zscape.jobs.generate import sheet, write_generated
+    from zscape.jobs.generate import write_generated
+    from zscape.viz.sheets import plot_images
 
     images, codes = draw(opened, n, density=density, seed=seed, label=label)
     if out.suffix.lower() in FIGURE_ENDINGS:
-        to.figure(sheet(images))
+        to.figure(plot_images(images))
     else:
         to.written(write_generated(images, codes, out))
 
@@ -141,15 +141,15 @@ def interpolate(
     to.file(*FIGURE_ENDINGS, ".npz")
     opened = open_run(run)
     from zscape.files import write_arrays
-    from zscape.jobs.generate import interpolate as decode_path
-    from zscape.jobs.generate import rows
+    from zscape.jobs.interpolate import interpolate as decode_path
+    from zscape.viz.sheets import plot_image_rows
 
     images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
         write_arrays(out, {"images": images, "codes": codes})
         to.written({"n_images": len(images)})
     else:
-        to.figure(rows(images[None], [path]))
+        to.figure(plot_image_rows(images[None], [path]))
 
 
 def traverse(
@@ -178,10 +178,11 @@ def traverse(
     to = Output(out=out, force=force, as_json=as_json)
     to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
-    from zscape.jobs.generate import rows
-    from zscape.jobs.generate import traverse as decode_directions
+    from zscape.jobs.interpolate import traverse as decode_directions
+    from zscape.viz.sheets import plot_image_rows
 
-    to.figure(rows(*decode_directions(opened, image, steps=steps)))
+    images, names = decode_directions(opened, image, steps=steps)
+    to.figure(plot_image_rows(images, names))
 
 
 def map_(

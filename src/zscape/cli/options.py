@@ -115,7 +115,7 @@ def open_run(path: Path) -> Run:
 
 def load_data(run: Run, data: str) -> Images:
     """Load images in the form that a run's model takes, and say what was left out."""
-    from zscape.data.listing import report_skipped
+    from zscape.data.pictures import report_skipped
 
     images = run.load_images(data)
     report_skipped(images.skipped, terminal_reporter())
@@ -168,11 +168,14 @@ class Output:
         if self.as_json:
             print_json({self.kind: str(self.out), **facts})
             return
+        if text is not None:
+            print(text)
+            return
         counts = ", ".join(
             f"{value:,} {name.removeprefix('n_').replace('_', ' ')}"
             for name, value in facts.items()
         )
-        print(text or (f"{counts}: {self.out}" if counts else f"{self.out}"))
+        print(f"{counts}: {self.out}" if counts else f"{self.out}")
 
 
 @Parameter(name="*")

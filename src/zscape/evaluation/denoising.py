@@ -42,7 +42,7 @@ class Level:
     """What became of one strength of noise.
 
     Attributes:
-        corruption: what was done to the clean images, as `--corruption` takes it.
+        corruption: what was done to the clean images, as the setting `corruption` takes it.
         methods: by name, `noisy` and `zscape` among them.
     """
 

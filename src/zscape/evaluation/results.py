@@ -108,7 +108,7 @@ def read_generation(run: Run) -> GenerationResults:
         RunError: the file is missing or damaged.
     """
     return _read(
-        run, "generation.json", GenerationResults, f"zscape evaluate {run.path} --generation"
+        run, "generation.json", GenerationResults, f"zscape evaluate {run.path}, with `generation`"
     )
 
 

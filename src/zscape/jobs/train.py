@@ -14,8 +14,8 @@ import numpy as np
 
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images
-from zscape.data.listing import Skipped, report_skipped
 from zscape.data.load import load_dataset
+from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
 from zscape.jobs.evaluate import write_results

@@ -15,6 +15,7 @@ from zscape.errors import TrainingError
 from zscape.files import write_csv
 from zscape.model_file import save_model
 from zscape.reporter import Reporter
+from zscape.settings import TrainConfig
 from zscape.training.state import TrainingState, save_checkpoint
 
 NAN_CHECK_STEPS = 20
@@ -40,14 +41,14 @@ class RunKeeper(keras.callbacks.Callback):
         self.state = state
         self._folder = folder
         self._patience = patience
-        self._n_images = n_images
-        self._started = 0.0
+        self.n_images = n_images
+        self.started = 0.0
         self._trained = 0.0
         self._next_check = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
-        self._started = time.perf_counter()
+        self.started = time.perf_counter()
         self._next_check = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -68,8 +69,8 @@ class RunKeeper(keras.callbacks.Callback):
         row = {"epoch": float(state.epoch)}
         row |= {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row["seconds"] = round(time.perf_counter() - self._started, 3)
-        row["images_per_second"] = round(self._n_images / (self._trained - self._started), 1)
+        row["seconds"] = round(time.perf_counter() - self.started, 3)
+        row["images_per_second"] = round(self.n_images / (self._trained - self.started), 1)
         state.history.append(row)
         if row["val_loss"] < state.best_val_loss:
             state.best_val_loss, state.best_epoch, state.wait = row["val_loss"], state.epoch, 0
@@ -95,11 +96,7 @@ class RunKeeper(keras.callbacks.Callback):
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write one row an epoch as CSV, atomically; epochs count from 1.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write one row per epoch as CSV, atomically; epochs count from 1."""
     columns = list(history[0])
     rows = ({**row, "epoch": int(row["epoch"])} for row in history)
     write_csv(path, columns, ([row[name] for name in columns] for row in rows))
@@ -108,39 +105,24 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 class EpochReports(keras.callbacks.Callback):
     """Reports progress within an epoch, one line per epoch, and, once, that training is stuck.
 
-    Args:
-        keeper: the callback that keeps the state; it must come before this one.
-        reporter: what to report to.
-        epochs: epochs at most.
-        batch_size: images per step.
-        n_images: training images in an epoch.
-        mean_image_error: gives the validation MSE of answering every image with the mean training
-            image; called once, after an epoch, for it reads all images.
+    `mean_image_error` gives the validation MSE of answering every image with the mean training
+    image; it is called once, after an epoch, for it reads all images.
     """
 
     def __init__(
         self,
         keeper: RunKeeper,
         reporter: Reporter,
-        *,
-        epochs: int,
-        batch_size: int,
-        n_images: int,
+        config: TrainConfig,
         mean_image_error: Callable[[], float],
     ) -> None:
         super().__init__()
         self._keeper = keeper
         self._reporter = reporter
-        self._epochs = epochs
-        self._batch_size = batch_size
-        self._n_images = n_images
+        self._config = config
         self._mean_image_error = functools.cache(mean_image_error)
-        self._started = self._reported = 0.0
+        self._reported = 0.0
         self._n_stuck = 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        self._started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report how far epoch and run have come, a few times a second."""
@@ -148,26 +130,26 @@ class EpochReports(keras.callbacks.Callback):
         if now - self._reported < REPORT_SECONDS:
             return  # reading the loss waits for the device
         self._reported = now
-        state = self._keeper.state
-        seen = min((batch + 1) * self._batch_size, self._n_images)
+        state, n_images = self._keeper.state, self._keeper.n_images
+        seen = min((batch + 1) * self._config.batch_size, n_images)
         best = (
             f"best validation {state.best_val_loss:.5f} (epoch {state.best_epoch})"
             if state.best_epoch
             else ""
         )
-        before, total = state.epoch * self._n_images, self._epochs * self._n_images
+        before, total = state.epoch * n_images, self._config.epochs * n_images
         self._reporter.progress("whole run", before + seen, total, best)
-        rate = seen / (now - self._started)
+        rate = seen / (now - self._keeper.started)
         note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
-        name = f"epoch {state.epoch + 1}/{self._epochs}"
-        self._reporter.progress(name, seen, self._n_images, note)
+        name = f"epoch {state.epoch + 1}/{self._config.epochs}"
+        self._reporter.progress(name, seen, n_images, note)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report how the epoch went."""
         state = self._keeper.state
         row = state.history[-1]
-        n_images = self._n_images
-        self._reporter.progress(f"epoch {state.epoch}/{self._epochs}", n_images, n_images)
+        epochs, n_images = self._config.epochs, self._keeper.n_images
+        self._reporter.progress(f"epoch {state.epoch}/{epochs}", n_images, n_images)
         terms = [
             f"  {name.removeprefix('val_').replace('_', ' ')} {row[name]:.5g}"
             for name in row
@@ -175,7 +157,7 @@ class EpochReports(keras.callbacks.Callback):
         ]
         best = "  best so far" if state.best_epoch == state.epoch else ""
         self._reporter.say(
-            f"epoch {state.epoch:>{len(str(self._epochs))}}/{self._epochs}  "
+            f"epoch {state.epoch:>{len(str(epochs))}}/{epochs}  "
             f"loss {row['loss']:.5f}  validation {row['val_loss']:.5f}{''.join(terms)}  "
             f"{row['images_per_second']:,.0f} images/s  {row['seconds']:.0f} s{best}"
         )

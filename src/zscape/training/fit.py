@@ -26,7 +26,7 @@ from zscape.nn.presets import start_at_mean
 from zscape.reporter import LOG, Reporter
 from zscape.settings import TrainConfig
 from zscape.training.callbacks import EpochReports, RunKeeper, write_history
-from zscape.training.schedule import build_optimizer
+from zscape.training.optimizer import build_optimizer
 from zscape.training.state import TrainingState, load_checkpoint
 
 RECONSTRUCTION = "reconstruction_mse"
@@ -55,24 +55,8 @@ def fit_autoencoder(
     The schedule counts all that are listed, broken ones are replaced (`ReconstructionBatches`), and
     the output starts at the mean of the first pictures of the first epoch, not of all.
 
-    Args:
-        model: an autoencoder for the shape of the images; its weights are changed.
-        dataset: the images; the test split is not looked at.
-        config: epochs, batch size, optimizer, patience and seed.
-        folder: the run folder, which exists.
-        resume: go on from `checkpoint/state.npz` when it is there.
-        callbacks: more Keras callbacks.
-        reporter: what is told how training goes.
-
-    Returns:
-        The state after the last epoch. The weights of `model` are those of the last epoch; the
-        best ones are in `model.keras`.
-
-    Raises:
-        TrainingError: the loss became NaN or infinite.
-        RunError: the checkpoint is damaged.
-        DataError: too few pictures can be read, as it turned out.
-        OSError: a file cannot be written.
+    The weights of `model` become those of the last epoch; the best ones are in `model.keras`.
+    `resume` goes on from `checkpoint/state.npz` when it is there.
     """
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
@@ -106,14 +90,7 @@ def fit_autoencoder(
 
     keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
     start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e))
-    reports = EpochReports(
-        keeper,
-        reporter,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        n_images=n_images,
-        mean_image_error=lambda: mean_image_error(dataset.readable()),
-    )
+    reports = EpochReports(keeper, reporter, config, lambda: mean_image_error(dataset.readable()))
     try:
         with _errors_of(dataset.decoding):
             model.fit(

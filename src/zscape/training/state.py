@@ -35,11 +35,7 @@ class TrainingState:
 
 
 def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> None:
-    """Save weights, optimizer, random state of the layers and `state`, atomically.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Save weights, optimizer, random state of the layers and `state`, atomically."""
     arrays = {
         f"variable_{index:04d}": keras.ops.convert_to_numpy(variable.value)
         for index, variable in enumerate(_variables(model))
@@ -56,15 +52,7 @@ def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> Non
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
-    """Put the weights and the optimizer of `path` into `model`; return the state.
-
-    Args:
-        path: a file that `save_checkpoint` wrote.
-        model: a compiled model of the same configuration.
-
-    Raises:
-        RunError: the file is damaged or belongs to another network.
-    """
+    """Put the weights and the optimizer of `path` into a compiled model; return the state."""
     model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
     try:
