@@ -70,15 +70,13 @@ class AnomalyScorer:
         *,
         threshold: float = THRESHOLD,
     ) -> None:
-        n = len(held_out)
-        rank = held_out_rank(threshold, n)
+        rank = held_out_rank(threshold, len(held_out))
         self.model = model
         self._density = density
         error, surprise = self._parts(held_out)
-        logs = np.log(np.maximum(error, _SMALLEST))
-        self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (logs, surprise)]
+        self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (_logs(error), surprise)]
         self.limit = float(np.sort(self._combined(error, surprise))[rank - 1])
-        self.false_alarm_rate = 1 - rank / (n + 1)
+        self.false_alarm_rate = 1 - rank / (len(held_out) + 1)
 
     def score(self, images: ImageStore) -> Scores:
         """Return the scores of images (N, H, W, C), a part of them in memory at a time.
@@ -90,6 +88,7 @@ class AnomalyScorer:
         return Scores(error, surprise, self._combined(error, surprise))
 
     def _parts(self, images: ImageStore) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the relative errors and the densities of `Scores`, each (N,)."""
         images = as_store(images)  # the model checks each part
         if not images.size:
             raise DataError(f"images have shape {images.shape}; expected at least one to score.")
@@ -106,18 +105,12 @@ class AnomalyScorer:
     def _combined(
         self, error: NDArray[np.float64], surprise: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        logs = np.log(np.maximum(error, _SMALLEST))
         (log_mean, log_std), (mean, std) = self._scales
-        combined: NDArray[np.float64] = (logs - log_mean) / log_std + (surprise - mean) / std
-        return combined / 2
+        return ((_logs(error) - log_mean) / log_std + (surprise - mean) / std) / 2
 
 
 def held_out_rank(threshold: float, n: int) -> int:
     """Return which of `n` held-out scores, in increasing order and counted from 1, is the limit.
-
-    Args:
-        threshold: the share of normal images that shall pass.
-        n: the number of held-out images.
 
     Raises:
         ConfigError: the threshold is not a share, or too high for so few held-out images.
@@ -142,3 +135,7 @@ def _relative_errors(
     contrasts = np.abs(images - medians).mean(axis=(1, 2, 3), dtype=np.float64)
     errors: NDArray[np.float64] = np.sqrt(squares) / (contrasts + _LEAST_CONTRAST)
     return errors
+
+
+def _logs(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.maximum(errors, _SMALLEST)))

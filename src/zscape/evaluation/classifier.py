@@ -1,8 +1,7 @@
 """The embedded classifier of MNIST's digits: what "classifier FD" and the class shares rest on.
 
-It is trained by `scripts/train_mnist_classifier.py`. `mnist_classifier.npz` beside this file
-holds its weights as arrays and nothing that could run, and `mnist_classifier.json` says how it
-was made and how good it is.
+It is trained by `scripts/train_mnist_classifier.py`. `mnist_classifier.npz` holds its weights,
+and nothing that could run; `mnist_classifier.json` says how it was made and how good it is.
 """
 
 from __future__ import annotations
@@ -33,16 +32,13 @@ ARCHITECTURE = (
 
 
 def build_classifier() -> keras.Model:
-    """Build the untrained network.
+    """Build the untrained network, from images (N, 28, 28, 1) in [0, 1].
 
-    Returns:
-        A Keras model from images (N, 28, 28, 1) in [0, 1] to a dictionary of `features`
-        (N, 128) and `probabilities` (N, 10), both float32.
+    Its outputs are a dictionary of `features` (N, 128) and `probabilities` (N, 10), float32.
     """
     import keras
 
-    images = keras.Input(IMAGE_SHAPE, name="images")
-    x = images
+    x = images = keras.Input(IMAGE_SHAPE, name="images")
     for channels in (32, 64, 64):  # to (14, 14, 32), (7, 7, 64), (3, 3, 64)
         x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -39,12 +39,7 @@ class Outcome(TypedDict):
 
 @dataclass(frozen=True)
 class Level:
-    """What became of one strength of noise.
-
-    Attributes:
-        corruption: what was done to the clean images, as `--corruption` takes it.
-        methods: by name, `noisy` and `zscape` among them.
-    """
+    """What became of one strength of noise, by method: `noisy` and `zscape` are among them."""
 
     corruption: str
     methods: dict[str, Outcome]
@@ -74,10 +69,7 @@ class DenoisingEvaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "n_images": self.n_images,
-            "levels": [{"corruption": x.corruption, "methods": x.methods} for x in self.levels],
-        }
+        return {"n_images": self.n_images, "levels": [vars(level) for level in self.levels]}
 
 
 def evaluate_denoising(
@@ -101,18 +93,16 @@ def evaluate_denoising(
             methods.
         n_samples: how many images to keep for a figure.
     """
-    clean = as_float(images[: _affordable(images, _TEST_PIXELS)])
-    known = None
-    if validation is not None:
-        known = as_float(validation[: _affordable(validation, _VALIDATION_PIXELS)])
+    clean = _affordable(images, _TEST_PIXELS)
+    known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
     levels, samples = [], {}
     for factor in LEVELS:
         level, outputs = _measured(model, clean, known, scaled(corruption, factor))
         levels.append(level)
         if factor == 1.0:
-            shown = [NOISY, *filter(None, [level.best_classical]), OWN]
-            rows = {"clean": clean, **{name: outputs[name] for name in shown}}
-            samples = {name: row[:n_samples] for name, row in rows.items()}
+            rows = {"clean": clean, **outputs}
+            shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
+            samples = {name: rows[name][:n_samples] for name in shown}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
@@ -127,12 +117,15 @@ def _measured(
     chosen = {}
     if known is not None:
         chosen = choose_parameters(known, corrupt(known, corruption, _VALIDATION_SEED))
-    outputs = {
-        NOISY: noisy,
-        **{name: run_classical(name, noisy, chosen[name]) for name in chosen},
-        OWN: model.reconstruct(noisy),
+    classical = {name: run_classical(name, noisy, chosen[name]) for name in chosen}
+    outputs = {NOISY: noisy, **classical, OWN: model.reconstruct(noisy)}
+    methods: dict[str, Outcome] = {
+        name: {
+            "psnr": peak_signal_to_noise_ratio(clean, output),
+            "ssim": structural_similarity(clean, output),
+        }
+        for name, output in outputs.items()
     }
-    methods = {name: _outcome(clean, output) for name, output in outputs.items()}
     for name, parameters in chosen.items():
         methods[name]["parameters"] = parameters
     return Level(str(corruption), methods), outputs
@@ -141,23 +134,16 @@ def _measured(
 def choose_parameters(
     clean: NDArray[np.float32], noisy: NDArray[np.float32], *, only: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Return the parameters with the highest PSNR on these images, by classical method.
+    """Return the parameters with the highest PSNR on images, by classical method or of `only` one.
 
-    Args:
-        clean: (N, H, W, C) in [0, 1].
-        noisy: the same with noise.
-        only: the name of one method; all when None.
+    The images (N, H, W, C) are in [0, 1], and the same with noise.
     """
     best = {}
-    for name, (_, grid) in _METHODS.items():
-        if only not in (None, name):
-            continue
-        trials = [
-            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-        ]
-        psnrs = [
-            peak_signal_to_noise_ratio(clean, run_classical(name, noisy, trial)) for trial in trials
-        ]
+    for name in [only] if only else _METHODS:
+        _, grid = _METHODS[name]
+        trials = [dict(zip(grid, x, strict=True)) for x in itertools.product(*grid.values())]
+        outputs = (run_classical(name, noisy, trial) for trial in trials)
+        psnrs = [peak_signal_to_noise_ratio(clean, output) for output in outputs]
         best[name] = trials[int(np.argmax(psnrs))]
     return best
 
@@ -173,27 +159,20 @@ def run_classical(
         return np.stack([_bounded(method(image, **parameters), image.shape) for image in noisy])
 
 
-def classical_methods() -> Sequence[str]:
+def classical_methods() -> tuple[str, ...]:
     """Return the names of the classical methods."""
     return tuple(_METHODS)
 
 
-def _affordable(images: ImageStore, n_pixels: int) -> int:
+def _affordable(images: ImageStore, n_pixels: int) -> NDArray[np.float32]:
+    """Return the first few images, about `n_pixels`."""
     height, width = images.shape[1:3]
-    return max(_MIN_IMAGES, n_pixels // int(height * width))
-
-
-def _outcome(clean: NDArray[Any], output: NDArray[Any]) -> Outcome:
-    return {
-        "psnr": peak_signal_to_noise_ratio(clean, output),
-        "ssim": structural_similarity(clean, output),
-    }
+    return as_float(images[: max(_MIN_IMAGES, n_pixels // int(height * width))])
 
 
 def _bounded(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     # Where nothing varies some methods divide 0 by 0; some leave out a single channel.
-    bounded: NDArray[Any] = np.clip(np.nan_to_num(image), 0, 1).reshape(shape)
-    return bounded.astype(np.float32)
+    return np.clip(np.nan_to_num(image), 0, 1).reshape(shape).astype(np.float32)
 
 
 # --- classical methods ---
@@ -202,23 +181,18 @@ def _bounded(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]
 def _median(image: NDArray[Any], size: int) -> NDArray[Any]:
     from scipy.ndimage import median_filter
 
-    filtered: NDArray[Any] = median_filter(image, (size, size, 1), mode="nearest")
-    return filtered
+    return np.asarray(median_filter(image, (size, size, 1), mode="nearest"))
 
 
 def _bilateral(image: NDArray[Any], sigma_color: float, sigma_spatial: float) -> NDArray[Any]:
     from skimage.restoration import denoise_bilateral
 
-    return np.dstack(
-        [
-            denoise_bilateral(
-                image[..., k], sigma_color=sigma_color, sigma_spatial=sigma_spatial, mode="edge"
-            )
-            if np.ptp(image[..., k]) > 0  # it cannot do with a single value
-            else image[..., k]
-            for k in range(image.shape[2])
-        ]
-    )
+    options = {"sigma_color": sigma_color, "sigma_spatial": sigma_spatial, "mode": "edge"}
+    result = image.copy()
+    for k in range(image.shape[2]):
+        if np.ptp(image[..., k]) > 0:  # it cannot do with a single value
+            result[..., k] = denoise_bilateral(image[..., k], **options)
+    return result
 
 
 def _restoration(name: str, **fixed: Any) -> Denoiser:
@@ -227,10 +201,8 @@ def _restoration(name: str, **fixed: Any) -> Denoiser:
     def denoise(image: NDArray[Any], **parameters: Any) -> NDArray[Any]:
         from skimage import restoration
 
-        restored: NDArray[Any] = getattr(restoration, name)(
-            image, channel_axis=-1, **fixed, **parameters
-        )
-        return restored
+        method = getattr(restoration, name)
+        return np.asarray(method(image, channel_axis=-1, **fixed, **parameters))
 
     return denoise
 

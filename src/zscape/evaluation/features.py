@@ -38,16 +38,10 @@ class FeatureModel:
     run: Callable[[np.ndarray], np.ndarray]
 
     def features(self, images: ImageStore) -> np.ndarray:
-        """Return the features of images.
+        """Return the features of images (N, H, W, C), float32 (N, F).
 
         Images are resized to what the network takes, with anti-aliasing; gray is repeated for
         networks that take colour, and colour averaged for those that take gray.
-
-        Args:
-            images: (N, H, W, C), of any type that `as_float` takes.
-
-        Returns:
-            (N, F), float32.
 
         Raises:
             ConfigError: the network does not take images of so many channels.
@@ -91,12 +85,7 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
                 f"the embedded classifier is for images of 28x28x1, and these are {shape}; name "
                 "a network to compare them by (.keras or .onnx) with --features."
             )
-        return FeatureModel(
-            CLASSIFIER,
-            classifier_record()["sha256"],
-            IMAGE_SHAPE,
-            lambda images: _classifier_outputs(images)["features"],
-        )
+        return _classifier("features")
     path = Path(path)
     if path.suffix.lower() not in (".keras", ".onnx"):
         raise ConfigError(f"{path} does not end in .keras or .onnx; expected such a network.")
@@ -107,21 +96,17 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
 
 
 def class_probabilities(images: ImageStore) -> np.ndarray:
-    """Return what the embedded classifier takes digits for: (N, 10), float32, rows sum to 1.
-
-    Args:
-        images: (N, 28, 28, 1), of any type that `as_float` takes.
-    """
-    parts = [
-        _classifier_outputs(as_float(part))["probabilities"]
-        for _, part in chunks(images, most=_BATCH_SIZE)
-    ]
-    return np.concatenate(parts)
+    """Return what the embedded classifier takes images (N, 28, 28, 1) for, (N, 10), float32."""
+    return _classifier("probabilities").features(images)
 
 
-def _classifier_outputs(images: np.ndarray) -> dict[str, np.ndarray]:
-    outputs: dict[str, np.ndarray] = mnist_classifier().predict_on_batch(images)
-    return outputs
+def _classifier(output: str) -> FeatureModel:
+    """Return the embedded classifier with one of its outputs."""
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return np.asarray(mnist_classifier().predict_on_batch(images)[output])
+
+    return FeatureModel(CLASSIFIER, classifier_record()["sha256"], IMAGE_SHAPE, run)
 
 
 def _from_keras(path: Path) -> FeatureModel:
@@ -149,15 +134,9 @@ def _from_onnx(path: Path) -> FeatureModel:
         ) from error
     # What is wrong with a file or a run; onnxruntime's exceptions have no base of their own.
     failures = (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-        RuntimeError,
-        ValueError,
-    )
+        state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,
+        state.NotImplemented, state.RuntimeException, RuntimeError, ValueError,
+    )  # fmt: skip
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised
     try:
@@ -225,11 +204,10 @@ def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return images
     height, width = size
     results = np.empty((len(images), height, width, images.shape[-1]), np.float32)
-    for image, result in zip(images, results, strict=True):
-        for channel in range(images.shape[-1]):
-            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-            resized = plane.resize((width, height), Image.Resampling.BILINEAR)
-            result[..., channel] = np.asarray(resized)
+    for i, channel in np.ndindex(len(images), images.shape[-1]):
+        plane = Image.fromarray(np.ascontiguousarray(images[i, ..., channel]))
+        resized = plane.resize((width, height), Image.Resampling.BILINEAR)
+        results[i, ..., channel] = np.asarray(resized)
     return results
 
 

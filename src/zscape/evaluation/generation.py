@@ -2,7 +2,8 @@
 
 Features (N, F) come from `zscape.evaluation.features`. None of these metrics is the published
 FID, which rests on one certain Inception network: they compare models measured with the same
-features, numbers of images and data.
+features, numbers of images and data. Arrays that do not fit together, hold too few images, or
+features that are not finite raise `DataError`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MISSING_SHARE = 0.25
 
 
 def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
-    """Return the squared Fréchet distance of two sets of features, each taken for normal.
+    """Return the squared Fréchet distance of features (N, F) and (M, F), each taken for normal.
 
         |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))
 
@@ -35,25 +36,18 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
     is too large, even between two draws of one distribution; so compare distances from equal
     numbers of images, and look at the distance between two sets of real ones.
 
-    Args:
-        features_a: shape (N, F), N >= 2.
-        features_b: shape (M, F), M >= 2.
-
-    Raises:
-        DataError: the features do not fit together, are too few, or are not finite.
-
     References:
         Dowson and Landau, The Fréchet distance between multivariate normal distributions,
         Journal of Multivariate Analysis 12, 1982; Heusel et al., GANs trained by a two
         time-scale update rule converge to a local Nash equilibrium, NeurIPS 2017.
     """
-    a, b = _checked_features(features_a, features_b, at_least=2)
+    a, b = _checked(features_a, features_b, at_least=2)
     covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
     covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
     cross = np.linalg.svd(_root(covariance_a) @ _root(covariance_b), compute_uv=False)
-    squares = float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum())
-    spread = float(np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross.sum())
-    return max(0.0, squares + spread)  # rounding can take equal sets a little below 0
+    squares = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
+    spread = np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross.sum()
+    return max(0.0, float(squares + spread))  # rounding can take equal sets a little below 0
 
 
 def precision_recall(
@@ -82,7 +76,6 @@ def precision_recall(
 
     Raises:
         ConfigError: `nearest_k` is below 1.
-        DataError: the features do not fit together, are too few, or are not finite.
 
     References:
         Kynkäänniemi et al., Improved precision and recall metric for assessing generative
@@ -93,9 +86,7 @@ def precision_recall(
 
     if nearest_k < 1:
         raise ConfigError(f"nearest_k is {nearest_k}; expected 1 or more.")
-    real, generated = _checked_features(
-        real_features, generated_features, at_least=fewest_for_neighbours(nearest_k)
-    )
+    real, generated = _checked(real_features, generated_features, at_least=nearest_k + 2)
     rng = np.random.default_rng(seed)
     real, generated = (
         part[rng.choice(len(part), max_images, replace=False)] if len(part) > max_images else part
@@ -104,11 +95,6 @@ def precision_recall(
     with contextlib.redirect_stdout(io.StringIO()):  # the library prints the numbers of images
         found = compute_prdc(real, generated, nearest_k)
     return {name: float(found[name]) for name in ("precision", "recall", "density", "coverage")}
-
-
-def fewest_for_neighbours(nearest_k: int = NEAREST_K) -> int:
-    """Return how many images of a side `precision_recall` needs at least."""
-    return nearest_k + 2
 
 
 @dataclass(frozen=True)
@@ -134,9 +120,6 @@ def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShar
     Args:
         probabilities: what a classifier says of the generated images, shape (N, K).
         labels: of real images, shape (M,), from 0 to K - 1.
-
-    Raises:
-        DataError: there are no images or labels, or a label is not one of the K classes.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or not probabilities.size or labels.ndim != 1 or not labels.size:
@@ -150,12 +133,8 @@ def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShar
     generated = np.bincount(probabilities.argmax(axis=1), minlength=n_classes) / len(probabilities)
     data = np.bincount(labels, minlength=n_classes) / len(labels)
     missing = np.flatnonzero(generated < MISSING_SHARE * data)
-    return ClassShares(
-        tuple(range(n_classes)),
-        tuple(generated.tolist()),
-        tuple(data.tolist()),
-        tuple(missing.tolist()),
-    )
+    shares = tuple(generated.tolist()), tuple(data.tolist())
+    return ClassShares(tuple(range(n_classes)), *shares, tuple(missing.tolist()))
 
 
 def nearest_images(
@@ -173,9 +152,6 @@ def nearest_images(
     Returns:
         The number of the nearest candidate (N,), and its distance (N,): the root of the mean
         squared difference of pixels in [0, 1].
-
-    Raises:
-        DataError: the shapes do not fit, or there is no image.
     """
     from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -200,15 +176,7 @@ def nearest_images(
 
 
 def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
-    """Return the middle between every code and another one: a ring in random order.
-
-    Args:
-        codes: shape (N, ...), N >= 2.
-        seed: seeds the order.
-
-    Raises:
-        DataError: there are fewer than two codes.
-    """
+    """Return the middle between every code (N, ...) and another one: a ring in random order."""
     if len(codes) < 2:
         raise DataError(f"there are {len(codes)} codes; expected two or more to lie between.")
     order = np.random.default_rng(seed).permutation(len(codes))
@@ -219,17 +187,10 @@ def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
 class Compared:
     """Features (N, F) of generated and of real images: what their metrics are computed from.
 
-    Each Fréchet distance is to the test images. That of the training images is the floor: what a
-    generator that draws real images anew would have. That of the reconstructions can lie below
-    it, for those are the same images.
-
-    Attributes:
-        train: training images, best as many as there are samples.
-        test: test images.
-        samples: generated images.
-        reconstructions: the test images' reconstructions.
-        midpoints: images decoded between the codes of two test images.
-        seed: seeds the draws where there are more images than are compared.
+    Each Fréchet distance is to the test images. That of the training images, best as many as
+    there are samples, is the floor: what a generator that draws real images anew would have.
+    That of the reconstructions can lie below it, for those are the same images. `midpoints` are
+    decoded between the codes of two test images.
     """
 
     train: NDArray[Any]
@@ -246,7 +207,7 @@ class Compared:
     @cached_property
     def neighbours(self) -> dict[str, float]:
         """What `precision_recall` finds; empty where there are too few images."""
-        if min(len(self.test), len(self.samples)) < fewest_for_neighbours():
+        if min(len(self.test), len(self.samples)) < NEAREST_K + 2:
             return {}
         return precision_recall(self.test, self.samples, seed=self.seed)
 
@@ -258,7 +219,7 @@ def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _checked_features(
+def _checked(
     a: NDArray[Any], b: NDArray[Any], *, at_least: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     a, b = np.asarray(a), np.asarray(b)
