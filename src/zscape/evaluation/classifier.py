@@ -1,7 +1,6 @@
 """The embedded classifier of MNIST's digits: what "classifier FD" and the class shares rest on.
 
-It is trained by `scripts/train_mnist_classifier.py`. `mnist_classifier.npz` holds its weights,
-and nothing that could run; `mnist_classifier.json` says how it was made and how good it is.
+`scripts/train_mnist_classifier.py` makes it: a file of weights and one that says how good it is.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import hashlib
 import io
 import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +90,6 @@ def packed_weights(model: keras.Model) -> bytes:
 
 def _read(name: str) -> bytes:
     try:
-        return resources.files("zscape.evaluation").joinpath(name).read_bytes()
+        return Path(__file__).with_name(name).read_bytes()
     except OSError as error:
         raise ModelError(f"{name} of zscape is missing; install zscape again.") from error

@@ -9,7 +9,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import ConfigError, DataError
 
@@ -19,10 +18,10 @@ MAX_CLUSTERED_CODES = 10_000
 _CLUSTER_STARTS = 10
 _CONSTANT = 1e-6
 
-_Labelled = tuple[NDArray[np.float64], NDArray[Any]]
+_Labelled = tuple[np.ndarray, np.ndarray]
 
 
-def active_units(codes: NDArray[Any], *, unit_scale: bool) -> int:
+def active_units(codes: np.ndarray, *, unit_scale: bool) -> int:
     """Return how many latent variables say something about the image.
 
     A variable is active when its code varies over images by more than 0.01, as a variance. The
@@ -44,7 +43,7 @@ def active_units(codes: NDArray[Any], *, unit_scale: bool) -> int:
     return int(np.sum((variance > threshold) & varies(finite)))
 
 
-def total_correlation(codes: NDArray[Any]) -> float | None:
+def total_correlation(codes: np.ndarray) -> float | None:
     """Return how much the latent variables tell of each other, in nats, were they normal.
 
     The total correlation is the divergence of the joint distribution from the product of its
@@ -54,10 +53,8 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
     dependence only; 0 means uncorrelated, not independent. From N codes of d independent
     variables it comes out near d (d - 1) / (4 N), not 0.
 
-    Returns:
-        The estimate over the variables that vary at all; 0 with fewer than two of them. None
-        where it is infinite, as one variable is a linear function of others, or where the codes
-        are too few to tell.
+    Dimensions that do not vary are left out; it is 0 with fewer than two others, and None where it
+    is infinite, as one variable is a linear function of others, or the codes are too few to tell.
     """
     finite = finite_codes(codes)
     if not len(finite):
@@ -76,10 +73,10 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
 
 
 def knn_accuracy(
-    train_codes: NDArray[Any],
-    train_labels: NDArray[Any],
-    test_codes: NDArray[Any],
-    test_labels: NDArray[Any],
+    train_codes: np.ndarray,
+    train_labels: np.ndarray,
+    test_codes: np.ndarray,
+    test_labels: np.ndarray,
     *,
     n_neighbors: int = 5,
 ) -> float:
@@ -115,10 +112,10 @@ def knn_accuracy(
 
 
 def linear_probe_accuracy(
-    train_codes: NDArray[Any],
-    train_labels: NDArray[Any],
-    test_codes: NDArray[Any],
-    test_labels: NDArray[Any],
+    train_codes: np.ndarray,
+    train_labels: np.ndarray,
+    test_codes: np.ndarray,
+    test_labels: np.ndarray,
     *,
     seed: int = 0,
 ) -> float | None:
@@ -149,7 +146,7 @@ def linear_probe_accuracy(
     return _accuracy(probe, test, test_labels)
 
 
-def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 0) -> float | None:
+def cluster_agreement(codes: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> float | None:
     """Return how well clusters of codes, found without labels, agree with the classes.
 
     The adjusted Rand index (Hubert and Arabie, Comparing partitions, Journal of Classification
@@ -173,20 +170,20 @@ def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 
     return float(adjusted_rand_score(labels, clusters))
 
 
-def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
+def finite_codes(codes: np.ndarray) -> np.ndarray:
     """Return those of the codes (N, d) that are finite, as float64."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
-    return codes[np.isfinite(codes).all(axis=1)].astype(np.float64)
+    return np.asarray(codes[np.isfinite(codes).all(axis=1)], np.float64)
 
 
-def varies(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
+def varies(codes: np.ndarray) -> np.ndarray:
     """Tell which dimensions of codes (N, d) vary by more than the rounding of float32, (d,)."""
     return np.asarray(codes.std(axis=0) > _CONSTANT * np.abs(codes).max(axis=0))
 
 
-def _labelled(which: str, codes: NDArray[Any], labels: NDArray[Any]) -> _Labelled:
+def _labelled(which: str, codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     """Return codes (N, d) as float64 and labels (N,), checked."""
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
@@ -197,14 +194,12 @@ def _labelled(which: str, codes: NDArray[Any], labels: NDArray[Any]) -> _Labelle
     return codes.astype(np.float64), labels
 
 
-def _finite(codes: NDArray[np.float64], labels: NDArray[Any]) -> _Labelled:
+def _finite(codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     finite = np.isfinite(codes).all(axis=1)
     return codes[finite], labels[finite]
 
 
-def _checked(
-    *known: NDArray[Any],
-) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+def _checked(*known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return codes and labels that fit together, without training codes that are not finite."""
     train, test = _labelled("training", *known[:2]), _labelled("test", *known[2:])
     n_dims, n_test_dims = train[0].shape[1], test[0].shape[1]
@@ -216,7 +211,7 @@ def _checked(
     return *_finite(*train), *test
 
 
-def _accuracy(classifier: Any, codes: NDArray[np.float64], labels: NDArray[Any]) -> float:
+def _accuracy(classifier: Any, codes: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of labels that a fitted classifier gets right; none of codes not finite."""
     codes, finite_labels = _finite(codes, labels)
     if not len(codes):
@@ -224,7 +219,7 @@ def _accuracy(classifier: Any, codes: NDArray[np.float64], labels: NDArray[Any])
     return float(np.sum(classifier.predict(codes) == finite_labels) / len(labels))
 
 
-def _some(n: int, seed: int, codes: NDArray[np.float64], labels: NDArray[Any]) -> _Labelled:
+def _some(n: int, seed: int, codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     """Return `n` of the codes and their labels, drawn at random, or all if there are no more."""
     if len(codes) <= n:
         return codes, labels

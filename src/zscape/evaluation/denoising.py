@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.corruptions import corrupt, scaled
 from zscape.data.images import ImageStore, as_float
@@ -24,9 +23,10 @@ NOISY, OWN = "noisy", "zscape"
 # Larger images are fewer, so that they take no longer.
 _TEST_PIXELS, _VALIDATION_PIXELS = 100 * 28 * 28, 16 * 28 * 28
 _MIN_IMAGES = 4
+_N_SAMPLES = 10  # kept for a figure
 _TEST_SEED, _VALIDATION_SEED = 101, 102
 
-Denoiser = Callable[..., NDArray[Any]]  # of one image (H, W, C), with parameters
+Denoiser = Callable[..., np.ndarray]  # of one image (H, W, C), with parameters
 
 
 class Outcome(TypedDict):
@@ -53,19 +53,16 @@ class Level:
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
-    """Metrics at several levels of noise, and images at the middle one.
+    """Metrics at several levels of noise, from little to much, and images at the middle one.
 
     Attributes:
-        n_images: how many test images were looked at.
-        levels: from little noise to much.
-        samples: rows of images (n, H, W, C): clean, noisy, the best classical method's, the
-            model's; the third is missing when no classical method was asked for, and files
-            hold none of them.
+        samples: rows of images (n, H, W, C): clean, noisy, the best classical method's if there is
+            one, the model's; files hold none of them.
     """
 
     n_images: int
     levels: tuple[Level, ...]
-    samples: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -78,20 +75,13 @@ def evaluate_denoising(
     corruption: CorruptionConfig,
     *,
     validation: ImageStore | None,
-    n_samples: int = 10,
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
 
     The first few images are used, more of them when they are small. Each classical method has the
-    parameters that gave the highest PSNR on corrupted validation images, for each level anew.
-
-    Args:
-        model: a model trained with `corruption`.
-        images: clean images (N, H, W, C).
-        corruption: taken at the strengths `LEVELS`.
-        validation: clean images to choose parameters on; without them there are no classical
-            methods.
-        n_samples: how many images to keep for a figure.
+    parameters that gave the highest PSNR on corrupted `validation` images, for each level anew;
+    without such images there are no classical methods. The strengths are `LEVELS` times that of
+    `corruption`.
     """
     clean = _affordable(images, _TEST_PIXELS)
     known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
@@ -102,16 +92,13 @@ def evaluate_denoising(
         if factor == 1.0:
             rows = {"clean": clean, **outputs}
             shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
-            samples = {name: rows[name][:n_samples] for name in shown}
+            samples = {name: rows[name][:_N_SAMPLES] for name in shown}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
 def _measured(
-    model: Autoencoder,
-    clean: NDArray[np.float32],
-    known: NDArray[np.float32] | None,
-    corruption: CorruptionConfig,
-) -> tuple[Level, dict[str, NDArray[Any]]]:
+    model: Autoencoder, clean: np.ndarray, known: np.ndarray | None, corruption: CorruptionConfig
+) -> tuple[Level, dict[str, np.ndarray]]:
     """Return the metrics of all methods at one strength of noise, and their outputs."""
     noisy = corrupt(clean, corruption, _TEST_SEED)
     chosen = {}
@@ -132,7 +119,7 @@ def _measured(
 
 
 def choose_parameters(
-    clean: NDArray[np.float32], noisy: NDArray[np.float32], *, only: str | None = None
+    clean: np.ndarray, noisy: np.ndarray, *, only: str | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters with the highest PSNR on images, by classical method or of `only` one.
 
@@ -148,9 +135,7 @@ def choose_parameters(
     return best
 
 
-def run_classical(
-    name: str, noisy: NDArray[np.float32], parameters: Mapping[str, Any]
-) -> NDArray[np.float32]:
+def run_classical(name: str, noisy: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
     """Denoise images (N, H, W, C) in [0, 1] by a classical method, each for itself."""
     method, _ = _METHODS[name]
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
@@ -164,27 +149,24 @@ def classical_methods() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
-def _affordable(images: ImageStore, n_pixels: int) -> NDArray[np.float32]:
+def _affordable(images: ImageStore, n_pixels: int) -> np.ndarray:
     """Return the first few images, about `n_pixels`."""
     height, width = images.shape[1:3]
     return as_float(images[: max(_MIN_IMAGES, n_pixels // int(height * width))])
 
 
-def _bounded(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _bounded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     # Where nothing varies some methods divide 0 by 0; some leave out a single channel.
-    return np.clip(np.nan_to_num(image), 0, 1).reshape(shape).astype(np.float32)
+    return np.asarray(np.clip(np.nan_to_num(image), 0, 1), np.float32).reshape(shape)
 
 
-# --- classical methods ---
-
-
-def _median(image: NDArray[Any], size: int) -> NDArray[Any]:
+def _median(image: np.ndarray, size: int) -> np.ndarray:
     from scipy.ndimage import median_filter
 
     return np.asarray(median_filter(image, (size, size, 1), mode="nearest"))
 
 
-def _bilateral(image: NDArray[Any], sigma_color: float, sigma_spatial: float) -> NDArray[Any]:
+def _bilateral(image: np.ndarray, sigma_color: float, sigma_spatial: float) -> np.ndarray:
     from skimage.restoration import denoise_bilateral
 
     options = {"sigma_color": sigma_color, "sigma_spatial": sigma_spatial, "mode": "edge"}
@@ -198,7 +180,7 @@ def _bilateral(image: NDArray[Any], sigma_color: float, sigma_spatial: float) ->
 def _restoration(name: str, **fixed: Any) -> Denoiser:
     """Return a function of `skimage.restoration` by its name, with some arguments fixed."""
 
-    def denoise(image: NDArray[Any], **parameters: Any) -> NDArray[Any]:
+    def denoise(image: np.ndarray, **parameters: Any) -> np.ndarray:
         from skimage import restoration
 
         method = getattr(restoration, name)
@@ -207,7 +189,7 @@ def _restoration(name: str, **fixed: Any) -> Denoiser:
     return denoise
 
 
-# Each with the parameters to choose from.
+# The classical methods, each with the parameters to choose from.
 _METHODS: dict[str, tuple[Denoiser, dict[str, tuple[Any, ...]]]] = {
     "median": (_median, {"size": (3, 5, 7)}),
     "bilateral": (

@@ -29,12 +29,10 @@ class Evaluation:
 
     Attributes:
         data: what the images are.
-        n_images: how many they are.
         model: metrics of the model by name, see `zscape.evaluation.metrics.METRICS`; None where
             not defined.
         pca: the same of PCA with as many components; None when it was not asked for.
-        code_shape: (d,), or (h, w, d) where codes are spatial; empty in files from before it was
-            kept.
+        code_shape: (d,), or (h, w, d) where codes are spatial; empty in older files.
         compression_ratio: values of an image per value of its code; a choice from a codebook
             counts as one.
         latent: what the codes say about the latent space.
@@ -70,19 +68,11 @@ def evaluate_model(
     neighbours: Images | None,
     notes: tuple[str, ...] = (),
 ) -> Evaluation:
-    """Measure reconstructions and codes of `model` on `images`.
+    """Measure reconstructions and codes of `model` on `images`, which `data` names for the reader.
 
-    Args:
-        model: a trained autoencoder.
-        images: the images to measure on.
-        data: what they are, for the reader.
-        baseline: PCA fitted to the training images.
-        neighbours: labelled training images for the classifiers of codes; without them, or
-            without labels, their accuracies are None.
-        notes: what the caller could not provide, a sentence each.
-
-    Raises:
-        DataError: the images do not have the shape the model was made for.
+    The baseline is PCA fitted to the training images; `neighbours` are training images for the
+    classifiers of codes, without which, or without labels, the accuracies are None. `notes` say
+    what the caller could not provide, a sentence each.
     """
     reason = _why_not_classified(images, neighbours)
     if reason:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from zscape.data.images import ImageStore, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, ModelError
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.files import sha256_of
-
-if TYPE_CHECKING:
-    import keras
 
 CLASSIFIER = "classifier"
 _BATCH_SIZE = 500
@@ -26,8 +22,7 @@ class FeatureModel:
     """A network whose output says what an image looks like.
 
     Attributes:
-        name: `classifier` for the embedded one, else the name of the file.
-        sha256: of the file with its weights.
+        name: `classifier` for the embedded one, else the name of the file, which `sha256` is of.
         input_shape: (H, W, C) of the images the network takes; None for any height or width.
         run: from a batch (n, H, W, C), float32, to features (n, ...).
     """
@@ -42,10 +37,6 @@ class FeatureModel:
 
         Images are resized to what the network takes, with anti-aliasing; gray is repeated for
         networks that take colour, and colour averaged for those that take gray.
-
-        Raises:
-            ConfigError: the network does not take images of so many channels.
-            ModelError: the network cannot be run on such images.
         """
         height, width, channels = self.input_shape
         size = (height or images.shape[1], width or images.shape[2])
@@ -64,14 +55,14 @@ class FeatureModel:
 
 
 def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) -> FeatureModel:
-    """Load a network to compare images by.
+    """Load a network to compare images of the shape (H, W, C) by.
 
     Args:
         path: a `.keras` file, whose layers are checked as by `zscape.model_file.load_network`,
             or an `.onnx` file; the embedded MNIST classifier when None. The network gets images
             in [0, 1]; one that wants another range needs a layer that rescales first. Its
             output is taken as the features, so a classifier is cut before its last layer.
-        image_shape: (H, W, C) of the images to compare.
+        image_shape: of the images to compare.
 
     Raises:
         ConfigError: there is no default network for such images, or the kind of file is
@@ -112,14 +103,14 @@ def _classifier(output: str) -> FeatureModel:
 def _from_keras(path: Path) -> FeatureModel:
     from zscape.model_file import load_errors, load_network
 
-    network: keras.Model = load_network(path)
+    network = load_network(path)
     shape = _image_shape(path, tuple(network.input_shape))
 
     def run(images: np.ndarray) -> np.ndarray:
         try:
             return np.asarray(network.predict_on_batch(images))
         except load_errors() as error:
-            raise _cannot_run(path, error) from error
+            raise _failed(path, "run on the images", error) from error
 
     return FeatureModel(path.name, sha256_of(path), shape, run)
 
@@ -145,7 +136,7 @@ def _from_onnx(path: Path) -> FeatureModel:
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
     except failures as error:
-        raise ModelError(f"{path} cannot be loaded: {_line(error)}.") from error
+        raise _failed(path, "loaded", error) from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)":
         raise ModelError(
@@ -161,7 +152,7 @@ def _from_onnx(path: Path) -> FeatureModel:
         try:
             return np.asarray(session.run([outputs[0].name], {inputs[0].name: batch})[0])
         except failures as error:
-            raise _cannot_run(path, error) from error
+            raise _failed(path, "run on the images", error) from error
 
     return FeatureModel(path.name, sha256_of(path), shape, run)
 
@@ -195,8 +186,8 @@ def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
 def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return images (n, H, W, C) in another size, each channel by Pillow's bilinear filter.
 
-    Pillow averages when it makes an image smaller, which frameworks often do not; see Parmar,
-    Zhang and Zhu, On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022.
+    Pillow averages when it makes an image smaller, which frameworks often do not (Parmar, Zhang
+    and Zhu, On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
     """
     from PIL import Image
 
@@ -211,10 +202,7 @@ def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return results
 
 
-def _cannot_run(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path} cannot be run on the images: {_line(error)}.")
-
-
-def _line(error: Exception) -> str:
+def _failed(path: Path, what: str, error: Exception) -> ModelError:
     first = str(error).strip().partition("\n")[0]
-    return "".join(character for character in first if character.isprintable())[:200].rstrip(".")
+    reason = "".join(character for character in first if character.isprintable())[:200].rstrip(".")
+    return ModelError(f"{path} cannot be {what}: {reason}.")

@@ -12,10 +12,8 @@ import contextlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
@@ -25,16 +23,16 @@ MAX_NEIGHBOUR_IMAGES = 5000
 MISSING_SHARE = 0.25
 
 
-def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
+def frechet_distance(features_a: np.ndarray, features_b: np.ndarray) -> float:
     """Return the squared Fréchet distance of features (N, F) and (M, F), each taken for normal.
 
         |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))
 
     with the means m and the covariances S, in squared units of the features. The trace of the
-    last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which is what is
-    computed: it needs no inverse, so covariances may be singular. With few images the distance
-    is too large, even between two draws of one distribution; so compare distances from equal
-    numbers of images, and look at the distance between two sets of real ones.
+    last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which needs no inverse, so
+    covariances may be singular. With few images the distance is too large, even between two
+    draws of one distribution; so compare distances from equal numbers of images, and look at the
+    distance between two sets of real ones.
 
     References:
         Dowson and Landau, The Fréchet distance between multivariate normal distributions,
@@ -51,8 +49,8 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
 
 
 def precision_recall(
-    real_features: NDArray[Any],
-    generated_features: NDArray[Any],
+    real_features: np.ndarray,
+    generated_features: np.ndarray,
     *,
     nearest_k: int = NEAREST_K,
     max_images: int = MAX_NEIGHBOUR_IMAGES,
@@ -66,16 +64,8 @@ def precision_recall(
     real images with a generated one in their ball. Recall is the share of real images in at
     least one ball of the generated ones.
 
-    Args:
-        real_features: shape (N, F).
-        generated_features: shape (M, F).
-        nearest_k: which neighbour the balls reach to.
-        max_images: of more images on a side, so many are drawn; 5,000 on both sides need about
-            1 GB of memory, which grows with the square.
-        seed: seeds that draw.
-
-    Raises:
-        ConfigError: `nearest_k` is below 1.
+    Of more than `max_images` features on a side so many are drawn, by `seed`: 5,000 on both need
+    about 1 GB of memory, which grows with the square.
 
     References:
         Kynkäänniemi et al., Improved precision and recall metric for assessing generative
@@ -99,13 +89,9 @@ def precision_recall(
 
 @dataclass(frozen=True)
 class ClassShares:
-    """How often each class was generated.
+    """How often each class was generated, and its share of the real labels, by increasing class.
 
-    Attributes:
-        classes: the classes, increasing.
-        generated: the share of generated images that the classifier takes for each.
-        data: its share of the real labels.
-        missing: the classes generated less than a quarter as often as they are in the data.
+    Those `missing` were generated less than a quarter as often as they are in the data.
     """
 
     classes: tuple[int, ...]
@@ -114,12 +100,11 @@ class ClassShares:
     missing: tuple[int, ...]
 
 
-def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShares:
+def class_shares(probabilities: np.ndarray, labels: np.ndarray) -> ClassShares:
     """Return the share of each class among generated images, beside its share of the data.
 
-    Args:
-        probabilities: what a classifier says of the generated images, shape (N, K).
-        labels: of real images, shape (M,), from 0 to K - 1.
+    `probabilities` (N, K) are what a classifier says of the generated images; `labels` (M,) of
+    real ones are from 0 to K - 1.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or not probabilities.size or labels.ndim != 1 or not labels.size:
@@ -137,21 +122,12 @@ def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShar
     return ClassShares(tuple(range(n_classes)), *shares, tuple(missing.tolist()))
 
 
-def nearest_images(
-    images: ImageStore, candidates: ImageStore
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for every image which of the candidates is nearest to it, pixel by pixel.
+def nearest_images(images: ImageStore, candidates: ImageStore) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest of the candidates for every image, pixel by pixel: numbers and distances.
 
     Generated images that are copies show up here: their distance is near 0. Compare it with the
-    distance that new real images have from the same candidates.
-
-    Args:
-        images: (N, H, W, C), of any type that `as_float` takes.
-        candidates: (M, H, W, C), such as the training images.
-
-    Returns:
-        The number of the nearest candidate (N,), and its distance (N,): the root of the mean
-        squared difference of pixels in [0, 1].
+    distance that new real images have from the same candidates, such as the training images. A
+    distance is the root of the mean squared difference of pixels in [0, 1]; both arrays are (N,).
     """
     from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -175,7 +151,7 @@ def nearest_images(
     return numbers, distances
 
 
-def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
+def midpoints(codes: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return the middle between every code (N, ...) and another one: a ring in random order."""
     if len(codes) < 2:
         raise DataError(f"there are {len(codes)} codes; expected two or more to lie between.")
@@ -193,14 +169,14 @@ class Compared:
     decoded between the codes of two test images.
     """
 
-    train: NDArray[Any]
-    test: NDArray[Any]
-    samples: NDArray[Any]
-    reconstructions: NDArray[Any] | None = None
-    midpoints: NDArray[Any] | None = None
+    train: np.ndarray
+    test: np.ndarray
+    samples: np.ndarray
+    reconstructions: np.ndarray | None = None
+    midpoints: np.ndarray | None = None
     seed: int = 0
 
-    def distance(self, features: NDArray[Any] | None) -> float | None:
+    def distance(self, features: np.ndarray | None) -> float | None:
         """Return the Fréchet distance of features to those of the test images."""
         return None if features is None else frechet_distance(features, self.test)
 
@@ -212,16 +188,14 @@ class Compared:
         return precision_recall(self.test, self.samples, seed=self.seed)
 
 
-def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _root(covariance: np.ndarray) -> np.ndarray:
     """Return the symmetric square root of a covariance, (F, F)."""
     values, vectors = np.linalg.eigh(covariance)
-    result: NDArray[np.float64] = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    result: np.ndarray = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return result
 
 
-def _checked(
-    a: NDArray[Any], b: NDArray[Any], *, at_least: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(a: np.ndarray, b: np.ndarray, *, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not a.shape[1]:
         raise DataError(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.evaluation.codes import finite_codes, varies
 from zscape.files import plain_json
@@ -98,11 +97,11 @@ class LatentHealth:
         return {**plain_json(self), "warnings": self.warnings()}
 
 
-def latent_health(codes: NDArray[Any]) -> LatentHealth:
+def latent_health(codes: np.ndarray) -> LatentHealth:
     """Look for dimensions of the latent space that carry nothing, little or nothing new.
 
     Args:
-        codes: shape (N, d), N >= 1, d >= 1. Codes that are not finite are counted and left out.
+        codes: shape (N, d). Codes that are not finite are counted and left out.
 
     Raises:
         DataError: the array is not (N, d) or is empty.
@@ -110,8 +109,8 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     finite = finite_codes(codes)
     n_finite, latent_dim = finite.shape
     if n_finite == 0:
-        n_codes, unknown = len(codes), (math.nan,) * latent_dim
-        return LatentHealth(n_codes, n_codes, *[unknown] * 4, (), (), (), n_effective=0.0)
+        n_codes, no = len(codes), (math.nan,) * latent_dim
+        return LatentHealth(n_codes, n_codes, no, no, no, no, (), (), (), n_effective=0.0)
 
     mean = finite.mean(axis=0)
     centred = finite - mean

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
@@ -40,16 +38,13 @@ def peak_signal_to_noise_ratio(images: ImageStore, reconstructions: ImageStore) 
 
 
 def structural_similarity(images: ImageStore, reconstructions: ImageStore) -> float | None:
-    """Return the structural similarity (SSIM), mean over images and channels; 1 is equal.
+    """Return the structural similarity (SSIM), mean over images and channels, -1 to 1; 1 is equal.
 
     As in Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
     structural similarity", IEEE Transactions on Image Processing 13, 2004: a Gaussian window of
     11 by 11 pixels with sigma 1.5, population covariance, borders left out, each channel alone.
-    For smaller images the window shrinks to the largest odd side that fits, and sigma with it.
-
-    Returns:
-        The similarity in [-1, 1], or None when a side of the images is below 3 pixels, where
-        it is not defined.
+    For smaller images the window shrinks to the largest odd side that fits, and sigma with it;
+    with a side below 3 pixels it is not defined, and None is returned.
     """
     from skimage.metrics import structural_similarity as skimage_ssim
 
@@ -93,7 +88,7 @@ def compression_ratio(image_shape: Sequence[int], latent_dim: int) -> float:
     return math.prod(image_shape) / latent_dim
 
 
-def _per_image_mse(images: ImageStore, reconstructions: ImageStore) -> NDArray[np.float64]:
+def _per_image_mse(images: ImageStore, reconstructions: ImageStore) -> np.ndarray:
     """Return the mean squared error of each image, shape (N,)."""
     _check_pair(images, reconstructions)
     errors = np.empty(len(images))
@@ -103,7 +98,7 @@ def _per_image_mse(images: ImageStore, reconstructions: ImageStore) -> NDArray[n
     return errors
 
 
-def _float64(images: NDArray[Any]) -> NDArray[np.float64]:
+def _float64(images: np.ndarray) -> np.ndarray:
     is_float = np.issubdtype(images.dtype, np.floating)
     return np.asarray(images if is_float else as_float(images), np.float64)
 

@@ -1,8 +1,7 @@
 """One page that shows what a model learned: figures, settings, and the table against PCA.
 
 The page is a single HTML file that asks for nothing else: styles are inline, figures are data
-URIs, there is no script, and its content security policy forbids every request. It is made from
-the template `report.html` and the style sheet `report.css` beside this file.
+URIs, there is no script, and its content security policy forbids every request.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zscape.errors import DataError
@@ -85,10 +84,7 @@ class ReportFigure:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in CSS pixels.
-
-        They follow the picture's size in inches, so text is equally large in all figures.
-        """
+        """Width and height in CSS pixels, by inches: text is equally large in all figures."""
         from PIL import Image
 
         try:
@@ -133,10 +129,7 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
 
 
 def format_value(value: float | None, form: str = "") -> str:
-    """Return a number as tables show it, in `form`, as `str.format` takes it.
-
-    Without a form it has four significant digits, or all where it is whole.
-    """
+    """Return a number as tables show it, by default with four digits, or all where it is whole."""
     if value is None:
         return "\N{EN DASH}"
     if not math.isfinite(value):
@@ -165,4 +158,4 @@ def _template() -> Template:
 
 
 def _read(name: str) -> str:
-    return resources.files("zscape.evaluation").joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

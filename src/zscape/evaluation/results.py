@@ -44,16 +44,10 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Attributes:
         density: what the codes were drawn from.
         features: the network whose features were compared: `classifier`, or the name of a file.
-        features_sha256: of its file.
-        n_samples: how many images were generated.
-        n_test: how many test images they were compared with.
-        seed: of the draws.
-        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the
-            file.
-        nearest_training: `samples` and `test`: the median distance of generated and of test
-            images to the nearest training image.
+        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the file.
+        nearest_training: `samples` and `test`: the median distance of generated and of test images
+            to the nearest training image.
         classes: how often each digit was generated; None where the images are not digits.
-        model_sha256: of the model file that was measured.
         notes: what could not be measured and why, a sentence each.
     """
 

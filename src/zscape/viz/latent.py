@@ -147,17 +147,18 @@ def _draw_points(
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     size = float(np.clip(16_000 / len(points), 3.0, 26.0))
+    x, y = points.T
     dots: dict[str, Any] = {"s": size, "alpha": 0.85, "linewidths": 0.25, "edgecolors": "white"}
     if values is None:
-        return axes.scatter(*points.T, color=ACCENT, **dots)
+        return axes.scatter(x, y, color=ACCENT, **dots)
     classes, ticks = label_classes(values), None
     if classes is None:
-        artist = axes.scatter(*points.T, c=values, cmap=ramp(), **dots)
+        artist = axes.scatter(x, y, c=values, cmap=ramp(), **dots)
     else:
         ticks = np.arange(len(classes))
         dots["norm"] = BoundaryNorm(np.arange(len(classes) + 1) - 0.5, len(classes))
         dots["cmap"] = ListedColormap(class_colors(len(classes)))
-        artist = axes.scatter(*points.T, c=np.searchsorted(classes, values), **dots)
+        artist = axes.scatter(x, y, c=np.searchsorted(classes, values), **dots)
     figure: Any = axes.get_figure()
     bar = figure.colorbar(artist, ax=axes, ticks=ticks, fraction=0.045, pad=0.03, aspect=26)
     bar.set_label(label_name, parse_math=False)
@@ -220,8 +221,8 @@ def _name_classes(axes: Axes, points: np.ndarray, values: np.ndarray) -> None:
     spots[:, 1] += 3.4 * unit * np.array([len(member) < 3 for member in members])
     _move_apart(spots, np.array([2.4 * max(map(len, names)) + 2.6, 5.6]) * unit)
     options: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10.5}
-    for place, name in zip(axes.transData.inverted().transform(spots), names, strict=True):
-        axes.text(*place, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
+    for (x, y), name in zip(axes.transData.inverted().transform(spots), names, strict=True):
+        axes.text(x, y, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
 
 
 def _move_apart(spots: np.ndarray, room: np.ndarray) -> None:

@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
 
 def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
-    """Draw images side by side, row by row, in a sheet that is about as wide as high.
+    """Draw images (N, H, W, C) row by row, in a sheet that is about as wide as high.
 
-    Args:
-        images: (N, H, W, C) in [0, 1]. Channels are treated as `plot_reconstructions` does.
-        title: a line above the sheet.
+    Channels are treated as `plot_reconstructions` does.
 
     Raises:
         DataError: there is no image.
@@ -39,12 +37,7 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
 def plot_image_rows(
     images: np.ndarray, names: Sequence[str], *, title: str | None = None
 ) -> Figure:
-    """Draw rows of images with a name before each row, as of traversals and interpolations.
-
-    Args:
-        images: (rows, cols, H, W, C) in [0, 1], treated as by `plot_images`.
-        names: what to write before the rows, one each.
-        title: a line above all rows.
+    """Draw rows of images (rows, cols, H, W, C) with a name before each row.
 
     Raises:
         DataError: there is no image, or not one name for a row.

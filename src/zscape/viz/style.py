@@ -52,10 +52,7 @@ def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
 def save_figure(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
     """Write a figure to a file whose ending names the format: `.png`, `.svg` or `.pdf`.
 
-    Args:
-        figure: what a `plot_*` function returned.
-        path: the file, which is replaced if it exists.
-        dpi: pixels an inch, where there are pixels.
+    A file of that name is replaced. `dpi` is in pixels an inch, where there are pixels.
 
     Raises:
         ConfigError: the ending is another one.
