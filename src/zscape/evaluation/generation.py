@@ -58,11 +58,11 @@ def precision_recall(
 ) -> dict[str, float]:
     """Return `precision`, `recall`, `density` and `coverage`, computed by the library prdc.
 
-    Round every real image lies a ball that reaches to its 5th nearest real neighbour. Precision
-    is the share of generated images in at least one ball; density the mean number of balls round
-    a generated image, over 5, so that real images would have about 1; coverage the share of
-    real images with a generated one in their ball. Recall is the share of real images in at
-    least one ball of the generated ones.
+    Round every real image lies a ball that reaches to its 5th nearest real neighbour, or to
+    that of number `nearest_k`. Precision is the share of generated images in at least one ball;
+    density the mean number of balls round a generated image, over 5, so that real images would
+    have about 1; coverage the share of real images with a generated one in their ball. Recall is
+    the share of real images in at least one ball of the generated ones.
 
     Of more than `max_images` features on a side so many are drawn, by `seed`: 5,000 on both need
     about 1 GB of memory, which grows with the square.
