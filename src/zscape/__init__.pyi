@@ -20,8 +20,8 @@ from .jobs.draw import latent_map as latent_map
 from .jobs.evaluate import evaluate as evaluate
 from .jobs.evaluate_generation import evaluate_generation as evaluate_generation
 from .jobs.generate import generate as generate
-from .jobs.generate import interpolate as interpolate
-from .jobs.generate import traverse as traverse
+from .jobs.interpolate import interpolate as interpolate
+from .jobs.interpolate import traverse as traverse
 from .jobs.report import write_report as write_report
 from .jobs.train import train as train
 from .latent.densities import Density as Density

@@ -4,6 +4,8 @@ Each message is one line that says what was wrong, what was expected and what to
 The command line prints it without a traceback and exits with status 2.
 """
 
+from importlib import import_module
+
 
 class ZscapeError(Exception):
     """Base of every error that zscape raises on purpose."""
@@ -27,3 +29,14 @@ class ModelError(ZscapeError):
 
 class TrainingError(ZscapeError):
     """Training cannot go on: the loss is no longer a number, or never moved."""
+
+
+def require(*packages: str, extra: str) -> None:
+    """Import packages that come with an extra of zscape; ConfigError where one is missing."""
+    try:
+        for package in packages:
+            import_module(package)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f'{error.name} is not installed; install it with: pip install "zscape[{extra}]".'
+        ) from error

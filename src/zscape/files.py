@@ -25,15 +25,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
     A reader, and a process that starts after a crash at any moment, sees the old file or the
     new one and never a part. The temporary file ends like `path`, because Keras and
-    Matplotlib choose the format by the ending.
-
-    Args:
-        path: the file to make or to replace; its folder must exist.
-        write: called with the path of the temporary file.
-
-    Raises:
-        OSError: the disk is full, the folder cannot be written to, or `path` is a folder, a
-            device or another thing that a file must not replace.
+    Matplotlib choose the format by the ending. A folder or a device is not replaced.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a folder", str(path))
@@ -50,7 +42,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         if isinstance(error, OSError) and error.errno is not None:
             error.filename = str(path)  # the reader has no use for the temporary name
         raise
-    _sync_folder(path.parent)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -79,11 +76,6 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     """Write a table to `path` as CSV in UTF-8, atomically, with CR LF line ends.
 
     Half characters, as odd file names have them, become a question mark.
-
-    Args:
-        path: the file.
-        header: the names of the columns.
-        rows: a value for each column.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -94,12 +86,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 @dataclass(frozen=True)
 class ArrayParts:
-    """An array of float32 that need not fit into memory.
-
-    Attributes:
-        shape: of the whole.
-        parts: what it is made of along the first axis.
-    """
+    """An array of float32 that need not fit into memory: its shape, and parts along axis 0."""
 
     shape: tuple[int, ...]
     parts: Iterable[np.ndarray]
@@ -132,19 +119,6 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

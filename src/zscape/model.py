@@ -52,8 +52,8 @@ class Autoencoder(keras.Model):
 
     Example:
         >>> model = build_autoencoder((28, 28, 1), NetworkConfig(latent_dim=2))
-        >>> model.encode(images).shape
-        (1000, 2)
+        >>> model.encode(images[:16]).shape
+        (16, 2)
     """
 
     # --- layers ---
@@ -370,8 +370,6 @@ def build_autoencoder(
     """
     if (encoder is None) is not (decoder is None):
         raise ConfigError("there is only one of encoder and decoder; give both, or neither.")
-    if isinstance(bottleneck, BottleneckConfig):
-        bottleneck = Choice(bottleneck.name, bottleneck.options)
     between = build_bottleneck(bottleneck or "plain", n_values=math.prod(image_shape), seed=seed)
     if encoder is None or decoder is None:
         check_precision(precision)

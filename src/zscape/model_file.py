@@ -118,8 +118,8 @@ def _checked_load(
         if refused:
             raise ModelError(
                 f"{path} asks for {_line(repr(refused), 60)}, which may run code; it was not "
-                "loaded. If it is your own, load the plugin that defines it (plugins= or "
-                "--plugin); else use model files that zscape saved, from a source you trust."
+                "loaded. If it is your own, load the plugin that defines it with `load_plugin`; "
+                "else use model files that zscape saved, from a source you trust."
             )
         _check_network(path, config, n_weight_bytes, is_right, expected, classes)
         with warnings.catch_warnings():

@@ -50,11 +50,7 @@ class Choice:
 
     @classmethod
     def parse(cls, text: str | Choice) -> Self:
-        """Read `NAME` or `NAME:key=value,...`; a `Choice` is returned as it is.
-
-        Raises:
-            ConfigError: the text does not have that form.
-        """
+        """Read `NAME` or `NAME:key=value,...`; a `Choice` is returned as it is."""
         if isinstance(text, Choice):
             return cls(text.name, text.options)
         if not isinstance(text, str):
@@ -79,11 +75,7 @@ class Choice:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild what `to_dict` gave.
-
-        Raises:
-            ConfigError: there is no name, or the options are no mapping.
-        """
+        """Rebuild what `to_dict` gave."""
         name, options = values.get("name"), values.get("options", {})
         if not isinstance(name, str) or not isinstance(options, Mapping):
             raise ConfigError(f"{dict(values)!r} has no name and options.")
@@ -109,11 +101,7 @@ class Registry(Generic[T]):
         self._classes: dict[str, type[T]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Return the decorator that makes a class known under `name`.
-
-        Raises:
-            ConfigError: another class has this name, or it is not made of letters, digits and _.
-        """
+        """Return the decorator that makes a class known under `name`."""
         if not name.isidentifier():
             raise ConfigError(f"{self.kind} is named {name!r}; expected letters, digits and _.")
 
@@ -134,17 +122,11 @@ class Registry(Generic[T]):
         return tuple(sorted({*self._own_names(), *self._classes}))
 
     def __getitem__(self, name: str) -> type[T]:
-        """Return the class registered under a name, which is imported if need be.
-
-        Raises:
-            ConfigError: there is none of that name.
-        """
+        """Return the class registered under a name, which is imported if need be."""
         if name not in self._classes and name in self._own_names():
             importlib.import_module(f"{self._home}.{name}")
-        if name not in self._classes:
-            for entry in entry_points(group=ENTRY_POINTS, name=name):
-                _plugins[name] = entry.module
-                entry.load()
+        if name not in self._classes and entry_points(group=ENTRY_POINTS, name=name):
+            load_plugin(name)
         if name not in self._classes:
             close = difflib.get_close_matches(str(name), self.names(), n=1)
             hint = f"did you mean {close[0]}? " if close else ""
@@ -172,9 +154,6 @@ class Registry(Generic[T]):
         """Return a choice with a value for every option, each of the type of its default.
 
         The class checks the ranges when it is made.
-
-        Raises:
-            ConfigError: the name or an option is unknown, or a value is of another type.
         """
         choice = Choice.parse(choice)
         known = self.options(choice.name)
@@ -189,11 +168,7 @@ class Registry(Generic[T]):
         return Choice(choice.name, options)
 
     def make(self, choice: Choice | str, **given: Any) -> T:
-        """Return an object of the class that is chosen, with its options and what is given.
-
-        Raises:
-            ConfigError: as for `complete`, or an option is outside its range.
-        """
+        """Return an object of the class that is chosen, with its options and what is given."""
         choice = self.complete(choice)
         return self[choice.name](**given, **choice.options)
 
@@ -202,10 +177,7 @@ class Registry(Generic[T]):
 
 
 def names_in(home: str) -> tuple[str, ...]:
-    """Return the names of the classes of zscape that a package or a module registers.
-
-    Those of a package are the names of its modules; none is imported, nor the package.
-    """
+    """Return what a package (by the names of its modules, not imported) or a module registers."""
     folder = _folder(home)
     if folder.is_dir():
         names = (module.name for module in pkgutil.iter_modules([str(folder)]))
@@ -228,19 +200,9 @@ def check_number(
     below: bool = False,
     whole: bool = False,
 ) -> Any:
-    """Return a number as a float, or a whole number as an int, if it is in its range.
+    """Return a number as a float, or as an int if it must be `whole`; `name` is for the message.
 
-    Args:
-        name: what the number is, for the message.
-        value: the number.
-        low: the least that it may be.
-        high: the most that it may be.
-        above: it must be above `low`, not equal.
-        below: it must be below `high`, not equal.
-        whole: it must be a whole number.
-
-    Raises:
-        ConfigError: it is no such number.
+    It must lie from `low` to `high`, not at `low` if `above` is set, and not at `high` if `below`.
     """
     try:
         plain = float(value) if not isinstance(value, bool | str) else float("nan")
@@ -262,7 +224,7 @@ def load_plugin(source: str | Path) -> None:
     open.
 
     Args:
-        source: the path of a `.py` file, or the name of an installed module.
+        source: the path of a `.py` file, or the name of an installed module or of its entry point.
 
     Raises:
         ConfigError: there is no such file or module, or running it fails.
@@ -274,7 +236,8 @@ def load_plugin(source: str | Path) -> None:
         return
     if is_file and not path.is_file():
         raise ConfigError(f"plugin {source} does not exist; expected a Python file.")
-    name = f"zscape_plugin_{path.stem}" if is_file else str(source)
+    entry = next(iter(entry_points(group=ENTRY_POINTS, name=key)), None)
+    name = f"zscape_plugin_{path.stem}" if is_file else entry.module if entry else key
     try:
         if is_file:
             spec = importlib.util.spec_from_file_location(name, path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 30.0
-MAX_SKIPPED_LINES = 20
 
 
-class Reporter(Protocol):
-    """What a job tells while it works. A job never prints, and never asks what kind this is."""
+class Reporter:
+    """What a job tells while it works; this one is silent.
+
+    A job never prints, and never asks what kind of reporter it has.
+    """
 
     def say(self, message: str) -> None:
         """Tell one thing worth knowing, in one line."""
@@ -40,7 +42,7 @@ class Reporter(Protocol):
         """Take unfinished progress off the screen, however the job ended."""
 
 
-class LogReporter:
+class LogReporter(Reporter):
     """Sends messages to Python's `logging` under the name `zscape`; progress goes nowhere."""
 
     _log = logging.getLogger("zscape")
@@ -53,14 +55,8 @@ class LogReporter:
         """Log a message at the level WARNING."""
         self._log.warning(message)
 
-    def progress(self, task: str, done: int, total: int, note: str = "") -> None:
-        """Do nothing: a log has no bars."""
 
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class ConsoleReporter:
+class ConsoleReporter(Reporter):
     """Plain lines and, on a terminal or in a notebook, bars below them.
 
     Without bars a task that takes long gets a line every half minute.
@@ -97,13 +93,13 @@ class ConsoleReporter:
         if done < total and now - self._drawn < _REFRESH_SECONDS:
             return
         self._drawn = now
-        bars = self._shown()
+        self._bars = self._bars or _started_bars(self._console)
         if task not in self._tasks:
-            self._tasks[task] = bars.add_task(task, total=total, note=note)
-        bars.update(self._tasks[task], completed=done, total=total, note=note)
-        bars.refresh()
+            self._tasks[task] = self._bars.add_task(task, total=total, note=note)
+        self._bars.update(self._tasks[task], completed=done, total=total, note=note)
+        self._bars.refresh()
         if done >= total:
-            bars.remove_task(self._tasks.pop(task))
+            self._bars.remove_task(self._tasks.pop(task))
             if not self._tasks:
                 self.close()
 
@@ -114,41 +110,23 @@ class ConsoleReporter:
         self._bars = None
         self._tasks.clear()
 
-    def _shown(self) -> Progress:
-        if self._bars is None:
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
 
-            self._bars = Progress(
-                TextColumn("{task.description:<11}"),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(compact=True),
-                TextColumn("{task.fields[note]:<38}"),
-                console=self._console,
-                expand=True,
-                auto_refresh=False,
-                transient=True,
-            )
-            self._bars.start()
-        return self._bars
+def _started_bars(console: Console) -> Progress:
+    from rich import progress
 
-
-class SkippedFile(Protocol):
-    """A file that was left out, and why."""
-
-    @property
-    def path(self) -> str:
-        """Within the folder."""
-
-    @property
-    def reason(self) -> str:
-        """In a few words."""
+    bars = progress.Progress(
+        progress.TextColumn("{task.description:<11}"),
+        progress.BarColumn(bar_width=None),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(compact=True),
+        progress.TextColumn("{task.fields[note]:<38}"),
+        console=console,
+        expand=True,
+        auto_refresh=False,
+        transient=True,
+    )
+    bars.start()
+    return bars
 
 
 LOG = LogReporter()
@@ -162,17 +140,3 @@ def default_reporter() -> Reporter:
     from rich.console import Console
 
     return ConsoleReporter(Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
-
-
-def report_skipped(skipped: Sequence[SkippedFile], reporter: Reporter, where: str = "") -> None:
-    """Say which files were left out and why; of many, the first ones.
-
-    Args:
-        skipped: the files.
-        reporter: what is told.
-        where: what to say after the number of those that are not named.
-    """
-    for item in skipped[:MAX_SKIPPED_LINES]:
-        reporter.say(f"left out: {item.path}: {item.reason}")
-    if len(skipped) > MAX_SKIPPED_LINES:
-        reporter.say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files{where}")

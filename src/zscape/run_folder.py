@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -20,21 +21,14 @@ from zscape.hardware import default_shards, describe
 from zscape.runs import SCHEMA_VERSION, Run, RunConfig, load_run
 
 _PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
+_FIGURES = ("loss", "reconstructions", "latent", "grid", "samples", "denoising")
+_RESULTS = ("history.csv", "baseline.npz", "metrics.json", "generation.json", "report.html")
 _OWN_FILES = (  # beside config.json, which makes the folder a run
     "model.keras",
     "checkpoint/state.npz",
-    "history.csv",
-    "baseline.npz",
-    "metrics.json",
-    "generation.json",
-    "figures/loss.png",
-    "figures/reconstructions.png",
-    "figures/latent.png",
-    "figures/grid.png",
-    "figures/samples.png",
-    "figures/denoising.png",
-    "report.html",
     "skipped.csv",
+    *_RESULTS,
+    *(f"figures/{name}.png" for name in _FIGURES),
 )
 
 
@@ -44,16 +38,8 @@ def open_for_training(
 ) -> Iterator[Run]:
     """Make the folder of a new run, or open the run to resume, and hold its lock.
 
-    Args:
-        path: the run folder.
-        config: the settings asked for.
-        dataset: the images, already loaded.
-        force: replace a run that is there already. Other folders are never replaced.
-        resume: take up a run that is there already; it must have the same settings.
-
-    Raises:
-        RunError: the folder is in the way or in use, or holds a run with other settings.
-        OSError: it cannot be written to.
+    `force` replaces a run that is there already, and never another folder; `resume` takes it up,
+    if it has the same settings.
     """
     if path.exists() and not path.is_dir():
         raise RunError(f"{path} is a file; choose a folder as `out`.")
@@ -82,29 +68,23 @@ def open_for_training(
                 (path / name).unlink(missing_ok=True)
             for name in ("tensorboard", "density"):
                 shutil.rmtree(path / name, ignore_errors=True)
-            _write_config(path, config)
+            values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": _made_by()}
+            write_json(path / "config.json", values)
         yield Run(path, config, dataset)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a run folder; the system frees it when the process ends in any way.
-
-    Raises:
-        RunError: another process holds it.
-        OSError: the folder cannot be written to.
-    """
+    """Hold the lock of a run folder; the system frees it when the process ends in any way."""
     lock = FileLock(path / ".lock", timeout=0)
     try:
-        lock.acquire()
+        held = lock.acquire()
     except Timeout as error:
         raise RunError(
             f"{path} is in use by another zscape process; wait for it or choose another folder."
         ) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:
@@ -114,16 +94,15 @@ def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:
     return replace(config, training=replace(training, shards=shards))
 
 
-def _write_config(path: Path, config: RunConfig) -> None:
-    made = {
+def _made_by() -> dict[str, Any]:
+    """Return when, where and with what a run is made."""
+    return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in _PACKAGES},
         "hardware": describe(),
     }
-    values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": made}
-    write_json(path / "config.json", values)
 
 
 def _check_same(stored: RunConfig, asked: RunConfig) -> None:
@@ -131,13 +110,14 @@ def _check_same(stored: RunConfig, asked: RunConfig) -> None:
     before, now = stored.to_dict(), asked.to_dict()
     for part in ("network", "bottleneck", "training", "pictures", "data"):
         for name, value in before.get(part, {}).items() if part in now else ():
-            if name == "fingerprint" and now[part][name] != value:
+            if now[part][name] == value:
+                continue
+            if name == "fingerprint":
                 raise RunError(
                     f"the images in {asked.source} are not those the run was started with; give "
                     "the images of then, or start a new run with another `out`."
                 )
-            if now[part][name] != value:
-                raise RunError(
-                    f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
-                    "now; resume with the settings of then, or start a new run with another `out`."
-                )
+            raise RunError(
+                f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
+                "now; resume with the settings of then, or start a new run with another `out`."
+            )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zscape.errors import ConfigError, DataError, ModelError, RunError
 from zscape.registry import missing_plugins
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images, ImageStore
     from zscape.model import Autoencoder
 
+T = TypeVar("T")
+
 SCHEMA_VERSION = 1
+_PARTS: dict[str, Any] = {
+    "network": NetworkConfig,
+    "bottleneck": BottleneckConfig,
+    "training": TrainConfig,
+    "pictures": PictureConfig,
+}
 _COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds", "images_per_second")
 
 
@@ -48,30 +57,16 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
-        values: dict[str, Any] = {
-            "data": {
-                "source": self.source,
-                "fingerprint": self.fingerprint,
-                "image_shape": list(self.image_shape),
-            },
-            "network": self.network.to_dict(),
-            "bottleneck": self.bottleneck.to_dict(),
-            "training": self.training.to_dict(),
-        }
-        if self.pictures is not None:
-            values["pictures"] = self.pictures.to_dict()
-        if self.plugins:
-            values["plugins"] = list(self.plugins)
-        return values
+        data = {"source": self.source, "fingerprint": self.fingerprint}
+        values: dict[str, Any] = {"data": {**data, "image_shape": list(self.image_shape)}}
+        for name in _PARTS:
+            if (part := getattr(self, name)) is not None:
+                values[name] = part.to_dict()
+        return {**values, "plugins": list(self.plugins)} if self.plugins else values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Rebuild what `to_dict` gave.
-
-        Raises:
-            ConfigError: a setting is unknown or outside its range.
-            KeyError, TypeError, ValueError: a part is missing or of another type.
-        """
+        """Rebuild what `to_dict` gave; ConfigError, KeyError, TypeError or ValueError if wrong."""
         data = values["data"]
         height, width, channels = data["image_shape"]
         if not all(isinstance(size, int) and size > 0 for size in (height, width, channels)):
@@ -82,11 +77,12 @@ class RunConfig:
             source=data["source"],
             fingerprint=data["fingerprint"],
             image_shape=(height, width, channels),
-            network=NetworkConfig.from_dict(values["network"]),
-            bottleneck=BottleneckConfig.from_dict(values["bottleneck"]),
-            training=TrainConfig.from_dict(values["training"]),
-            pictures=PictureConfig.from_dict(values["pictures"]) if "pictures" in values else None,
             plugins=tuple(map(str, values.get("plugins", ()))),
+            **{
+                name: kind.from_dict(values[name])
+                for name, kind in _PARTS.items()
+                if name in values or name != "pictures"
+            },
         )
 
 
@@ -127,7 +123,7 @@ class Run:
                 raise
             raise ModelError(
                 f"{path} needs the plugin {missing[0]}, which is not loaded; if you trust it, load "
-                "it with zscape.load_plugin, or --plugin on the command line."
+                "it with `load_plugin`."
             ) from error
         shape, latent_dim = self.config.image_shape, self.config.network.latent_dim
         if (model.image_shape, model.latent_dim) != (shape, latent_dim):
@@ -171,11 +167,7 @@ class Run:
         return dataset
 
     def load_images(self, data: str | Path | ImageStore | Images) -> Images:
-        """Load other images as the model takes them: the pictures of a folder in its shape.
-
-        Raises:
-            DataError: they cannot be read.
-        """
+        """Load other images as the model takes them: the pictures of a folder in its shape."""
         from zscape.data.load import load_images
 
         return load_images(data, pictures=self.pictures, image_shape=self.config.image_shape)
@@ -192,27 +184,21 @@ class Run:
         Raises:
             RunError: the file is missing or damaged.
         """
-        path = self.path / "history.csv"
+
+        def rows_of(text: str) -> list[dict[str, float]]:
+            table = csv.DictReader(text.splitlines())
+            rows = [{name: float(value) for name, value in row.items()} for row in table]
+            for row in rows:
+                if not set(_COLUMNS) <= set(row) or not all(map(math.isfinite, row.values())):
+                    expected = f"expected the columns {', '.join(_COLUMNS)} with finite numbers"
+                    raise ValueError(expected)
+            if not rows:
+                raise ValueError("it has no rows")
+            return rows
+
         remedy = "Train on with `resume=True`, which writes it, or copy the run again."
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [
-                    {name: float(value) for name, value in row.items()}
-                    for row in csv.DictReader(file)
-                ]
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing: no epoch is finished. {remedy}") from error
-        except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise RunError(f"{path} is damaged: {error}. {remedy}") from error
-        for row in rows:
-            if not set(_COLUMNS) <= set(row) or not all(map(math.isfinite, row.values())):
-                raise RunError(
-                    f"{path} is damaged: expected the columns {', '.join(_COLUMNS)} with finite "
-                    f"numbers. {remedy}"
-                )
-        if not rows:
-            raise RunError(f"{path} is damaged: it has no rows. {remedy}")
-        return rows
+        why = ": no epoch is finished"
+        return _read(self.path / "history.csv", rows_of, remedy=remedy, why_missing=why)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -221,10 +207,8 @@ class Run:
         Raises:
             RunError: the file is missing or damaged; `zscape evaluate` writes it.
         """
-        path = self.path / "metrics.json"
-        values: dict[str, Any] = _read_json(
-            path, remedy=f"Write it with: zscape evaluate {self.path}"
-        )
+        remedy = f"Write it with: zscape evaluate {self.path}"
+        values: dict[str, Any] = _read(self.path / "metrics.json", json.loads, remedy=remedy)
         return values
 
 
@@ -235,15 +219,14 @@ def load_run(path: str | Path) -> Run:
         RunError: the folder is missing, is not a run, or its settings are damaged.
     """
     path = Path(path)
+    expected = "expected a folder that zscape train made"
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"
-        raise RunError(f"run folder {path} {what}; expected a folder that zscape train made.")
+        raise RunError(f"run folder {path} {what}; {expected}.")
     if not (path / "config.json").is_file():
-        raise RunError(
-            f"{path} is not a run: it has no config.json; expected a folder that zscape train made."
-        )
+        raise RunError(f"{path} is not a run: it has no config.json; {expected}.")
     remedy = "Copy the run again or train a new one."
-    values = _read_json(path / "config.json", remedy=remedy)
+    values = _read(path / "config.json", json.loads, remedy=remedy)
     try:
         if values["schema"] != SCHEMA_VERSION:
             raise RunError(
@@ -256,10 +239,11 @@ def load_run(path: str | Path) -> Run:
         raise RunError(f"{path / 'config.json'} is damaged: {what}. {remedy}") from error
 
 
-def _read_json(path: Path, *, remedy: str) -> Any:
+def _read(path: Path, parse: Callable[[str], T], *, remedy: str, why_missing: str = "") -> T:
+    """Return what `parse` makes of a text file of a run."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing. {remedy}") from error
-    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is missing{why_missing}. {remedy}") from error
+    except (OSError, ValueError, TypeError, RecursionError, csv.Error) as error:
         raise RunError(f"{path} is damaged: {error}. {remedy}") from error

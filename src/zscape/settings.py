@@ -14,12 +14,12 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from zscape.errors import ConfigError
-from zscape.registry import Choice
+from zscape.registry import Choice, check_number
 
 Downsampling = Literal["stride", "maxpool"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
@@ -34,12 +34,7 @@ PathName = Literal["linear", "spherical", "density"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least and the most that a number may be.
-
-    Attributes:
-        low: the least.
-        high: the most, or None.
-    """
+    """The least and the most that a number may be."""
 
     low: int
     high: int | None = None
@@ -76,11 +71,7 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild the settings that `to_dict` gave.
-
-        Raises:
-            ConfigError: a name is unknown, or a value outside its range.
-        """
+        """Rebuild the settings that `to_dict` gave."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"settings are {values!r}; expected names and values.")
         check_names(values, cls.names())
@@ -93,11 +84,7 @@ class Settings:
 
 
 def check_names(asked: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names of settings that there are not.
-
-    Raises:
-        ConfigError: a name is unknown.
-    """
+    """Refuse names of settings that there are not."""
     known = sorted(known)
     for name in asked:
         if name not in known:
@@ -126,34 +113,22 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         if not isinstance(value, str) or value not in get_args(kind):
             raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(get_args(kind))}.")
     elif kind is int:
-        return _whole(name, value, next(mark for mark in marks if isinstance(mark, Bounds)))
+        bounds = next(mark for mark in marks if isinstance(mark, Bounds))
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not bounds.low <= value <= (bounds.high or math.inf):
+            raise ConfigError(f"{name} is {value!r}; expected a whole number, {bounds}.")
+        return int(value)  # JSON does not take NumPy's integers
     elif kind is float:
-        return _positive(name, value)
+        try:
+            return check_number(name, value, high=1e30, above=True)  # float32 ends at 3e38
+        except ConfigError as error:
+            raise ConfigError(f"{name} is {value!r}; expected a positive number.") from error
     elif kind is CorruptionConfig:
         return CorruptionConfig.parse(value)
     elif not isinstance(value, kind):
         expected = {bool: "true or false", str: "a text"}[kind]
         raise ConfigError(f"{name} is {value!r}; expected {expected}.")
     return value
-
-
-def _whole(name: str, value: Any, bounds: Bounds) -> int:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    high = math.inf if bounds.high is None else bounds.high
-    if not whole or not bounds.low <= value <= high:
-        raise ConfigError(f"{name} is {value!r}; expected a whole number, {bounds}.")
-    return int(value)  # JSON does not take NumPy's integers
-
-
-def _positive(name: str, value: Any) -> float:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    try:
-        plain = float(value) if number else math.nan
-    except OverflowError:  # a whole number beyond all floats
-        plain = math.inf
-    if not 0 < plain < 1e30:  # float32 ends at 3e38
-        raise ConfigError(f"{name} is {value!r}; expected a positive number.")
-    return plain
 
 
 @dataclass(frozen=True)
@@ -182,11 +157,7 @@ class CorruptionConfig:
 
     @classmethod
     def parse(cls, value: str | Iterable[str] | CorruptionConfig | None) -> CorruptionConfig:
-        """Read `NAME`, `NAME:key=value,...`, several of these joined with `+`, or a list of them.
-
-        Raises:
-            ConfigError: a text does not have that form.
-        """
+        """Read `NAME:key=value,...`, several of these joined with `+`, or a list of them."""
         if isinstance(value, CorruptionConfig):
             return value
         texts = [value] if isinstance(value, str) else value or ()

@@ -15,9 +15,16 @@ from hypothesis.extra import numpy as hnp
 
 from zscape.data import images as images_module
 from zscape.data.checks import as_images, check_values
-from zscape.data.images import Images, ImageStore, as_float, chunk_length, chunks, on_disk
+from zscape.data.images import (
+    Images,
+    ImageStore,
+    StoredImages,
+    as_float,
+    chunk_length,
+    chunks,
+    on_disk,
+)
 from zscape.data.load import load_dataset
-from zscape.data.stored import StoredImages
 from zscape.errors import DataError
 
 ARRAY = np.random.default_rng(0).integers(0, 3, (5, 4, 3, 2), dtype=np.uint8)

@@ -63,7 +63,7 @@ def test_weights_are_packed_as_they_are_read(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_other_images_need_a_network_of_their_own() -> None:
-    with pytest.raises(ConfigError, match="--features"):
+    with pytest.raises(ConfigError, match="`features`"):
         load_features(None, (28, 28, 3))
 
 

@@ -85,7 +85,7 @@ def test_a_busy_port_is_named() -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"port {port} cannot be used.*--port"):
+        with pytest.raises(ConfigError, match=f"port {port} cannot be used.*`port`"):
             open_socket(port)
     with pytest.raises(ConfigError, match="65536"):
         open_socket(65536)

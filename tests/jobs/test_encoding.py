@@ -169,7 +169,9 @@ def test_spatial_codes_are_one_row_for_each_image(
 def test_reconstructions_and_decoded_images_are_written_in_parts(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zscape.jobs.decode import write_codes, write_decoded, write_reconstructions
+    from zscape.jobs.decode import write_decoded
+    from zscape.jobs.encode import write_codes
+    from zscape.jobs.reconstruct import write_reconstructions
     from zscape.model import Autoencoder
 
     run = load_run(trained.two)

@@ -332,7 +332,7 @@ def test_another_process_opens_layers_of_the_users_with_their_plugin_only(tmp_pa
     zscape.save_model(model, path)
     refused = run_python(OPENS, path)
     assert "asks for 'zscape_plugin_halves.Half', which may run code" in refused
-    assert "--plugin" in refused
+    assert "`load_plugin`" in refused
     assert run_python(OPENS, path, plugin).strip() == "zscape_plugin_halves"
 
 
@@ -386,7 +386,7 @@ def test_a_registered_class_that_nobody_handed_over_is_refused(tmp_path: Path) -
     parts = zscape.build_autoencoder(SHAPE, encoder=encoder(2, Halve()), decoder=decoder(2))
     strange = zscape.Autoencoder(encoder(2, Stranger()), parts.bottleneck, parts.decoder)
     zscape.save_model(strange, tmp_path / "model.keras")
-    with pytest.raises(zscape.ModelError, match=r"Stranger', which may run code.*--plugin"):
+    with pytest.raises(zscape.ModelError, match=r"Stranger', which may run code.*`load_plugin`"):
         zscape.load_model(tmp_path / "model.keras")
 
 

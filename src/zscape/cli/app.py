@@ -73,7 +73,7 @@ def _flags(words: Sequence[str]) -> dict[str, str]:
     command, _, _ = app.parse_commands(words)
     if not command or command[0].startswith("-"):
         return {}
-    found = {}
+    found = {"load_plugin": _PLUGIN}
     for argument in app[command[0]].assemble_argument_collection():
         names = [name for name in argument.names if name not in argument.negatives]
         found[names[-1].lstrip("-").replace("-", "_")] = names[0]

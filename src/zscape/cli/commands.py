@@ -15,23 +15,19 @@ from zscape.cli.options import (
     Data,
     Density,
     Flag,
+    FolderOutput,
     FollowLinks,
     Force,
     OtherData,
-    OutFile,
-    OutFolder,
+    Output,
     RunFolder,
-    check_out_file,
-    check_out_folder,
     load_data,
     open_run,
-    report_written,
     train_flags,
 )
 from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
-from zscape.reporter import report_skipped
 
 TrainFlags = train_flags()
 
@@ -165,18 +161,16 @@ def info(
     print_run(opened, history, found)
 
 
-def report(
-    run: RunFolder, /, *more: RunFolder, out: OutFile, force: Force = False, as_json: AsJson = False
-) -> None:
+def report(run: RunFolder, /, *more: RunFolder, to: Output) -> None:
     """Write one self-contained page (.html) about one or more runs."""
     from zscape.jobs.report import write_report
     from zscape.runs import load_run
 
-    check_out_file(out, (".html", ".htm"), force=force)
+    out = to.file(".html", ".htm")
     opened = [load_run(path) for path in (run, *more)]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(opened, out)
-    report_written(out, {"n_runs": len(opened)}, as_json=as_json)
+    to.written({"n_runs": len(opened)})
 
 
 def explore(
@@ -202,7 +196,7 @@ def explore(
     if html is not None:
         if port is not None or no_browser:
             raise ConfigError("`html` writes a file; leave out `port` and `no_browser`.")
-        check_out_file(html, (".html", ".htm"), force=force)
+        Output(out=html, force=force).file(".html", ".htm")
         _write_page(run, html)
         return
     from zscape.explorer import server
@@ -242,39 +236,29 @@ def denoise(
     *images: Annotated[
         Path, Parameter(name="IMAGES", help="Picture files, or folders of them, of any size.")
     ],
-    out: OutFolder,
     follow_links: FollowLinks = False,
-    force: Force = False,
-    as_json: AsJson = False,
+    to: FolderOutput,
 ) -> None:
     """Denoise picture files into files of the same name and format."""
     if not images:
         raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
-    check_out_folder(out, force=force)
+    out = to.folder()
     opened = open_run(run)
+    from zscape.data.pictures import report_skipped
     from zscape.jobs.denoise import write_denoised
 
     if not opened.config.training.corruption:
         say(f"note: {run} was trained without --corruption, so it has not learned to denoise.")
     n_written, skipped = write_denoised(opened, images, out, follow_links=follow_links)
     report_skipped(skipped, terminal_reporter())
-    if as_json:
-        left_out = [{"path": item.path, "reason": item.reason} for item in skipped]
-        print_json({"folder": str(out), "n_pictures": n_written, "skipped": left_out})
-    else:
-        print(f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}")
+    left_out = [{"path": item.path, "reason": item.reason} for item in skipped]
+    to.written(
+        {"n_pictures": n_written, "skipped": left_out},
+        f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}",
+    )
 
 
-def anomalies(
-    run: RunFolder,
-    data: Data,
-    /,
-    *,
-    out: OutFile,
-    threshold: float = 0.99,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Output) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
@@ -282,19 +266,19 @@ def anomalies(
     threshold
         The share of normal images that shall pass.
     """
-    check_out_file(out, (".csv",), force=force)
-    check_out_file(out.with_suffix(".html"), (".html",), force=force)
-    check_out_folder(out.with_name(f"{out.stem}-heatmaps"), force=force)
+    out = to.file(".csv")
+    to.file(".html", beside=".html")
+    to.folder(out.with_name(f"{out.stem}-heatmaps"))
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    written = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
-    if as_json:
-        print_json({"file": str(out), **written})
-        return
-    rate = f"{100 * written['false_alarm_rate']:.2f} %"
-    print(f"{written['n_anomalies']:,} of {written['n_images']:,} images are anomalies: {out}")
-    print(f"of normal images {rate} are expected to be called so; gallery: {written['gallery']}")
+    done = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
+    rate = f"{100 * done['false_alarm_rate']:.2f} %"
+    to.written(
+        done,
+        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}\n"
+        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
+    )
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)

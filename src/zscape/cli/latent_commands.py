@@ -13,22 +13,19 @@ from zscape.cli.options import (
     Data,
     Density,
     Flag,
+    FolderOutput,
     Force,
     Image,
     N,
     OtherData,
     OutFile,
-    OutFolder,
+    Output,
     RunFolder,
     Seed,
-    check_out_file,
-    check_out_folder,
     load_data,
     open_run,
-    report_written,
-    save_figure_to,
 )
-from zscape.cli.terminal import print_json, terminal_reporter
+from zscape.cli.terminal import terminal_reporter
 from zscape.settings import PathName
 
 
@@ -37,44 +34,29 @@ def reconstruct(
     data: Data,
     /,
     *,
-    out: OutFolder,
     n: Annotated[int | None, Parameter(name="-n", help="Only the first N images.")] = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    to: FolderOutput,
 ) -> None:
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
-    check_out_folder(out, force=force)
+    out = to.folder()
     opened = open_run(run)
-    from zscape.jobs.decode import write_reconstructions
+    from zscape.jobs.reconstruct import write_reconstructions
 
-    written = write_reconstructions(opened, load_data(opened, data), out, n=n)
-    if as_json:
-        print_json(written)
-    else:
-        print(f"{written['n_images']:,} reconstructions, MSE {written['mse']:.5f}: {out}")
+    done = write_reconstructions(opened, load_data(opened, data), out, n=n)
+    to.written(done, f"{done['n_images']:,} reconstructions, MSE {done['mse']:.5f}: {out}")
 
 
-def encode(
-    run: RunFolder,
-    data: Data,
-    /,
-    *,
-    out: OutFile,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
     """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
-    check_out_file(out, (".npz", ".parquet"), force=force)
+    out = to.file(".npz", ".parquet")
     opened = open_run(run)
+    from zscape.jobs.encode import write_code_table, write_codes
+
     if out.suffix.lower() == ".parquet":
-        from zscape.jobs.encode import write_code_table
-
-        facts = write_code_table(opened, data, out, say=terminal_reporter().say)
+        facts = write_code_table(opened, data, out, reporter=terminal_reporter())
     else:
-        from zscape.jobs.decode import write_codes
-
         facts = write_codes(opened, load_data(opened, data), out)
-    report_written(out, facts, as_json=as_json)
+    to.written(facts)
 
 
 def decode(
@@ -82,16 +64,14 @@ def decode(
     codes: Annotated[Path, Parameter(name="CODES", help="A .npz file with an array codes (N, d).")],
     /,
     *,
-    out: OutFile,
-    force: Force = False,
-    as_json: AsJson = False,
+    to: Output,
 ) -> None:
     """Decode codes to a .npz file with the array images (N, H, W, C), float32 in [0, 1]."""
-    check_out_file(out, (".npz",), force=force)
+    out = to.file(".npz")
     opened = open_run(run)
     from zscape.jobs.decode import write_decoded
 
-    report_written(out, write_decoded(opened, codes, out), as_json=as_json)
+    to.written(write_decoded(opened, codes, out))
 
 
 def generate(
@@ -119,19 +99,18 @@ def generate(
     label
         Only images like those with this label or class name.
     """
-    if out.suffix:
-        check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
-    else:
-        check_out_folder(out, force=force)
+    to = Output(out=out, force=force, as_json=as_json)
+    _ = to.file(*FIGURE_ENDINGS, ".npz") if out.suffix else to.folder()
     opened = open_run(run)
     from zscape.jobs.generate import generate as draw
-    from zscape.jobs.generate import sheet, write_generated
+    from zscape.jobs.generate import write_generated
+    from zscape.viz.sheets import plot_images
 
     images, codes = draw(opened, n, density=density, seed=seed, label=label)
     if out.suffix.lower() in FIGURE_ENDINGS:
-        save_figure_to(sheet(images), out, as_json=as_json)
+        to.figure(plot_images(images))
     else:
-        report_written(out, write_generated(images, codes, out), as_json=as_json)
+        to.written(write_generated(images, codes, out))
 
 
 def interpolate(
@@ -158,18 +137,19 @@ def interpolate(
     path
         How to go from code to code.
     """
-    check_out_file(out, (*FIGURE_ENDINGS, ".npz"), force=force)
+    to = Output(out=out, force=force, as_json=as_json)
+    to.file(*FIGURE_ENDINGS, ".npz")
     opened = open_run(run)
     from zscape.files import write_arrays
-    from zscape.jobs.generate import interpolate as decode_path
-    from zscape.jobs.generate import rows
+    from zscape.jobs.interpolate import interpolate as decode_path
+    from zscape.viz.sheets import plot_image_rows
 
     images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
         write_arrays(out, {"images": images, "codes": codes})
-        report_written(out, {"n_images": len(images)}, as_json=as_json)
+        to.written({"n_images": len(images)})
     else:
-        save_figure_to(rows(images[None], [path]), out, as_json=as_json)
+        to.figure(plot_image_rows(images[None], [path]))
 
 
 def traverse(
@@ -195,24 +175,18 @@ def traverse(
     steps
         Images along a direction.
     """
-    check_out_file(out, FIGURE_ENDINGS, force=force)
+    to = Output(out=out, force=force, as_json=as_json)
+    to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
-    from zscape.jobs.generate import rows
-    from zscape.jobs.generate import traverse as decode_directions
+    from zscape.jobs.interpolate import traverse as decode_directions
+    from zscape.viz.sheets import plot_image_rows
 
-    save_figure_to(rows(*decode_directions(opened, image, steps=steps)), out, as_json=as_json)
+    images, names = decode_directions(opened, image, steps=steps)
+    to.figure(plot_image_rows(images, names))
 
 
 def map_(
-    run: RunFolder,
-    data: OtherData = None,
-    /,
-    *,
-    out: OutFile,
-    n: N = 1000,
-    thumbnails: Flag = False,
-    force: Force = False,
-    as_json: AsJson = False,
+    run: RunFolder, data: OtherData = None, /, *, n: N = 1000, thumbnails: Flag = False, to: Output
 ) -> None:
     """Draw the codes of test images, coloured by label (.png, .pdf or .svg).
 
@@ -221,24 +195,22 @@ def map_(
     thumbnails
         Draw small images at their codes.
     """
-    check_out_file(out, FIGURE_ENDINGS, force=force)
+    to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
     from zscape.jobs.draw import latent_map
 
     images = None if data is None else load_data(opened, data)
-    save_figure_to(latent_map(opened, images, n=n, thumbnails=thumbnails), out, as_json=as_json)
+    to.figure(latent_map(opened, images, n=n, thumbnails=thumbnails))
 
 
 def grid(
     run: RunFolder,
     /,
     *,
-    out: OutFile,
     low: float = -5.0,
     high: float = 5.0,
     step: float = 1.0,
-    force: Force = False,
-    as_json: AsJson = False,
+    to: Output,
 ) -> None:
     """Draw decoded codes on a lattice (.png, .pdf or .svg); the run needs 2 latent dimensions.
 
@@ -251,11 +223,11 @@ def grid(
     step
         Distance between neighbours.
     """
-    check_out_file(out, FIGURE_ENDINGS, force=force)
+    to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
     from zscape.jobs.draw import grid as latent_grid
 
-    save_figure_to(latent_grid(opened, low=low, high=high, step=step), out, as_json=as_json)
+    to.figure(latent_grid(opened, low=low, high=high, step=step))
 
 
 VERBS = (reconstruct, encode, decode, generate, interpolate, traverse, map_, grid)

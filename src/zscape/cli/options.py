@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 
 from cyclopts import Parameter
 from docstring_parser import parse_from_object
@@ -114,53 +115,78 @@ def open_run(path: Path) -> Run:
 
 def load_data(run: Run, data: str) -> Images:
     """Load images in the form that a run's model takes, and say what was left out."""
-    from zscape.reporter import report_skipped
+    from zscape.data.pictures import report_skipped
 
     images = run.load_images(data)
     report_skipped(images.skipped, terminal_reporter())
     return images
 
 
-def check_out_file(path: Path, endings: tuple[str, ...], *, force: bool) -> None:
-    """Refuse a file that cannot or must not be written, before any work is done."""
-    if path.suffix.lower() not in endings:
-        raise ConfigError(f"{path} does not end in {_either(endings)}; name such a file.")
-    if path.is_dir():
-        raise RunError(f"{path} is a folder; name a file.")
-    if path.exists() and not force:
-        raise RunError(f"{path} exists; name another file, or replace it with --force.")
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where a command writes, and how it says so; no work is done before this is checked."""
+
+    out: OutFile
+    force: Force = False
+    as_json: AsJson = False
+    kind: ClassVar[str] = "file"
+
+    def file(self, *endings: str, beside: str | None = None) -> Path:
+        """Return the file to write, or the one beside it with the ending `beside`."""
+        path = self.out if beside is None else self.out.with_suffix(beside)
+        if path.suffix.lower() not in endings:
+            raise ConfigError(f"{path} does not end in {_either(endings)}; name such a file.")
+        if path.is_dir():
+            raise RunError(f"{path} is a folder; name a file.")
+        if path.exists() and not self.force:
+            raise RunError(f"{path} exists; name another file, or replace it with --force.")
+        return path
+
+    def folder(self, path: Path | None = None) -> Path:
+        """Return the folder to write to."""
+        path = path or self.out
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; name a folder.")
+        if path.exists() and any(path.iterdir()) and not self.force:
+            raise RunError(
+                f"{path} is not empty; name another folder, or replace files with --force."
+            )
+        return path
+
+    def figure(self, figure: Figure) -> None:
+        """Write a figure to the file, and say so."""
+        from zscape.files import write_atomically
+        from zscape.viz.style import save_figure
+
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.out, lambda temporary: save_figure(figure, temporary))
+        self.written({})
+
+    def written(self, facts: Mapping[str, Any], text: str | None = None) -> None:
+        """Say what was written, and how much is in it; `text` in place of the usual words."""
+        if self.as_json:
+            print_json({self.kind: str(self.out), **facts})
+            return
+        if text is not None:
+            print(text)
+            return
+        counts = ", ".join(
+            f"{value:,} {name.removeprefix('n_').replace('_', ' ')}"
+            for name, value in facts.items()
+        )
+        print(f"{counts}: {self.out}" if counts else f"{self.out}")
+
+
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FolderOutput(Output):
+    """As `Output`, for commands that write a folder."""
+
+    out: OutFolder
+    kind = "folder"
 
 
 def _either(words: tuple[str, ...]) -> str:
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
-
-
-def check_out_folder(path: Path, *, force: bool) -> None:
-    """Refuse a folder that must not be written to, before any work is done."""
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file; name a folder.")
-    if path.exists() and any(path.iterdir()) and not force:
-        raise RunError(f"{path} is not empty; name another folder, or replace files with --force.")
-
-
-def save_figure_to(figure: Figure, out: Path, *, as_json: bool) -> None:
-    """Write a figure to a file, and say so."""
-    from zscape.files import write_atomically
-    from zscape.viz.style import save_figure
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, lambda temporary: save_figure(figure, temporary))
-    report_written(out, {}, as_json=as_json)
-
-
-def report_written(out: Path, facts: dict[str, Any], *, as_json: bool) -> None:
-    """Say which file or folder was written, and how much is in it."""
-    if as_json:
-        print_json({"file": str(out), **facts})
-    else:
-        counts = ", ".join(
-            f"{value:,} {name.removeprefix('n_').replace('_', ' ')}"
-            for name, value in facts.items()
-        )
-        print(f"{counts}: {out}" if counts else f"{out}")

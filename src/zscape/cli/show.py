@@ -115,9 +115,8 @@ def _print_denoising(denoising: DenoisingEvaluation) -> None:
     from zscape.evaluation.metrics import METRICS
 
     def cell(outcome: Outcome) -> str:
-        return (
-            f"{METRICS['psnr'].text(outcome['psnr'])} dB  {METRICS['ssim'].text(outcome['ssim'])}"
-        )
+        psnr, ssim = METRICS["psnr"], METRICS["ssim"]
+        return f"{psnr.text(outcome['psnr'])} {psnr.unit}  {ssim.text(outcome['ssim'])}"
 
     levels = denoising.levels
     lines = [re.sub("[+:,]", "\n", level.corruption) for level in levels]

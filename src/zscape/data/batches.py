@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -27,23 +28,19 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     With a corruption the pairs are (corrupted images, images).
 
-    Pictures of a folder may still be on their way into the cache, and some may turn out broken. A
-    shuffled epoch therefore goes through all that are listed, and the place of a broken one is
-    taken by the next in order that can be read, so that the number of batches is known from the
-    start and nothing depends on when a picture is decoded. Without shuffling, broken ones are left
-    out, and the number of batches is known when all are decoded.
+    Pictures of a folder may still be on their way into the cache, and some may turn out broken. In
+    a shuffled epoch the next in order that can be read takes the place of a broken one: the number
+    of batches is known from the start, and nothing depends on when a picture is decoded. Without
+    shuffling, broken ones are left out, and the number is known when all are decoded.
 
-    Pixels become float32 in [0, 1] one batch at a time, so the images are never copied whole.
     An object serves one `fit`, with the argument `shuffle=False`: otherwise Keras also shuffles
     the batches, from a global random state that no seed of ours reaches. `fit` takes the object
     itself, or `for_fit()`, which gives the same batches sooner.
 
     Args:
-        images: (N, H, W, C), any type that `as_float` takes.
+        images: (N, H, W, C), any type that `as_float` takes; each batch becomes float32.
         batch_size: images per batch; the last batch of an epoch may be smaller.
-        shuffle_seed: when given, epoch e shows the images in the order of
-            `numpy.random.default_rng([shuffle_seed, e]).permutation(N)`, whatever came before.
-            None keeps the order of `images`.
+        shuffle_seed: of the order of the images, see `epoch_order`; None keeps that of `images`.
         first_epoch: the number of the first epoch that will be asked for.
         corruption: drawn fresh for batch b of epoch e from (shuffle_seed, e, b); without a
             `shuffle_seed` the same in every epoch.
@@ -68,17 +65,12 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._epoch = first_epoch
         self._corruption = corruption
         self._fit_has_begun = False
-        self._known_order: np.ndarray | None = None
 
-    @property
+    @cached_property
     def _order(self) -> np.ndarray:
-        if self._known_order is None:
-            self._known_order = (
-                readable_rows(self._images)
-                if self._shuffle_seed is None
-                else epoch_order(len(self._images), self._shuffle_seed, self._epoch)
-            )
-        return self._known_order
+        if self._shuffle_seed is None:
+            return readable_rows(self._images)
+        return epoch_order(len(self._images), self._shuffle_seed, self._epoch)
 
     @property
     def num_batches(self) -> int:
@@ -87,16 +79,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index` of this epoch as input, corrupted if so asked, and as target."""
-        batch = as_float(self._images[self._chosen(index, 1)])
-        return self._corrupted(batch, index), batch
-
-    def _corrupted(self, batch: np.ndarray, index: int) -> np.ndarray:
-        if not self._corruption:
-            return batch
-        seed = [0, 0, index, _FIXED]
-        if self._shuffle_seed is not None:
-            seed = [self._shuffle_seed, self._epoch, index, _TRAINING]
-        return corrupt(batch, self._corruption, seed)
+        return self._pair(index, 1)
 
     @property
     def steps_per_call(self) -> int:
@@ -131,21 +114,28 @@ class ReconstructionBatches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch; they count from 0."""
         self._epoch = epoch
-        self._known_order = None
+        self.__dict__.pop("_order", None)
 
     def _blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield several batches at a time: inputs and targets, once where they are the same."""
         for first in range(0, self.num_batches, self.steps_per_call):
-            images = as_float(self._images[self._chosen(first, self.steps_per_call)])
-            if not self._corruption:
-                yield (images,)
-                continue
-            starts = range(0, len(images), self._batch_size)
-            corrupted = [
-                self._corrupted(images[start : start + self._batch_size], first + number)
-                for number, start in enumerate(starts)
-            ]
-            yield np.concatenate(corrupted), images
+            pair = self._pair(first, self.steps_per_call)
+            yield pair if self._corruption else pair[:1]
+
+    def _pair(self, first: int, n_batches: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the inputs and the targets of some batches, each a batch after the other."""
+        images = as_float(self._images[self._chosen(first, n_batches)])
+        if not self._corruption:
+            return images, images
+        corrupted = np.empty_like(images)
+        for start in range(0, len(images), self._batch_size):
+            rows = slice(start, start + self._batch_size)
+            number = first + start // self._batch_size
+            seed = [0, 0, number, _FIXED]
+            if self._shuffle_seed is not None:
+                seed = [self._shuffle_seed, self._epoch, number, _TRAINING]
+            corrupted[rows] = corrupt(images[rows], self._corruption, seed)
+        return corrupted, images
 
     def _chosen(self, first: int, n_batches: int) -> np.ndarray:
         """Return which images some batches have, those in the places of broken ones included."""
@@ -153,11 +143,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
         start = first * self._batch_size
         chosen = order[start : start + n_batches * self._batch_size].copy()
         for place in np.flatnonzero(is_broken(images, chosen)):
-            chosen[place] = next(
-                index
-                for index in np.roll(order, -(start + place))
-                if not is_broken(images, np.array([index]))[0]
-            )
+            after = np.roll(order, -(start + place))
+            chosen[place] = next(row for row in after if not is_broken(images, np.array([row])))
         return chosen
 
     def on_epoch_end(self) -> None:

@@ -11,37 +11,31 @@ from zscape.errors import DataError
 
 
 def as_images(images: Any, source: str = "array") -> ImageStore:
-    """Return images as (N, H, W, C): uint8, uint16, bool or floats in [0, 1], checked.
+    """Return images (N, H, W) or (N, H, W, C) as (N, H, W, C), checked.
 
+    They are uint8, uint16, bool or floats in [0, 1]; whole numbers of other types must be 0 to 255.
     Nothing is copied where that can be. What is on disk stays there: it was made as it should be.
-
-    Args:
-        images: an array, or anything like one, (N, H, W) or (N, H, W, C); whole numbers of
-            other types must be 0 to 255.
-        source: where they come from, for messages.
-
-    Raises:
-        DataError: the shape, the type or the range is another one.
     """
     store = as_store(images)
     if on_disk(store) is not None:
         return store
-    store = _with_channels(np.asarray(store), source)
-    if store.dtype.kind == "i" or (store.dtype.kind == "u" and store.dtype.itemsize > 2):
-        return _as_bytes(store, source)
-    check_values(store, source)
-    return store
+    array = _with_channels(np.asarray(store), source)
+    if array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize > 2):
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 255:
+            raise DataError(
+                f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or unsigned "
+                "16-bit): scale them, or give floats in [0, 1]."
+            )
+        return array.astype(np.uint8)
+    check_values(array, source)
+    return array
 
 
 def check_values(images: ImageStore, source: str = "") -> None:
-    """Check the type and the range of images of any shape.
+    """Check the type and the range of images of any shape, those given to a model without source.
 
-    Args:
-        images: in memory or on disk; only floats are looked at.
-        source: where they come from, for messages; what a model was given when empty.
-
-    Raises:
-        DataError: they are not uint8, uint16, bool or floats in [0, 1].
+    They may be uint8, uint16, bool or floats in [0, 1], of which alone the values are looked at.
     """
     kind, size = images.dtype.kind, images.dtype.itemsize
     has = f"{source} has" if source else "the images have"
@@ -57,9 +51,8 @@ def check_values(images: ImageStore, source: str = "") -> None:
     low, high, n_bad = np.inf, -np.inf, 0
     for _, part in chunks(images):
         part_low, part_high = float(part.min()), float(part.max())
-        if not np.isfinite(part_low) or not np.isfinite(part_high):  # min and max keep NaN
+        if not np.isfinite(part_low - part_high):  # min and max keep NaN
             n_bad += int(part.size - np.isfinite(part).sum())
-            continue
         low, high = min(low, part_low), max(high, part_high)
     if n_bad:
         raise DataError(
@@ -74,11 +67,7 @@ def check_values(images: ImageStore, source: str = "") -> None:
 
 
 def as_labels(labels: Any, n_images: int, source: str) -> np.ndarray:
-    """Return labels as int64 (N,).
-
-    Raises:
-        DataError: they are not whole numbers, or not one for each image.
-    """
+    """Return labels as int64 (N,), checked."""
     found: np.ndarray = np.asarray(labels)
     if found.shape != (n_images,):
         raise DataError(
@@ -99,38 +88,23 @@ def as_labels(labels: Any, n_images: int, source: str) -> np.ndarray:
 
 
 def _with_channels(images: np.ndarray, source: str) -> np.ndarray:
-    expected = "expected images (N, H, W) or (N, H, W, C)"
-    shape = images.shape
-    if images.ndim == 3 and shape[-1] in (1, 3, 4):
-        raise DataError(
-            f"{source} has shape {shape}, which looks like one image (H, W, C); {expected}: "
-            "add a first axis, or a last one if these are many."
-        )
-    if images.ndim == 2:
-        raise DataError(
-            f"{source} has shape {shape}: one image, or flattened ones; {expected}: "
-            "reshape the array."
-        )
-    if images.ndim not in (3, 4):
-        raise DataError(f"{source} has shape {shape}; {expected}.")
-    if images.ndim == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 8:
-        raise DataError(
-            f"{source} has shape {shape}, which looks like (N, C, H, W); {expected}: "
-            "move the axis with numpy.moveaxis(images, 1, -1)."
-        )
-    if images.size == 0:
-        raise DataError(f"{source} has shape {shape}: there are no pixels; {expected}.")
-    return images if images.ndim == 4 else np.asarray(images[..., np.newaxis])
-
-
-def _as_bytes(images: np.ndarray, source: str) -> np.ndarray:
-    low, high = int(images.min()), int(images.max())
-    if low < 0 or high > 255:
-        raise DataError(
-            f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or unsigned "
-            "16-bit): scale them, or give floats in [0, 1]."
-        )
-    return images.astype(np.uint8)
+    """Return images as (N, H, W, C), or say what is odd about their shape."""
+    shape, n_axes = images.shape, images.ndim
+    oddity = remedy = ""
+    if n_axes == 3 and shape[-1] in (1, 3, 4):
+        oddity = ", which looks like one image (H, W, C)"
+        remedy = ": add a first axis, or a last one if these are many"
+    elif n_axes == 2:
+        oddity, remedy = ": one image, or flattened ones", ": reshape the array"
+    elif n_axes == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 8:
+        oddity = ", which looks like (N, C, H, W)"
+        remedy = ": move the axis with numpy.moveaxis(images, 1, -1)"
+    elif n_axes in (3, 4) and images.size == 0:
+        oddity = ": there are no pixels"
+    if oddity or n_axes not in (3, 4):
+        expected = "expected images (N, H, W) or (N, H, W, C)"
+        raise DataError(f"{source} has shape {shape}{oddity}; {expected}{remedy}.")
+    return images if n_axes == 4 else images[..., np.newaxis]
 
 
 def _range_remedy(low: float, high: float) -> str:

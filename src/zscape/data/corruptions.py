@@ -28,13 +28,9 @@ class Corruption(ABC):
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = check_number(
-                f"{field.name} of {type(self).__name__}",
-                getattr(self, field.name),
-                above=True,
-                high=field.metadata["most"],
-                whole=isinstance(field.default, int),
-            )
+            name, whole = f"{field.name} of {type(self).__name__}", isinstance(field.default, int)
+            value, most = getattr(self, field.name), field.metadata["most"]
+            value = check_number(name, value, above=True, high=most, whole=whole)
             object.__setattr__(self, field.name, value)
 
     @abstractmethod
@@ -59,12 +55,9 @@ class Corruption(ABC):
 
 
 def option(default: float, *, most: float, power: int = 1) -> Any:
-    """Return the field of an option, a number above 0; a whole one if the default is whole.
+    """Return the field of an option, a number above 0 and at most `most`; whole if the default is.
 
-    Args:
-        default: its value when it is left out.
-        most: the largest value.
-        power: 1 where more is a stronger corruption, -1 where less is, 0 where neither is.
+    `power` is 1 where more is a stronger corruption, -1 where less is, 0 where neither is.
     """
     return dataclasses.field(default=default, metadata={"most": most, "power": power})
 
@@ -74,34 +67,21 @@ register_corruption = CORRUPTIONS.register
 
 
 def corrupt(images: ImageStore, config: CorruptionConfig, seed: int | Sequence[int]) -> np.ndarray:
-    """Return corrupted images; the same seed gives the same.
-
-    Args:
-        images: (N, H, W, C) of any type that `as_float` takes; they stay as they are.
-        config: the corruptions, applied one after the other.
-        seed: seeds all of them, as `numpy.random.default_rng` takes it.
-
-    Returns:
-        (N, H, W, C), float32 in [0, 1].
-    """
+    """Return corrupted images (N, H, W, C), float32 in [0, 1]; the same seed gives the same."""
     corrupted = as_float(images)
     rng = np.random.default_rng(seed)
     for step in config.steps:
-        corrupted = np.clip(_made(step)(corrupted, rng), 0, 1)
+        corrupted = np.clip(CORRUPTIONS.make(step)(corrupted, rng), 0, 1)
     return corrupted
 
 
 def scaled(config: CorruptionConfig, factor: float) -> CorruptionConfig:
     """Return the same corruptions `factor` times as strong, as far as their options go."""
     steps = (
-        replace(step, options=dataclasses.asdict(_made(step).scaled(factor)))
+        Choice(step.name, dataclasses.asdict(CORRUPTIONS.make(step).scaled(factor)))
         for step in config.steps
     )
-    return replace(config, steps=tuple(steps))
-
-
-def _made(step: Any) -> Corruption:
-    return CORRUPTIONS.make(Choice(step.name, step.options))
+    return CorruptionConfig(tuple(steps))
 
 
 @register_corruption("gaussian")
@@ -112,10 +92,7 @@ class Gaussian(Corruption):
     sigma: float = option(0.3, most=100.0)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noise = rng.standard_normal(images.shape, dtype=np.float32)
-        noise *= self.sigma
-        noise += images
-        return noise
+        return np.asarray(images + self.sigma * rng.standard_normal(images.shape, np.float32))
 
 
 @register_corruption("salt_pepper")
@@ -161,10 +138,7 @@ class Blur(Corruption):
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         from scipy.ndimage import gaussian_filter
 
-        blurred: np.ndarray = gaussian_filter(
-            images, (0, self.sigma, self.sigma, 0), mode="nearest"
-        )
-        return blurred
+        return np.asarray(gaussian_filter(images, (0, self.sigma, self.sigma, 0), mode="nearest"))
 
 
 @register_corruption("poisson")
@@ -186,8 +160,5 @@ class Speckle(Corruption):
     sigma: float = option(0.2, most=100.0)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noise = rng.standard_normal(images.shape, dtype=np.float32)
-        noise *= self.sigma
-        noise += 1
-        noise *= images
-        return noise
+        noise = self.sigma * rng.standard_normal(images.shape, np.float32)
+        return np.asarray(images * (1 + noise))

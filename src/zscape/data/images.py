@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
-from types import TracebackType
+from types import EllipsisType
 from typing import Any, Protocol, Self
 
 import numpy as np
 
-from zscape.data.listing import Skipped
 from zscape.data.picture_cache import Decoding
-from zscape.data.stored import StoredImages
+from zscape.data.pictures import Skipped
 from zscape.errors import DataError
 
 EXPECTED_TYPES = "expected uint8, uint16, bool, or floats in [0, 1]"
@@ -19,7 +18,7 @@ CHUNK_VALUES = 2**24  # values that are worked on at a time: 64 MB of float32
 MAX_VALUES = 2**27  # values of images that are worked on as a whole: half a gigabyte of float32
 
 
-class ImageStore(Protocol):
+class ImageStore(Sized, Iterable[Any], Protocol):
     """Images (N, H, W, C): a NumPy array, or `StoredImages`, which reads them when asked for."""
 
     @property
@@ -38,13 +37,72 @@ class ImageStore(Protocol):
     def size(self) -> int:
         """Number of values."""
 
-    def __len__(self) -> int: ...
-
     def __getitem__(self, index: Any, /) -> Any: ...
 
-    def __iter__(self) -> Iterator[Any]: ...
-
     def __array__(self) -> np.ndarray: ...
+
+
+class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
+    """Some of the images of a decoding, in any order; used like an array of them, read-only.
+
+    Choosing images reads these only, and waits for those that are not decoded yet: `images[5]`,
+    `images[8:64]`, `images[rows]`, and parts of them as in `images[8:64, ..., 0]`. Whatever else an
+    array can do reads all of them first.
+    """
+
+    def __init__(self, decoding: Decoding, rows: np.ndarray) -> None:
+        self.decoding = decoding
+        self.rows = rows
+        self.shape: tuple[int, ...] = (len(rows), *decoding.shape[1:])
+        self.dtype: np.dtype[Any] = decoding.dtype
+        self.ndim = len(self.shape)
+        self.size: int = int(np.prod(self.shape, dtype=np.int64))
+        self.nbytes: int = self.size * decoding.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self))
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return what NumPy would return from an array of all images."""
+        first, *rest = index if isinstance(index, tuple) and index else (index,)
+        is_list = isinstance(first, list | np.ndarray) and np.ndim(first) == 1
+        is_choice = is_list or (_is_basic(first) and first is not Ellipsis)
+        if not is_choice or not all(map(_is_basic, rest)):
+            return np.asarray(self)[index]
+        rows = self.rows[first]
+        images = np.array(self.decoding[rows])  # of one row it is a view of the file
+        return images[(*(slice(None),) * np.ndim(rows), *rest)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read all of them."""
+        if copy is False:
+            raise ValueError("images on disk cannot be an array without a copy")
+        return np.asarray(self[:], dtype)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Calculate with all of them, as in `images == 0`."""
+        if "out" in kwargs:
+            raise TypeError("images on disk cannot be changed")
+        loaded = [np.asarray(x) if isinstance(x, StoredImages) else x for x in inputs]
+        return getattr(ufunc, method)(*loaded, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else an array has, as in `images.max()`."""
+        if name.startswith("_"):  # of these NumPy, copy and pickle ask for some
+            raise AttributeError(name)
+        whole = np.asarray(self)
+        whole.flags.writeable = False  # a change would be lost
+        return getattr(whole, name)
+
+    def take(self, indices: np.ndarray | slice) -> StoredImages:
+        """Return the images at `indices`, still on disk."""
+        return StoredImages(self.decoding, self.rows[indices])
 
 
 @dataclass(frozen=True)
@@ -83,8 +141,7 @@ class Images:
         """The labels as people read them: names (N,) where the classes have some."""
         if self.labels is None or self.class_names is None:
             return self.labels
-        names: np.ndarray = np.array(self.class_names)
-        return np.asarray(names[self.labels])
+        return np.take(self.class_names, self.labels)
 
     @property
     def decoding(self) -> Decoding | None:
@@ -103,13 +160,7 @@ class Images:
         )
 
     def readable(self) -> Images:
-        """Return them without the pictures that cannot be read, which are then `skipped`.
-
-        Waits until all pictures are decoded.
-
-        Raises:
-            DataError, OSError: what went wrong while they were decoded.
-        """
+        """Wait for all pictures; return those that can be read, the others being `skipped`."""
         if self.decoding is None:
             return self
         kept = self.take(readable_rows(self.images))
@@ -144,12 +195,7 @@ class Dataset:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.decoding is not None:
             self.decoding.close()
 
@@ -160,12 +206,10 @@ class Dataset:
 
     def readable(self) -> Dataset:
         """Return it without the pictures that cannot be read; see `Images.readable`."""
-        return replace(
-            self,
-            train=self.train.readable(),
-            validation=self.validation.readable(),
-            test=self.test.readable(),
+        train, validation, test = (
+            part.readable() for part in (self.train, self.validation, self.test)
         )
+        return replace(self, train=train, validation=validation, test=test)
 
 
 def as_store(images: Any) -> ImageStore:
@@ -180,11 +224,7 @@ def on_disk(images: ImageStore) -> StoredImages | None:
 
 
 def readable_rows(images: ImageStore) -> np.ndarray:
-    """Return the numbers of the images that can be read, (n,); waits for pictures on disk.
-
-    Raises:
-        DataError, OSError: what went wrong while they were decoded.
-    """
+    """Return the numbers of the images that can be read, (n,); waits for pictures on disk."""
     if (stored := on_disk(images)) is not None:
         stored.decoding.finish()
     return np.flatnonzero(~is_broken(images, np.arange(len(images))))
@@ -193,16 +233,13 @@ def readable_rows(images: ImageStore) -> np.ndarray:
 def is_broken(images: ImageStore, rows: np.ndarray) -> np.ndarray:
     """Tell which of the images at `rows` cannot be read, (n,); waits for these only."""
     stored = on_disk(images)
-    return np.zeros(len(rows), bool) if stored is None else stored.is_broken(rows)
+    if stored is None:
+        return np.zeros(len(rows), bool)
+    return stored.decoding.is_broken(stored.rows[rows])
 
 
 def chunk_length(image_shape: Sequence[int], *, copies: int = 1) -> int:
-    """Return how many images to work on at a time; 1 or more.
-
-    Args:
-        image_shape: (H, W, C) of one image.
-        copies: how many float32 copies of the images the work takes, about.
-    """
+    """Return how many images (H, W, C) to work on at a time, which takes so many float32 copies."""
     n_values = int(np.prod(image_shape, dtype=np.int64))
     return max(1, CHUNK_VALUES // max(1, copies * n_values))
 
@@ -210,13 +247,7 @@ def chunk_length(image_shape: Sequence[int], *, copies: int = 1) -> int:
 def chunks(
     images: ImageStore, *, copies: int = 1, most: int | None = None
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield a few images at a time: where they are, and the images themselves.
-
-    Args:
-        images: (N, H, W, C), in memory or on disk.
-        copies: as for `chunk_length`.
-        most: no more images than this at a time.
-    """
+    """Yield a few images at a time, `most` or fewer: where they are, and the images themselves."""
     length = chunk_length(images.shape[1:], copies=copies)
     length = min(length, most or length)
     for start in range(0, len(images), length):
@@ -229,9 +260,6 @@ def as_float(images: ImageStore) -> np.ndarray:
 
     Whole numbers are divided by the largest value of their type. Floats are taken as they are:
     `zscape.data.checks` checks their range.
-
-    Raises:
-        DataError: the type is not uint8, uint16, bool or a float.
     """
     values = np.asarray(images)
     if values.dtype == np.float32:
@@ -247,3 +275,8 @@ def as_float(images: ImageStore) -> np.ndarray:
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:
     """Return in which order an epoch, counted from 0, shows the training images, (n_images,)."""
     return np.random.default_rng([seed, epoch]).permutation(n_images)
+
+
+def _is_basic(index: Any) -> bool:
+    basic = isinstance(index, int | np.integer | slice | EllipsisType)
+    return basic and not isinstance(index, bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,16 +13,8 @@ from typing import get_args
 import numpy as np
 
 from zscape.data.checks import as_images, as_labels
-from zscape.data.images import (
-    MAX_VALUES,
-    Dataset,
-    Images,
-    ImageStore,
-    chunks,
-    epoch_order,
-    on_disk,
-)
-from zscape.data.picture_cache import Decoding, Progress
+from zscape.data.images import MAX_VALUES, Dataset, Images, ImageStore, chunks, epoch_order, on_disk
+from zscape.data.picture_cache import Check, Decoding, Progress
 from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.errors import DataError
 from zscape.settings import PictureConfig
@@ -48,7 +41,7 @@ def load_images(
         split: which part of a named set; all else is taken whole.
         pictures: how the pictures of a folder become images.
         image_shape: (H, W, C) that the pictures of a folder shall have, as a model asks for.
-        progress: called while pictures are decoded, see `zscape.data.picture_cache`.
+        progress: called now and then with how many pictures are decoded, of how many.
 
     Raises:
         DataError: the source is unknown, cannot be read, or does not hold images.
@@ -61,12 +54,9 @@ def load_images(
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
     found = resolve(source)
     images = _read(found, Wanted(split, pictures or PictureConfig(), image_shape))
-    if found.has_pictures and (stored := on_disk(images.images)) is not None:
-        try:
-            stored.decoding.start(stored.rows, partial(_check_some, images))
-            stored.decoding.finish(progress)
-        finally:
-            stored.decoding.close()
+    if found.has_pictures and images.decoding is not None:
+        check = partial(_check_some, images.source, images.decoding)
+        _decode(images.decoding, _rows(images), check, progress, wait=True)
     return images.readable()
 
 
@@ -121,7 +111,10 @@ def load_dataset(
         fingerprint=rest.fingerprint or fingerprint(rest.images, test.images),
     )
     if found.has_pictures and dataset.decoding is not None:
-        _decode(dataset, dataset.decoding, seed, progress, wait=wait)
+        train, *others = map(_rows, (dataset.train, dataset.validation, dataset.test))
+        rows = np.concatenate([train[epoch_order(len(train), seed, 0)], *others])
+        check, whole = partial(_check_parts, dataset), wait or len(rows) <= DECODED_FIRST
+        _decode(dataset.decoding, rows, check, progress, wait=whole)
     return dataset.readable() if wait else dataset
 
 
@@ -143,27 +136,23 @@ def _rows(images: Images) -> np.ndarray:
 
 
 def _decode(
-    dataset: Dataset, decoding: Decoding, seed: int, progress: Progress | None, *, wait: bool
+    decoding: Decoding, rows: np.ndarray, check: Check, progress: Progress | None, *, wait: bool
 ) -> None:
-    """Begin to decode the pictures of all parts; of a small folder, or to `wait`, decode all."""
-    train, validation, test = map(_rows, (dataset.train, dataset.validation, dataset.test))
-    rows = np.concatenate([train[epoch_order(len(train), seed, 0)], validation, test])
-    try:
-        decoding.start(rows, partial(_check_parts, dataset))
-        if wait or len(rows) <= DECODED_FIRST:
+    """Decode the pictures at `rows`, or only begin to; then `decoding` is to be closed."""
+    with ExitStack() as stack:
+        stack.callback(decoding.close)
+        decoding.start(rows, check)
+        if wait:
             decoding.finish(progress)
-            decoding.close()
-    except BaseException:
-        decoding.close()
-        raise
+        else:
+            stack.pop_all()
 
 
 def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
     """Refuse parts of too few pictures that can be read."""
     parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
     n_left = {use: int((~is_broken[_rows(part)]).sum()) for use, part in parts.items()}
-    n_left_out = len(dataset.train.skipped) + int(is_broken.sum())
-    what = _described(dataset.name, n_left_out)
+    what = _described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
     _check_enough(sum(n_left.values()), what)
     for use, n in n_left.items():
         if not n:
@@ -173,11 +162,11 @@ def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
             )
 
 
-def _check_some(images: Images, is_broken: np.ndarray) -> None:
-    if (decoding := images.decoding) is not None and is_broken.all():
+def _check_some(name: str, decoding: Decoding, is_broken: np.ndarray) -> None:
+    if is_broken.all():
         raise DataError(
-            f"none of the {len(images):,} pictures in {images.source} can be read; the first, "
-            f"{decoding.source.names[0]}: {decoding.reason(0)}."
+            f"none of the {len(is_broken):,} pictures in {name} can be read; the first, "
+            f"{decoding.source.names[0]}: {decoding.reasons[0]}."
         )
 
 

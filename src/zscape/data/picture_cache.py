@@ -12,16 +12,23 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.lib.format import open_memmap
 
-from zscape.data.listing import PictureList, Skipped
-from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
+from zscape.data.pictures import (
+    PictureList,
+    Skipped,
+    UnreadablePictureError,
+    decode_picture,
+    quiet_pillow,
+)
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
 from zscape.settings import Fit
@@ -44,17 +51,8 @@ def cache_root() -> Path:
 class Decoding:
     """The pictures of a source as an array (N, H, W, C) of uint8, of which a part may be to come.
 
-    Reading waits for the pictures asked for. One that cannot be read is black.
-
-    Args:
-        source: the pictures.
-        image_shape: (H, W, C) of the images.
-        fit: how pictures of other proportions are fitted to it.
-        folder: where decoded pictures are kept.
-
-    Attributes:
-        error: what went wrong in the background.
-        is_whole: whether nothing is to come.
+    Reading waits for the pictures asked for, and raises `error` if there is one. A picture that
+    cannot be read is black. `folder` is where decoded pictures are kept.
     """
 
     def __init__(
@@ -66,11 +64,11 @@ class Decoding:
         self._fit = fit
         self._folder = folder
         self._state = np.full(len(source), _UNKNOWN, np.uint8)
-        self._reasons: dict[int, str] = {}
+        self.reasons: dict[int, str] = {}  # why those that are broken cannot be read
         self._changed = threading.Condition()
-        self.error: BaseException | None = None
-        self.is_whole = False
-        self._n_rows = self._n_left = self._n_working = 0
+        self.error: BaseException | None = None  # what went wrong in the background
+        self.is_whole = False  # nothing is to come
+        self._n_rows = self._n_left = 0
         self._is_stopped = False
         self._cleanup = ExitStack()
         self._threads: list[threading.Thread] = []
@@ -82,50 +80,41 @@ class Decoding:
             rows: the pictures that will be needed, in the order in which they will be.
             check: called when all are decoded with which of the N cannot be read, (N,) of bool;
                 what it raises is an error of the decoding.
-
-        Raises:
-            DataError: the disk has no room, or what `check` raises.
-            OSError: the cache cannot be written.
         """
-        self._rows, self._check = rows, check
-        self._n_rows = len(rows)
+        self._check = check
         key = self.source.key(self._fit, self.shape[1:], rows)
         self._place = self._folder / key
-        if (self._place / "index.json").is_file():
-            index = json.loads((self._place / "index.json").read_text(encoding="utf-8"))
-            self._reasons = {int(row): reason for row, reason in index["broken"].items()}
+        if (note := self._place / "index.json").is_file():
+            index = json.loads(note.read_text(encoding="utf-8"))
+            self.reasons = {int(row): reason for row, reason in index["broken"].items()}
             self._state[rows] = _DECODED
-            self._state[list(self._reasons)] = _BROKEN
-            self._array = _open_array(self._place)
+            self._state[list(self.reasons)] = _BROKEN
+            self._array = open_memmap(self._place / "images.npy", "r")
             check(self._state == _BROKEN)
             self.is_whole = True
             return
+        self._n_rows = self._n_left = len(rows)
+        self._to_do = iter(rows.tolist())
         self._folder.mkdir(parents=True, exist_ok=True)
         self._check_room()
         self._building = self._make_folder(key)
         self._cleanup.callback(shutil.rmtree, self._building, ignore_errors=True)
         path = self._building / "images.npy"
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=self.shape)  # sparse
-        self._array = _open_array(self._building)
+        open_memmap(path, "w+", np.uint8, self.shape)  # sparse
+        self._array = open_memmap(path, "r")
         # Written through a descriptor: of a full disk a write tells, and a memory map dies.
         self._file = os.open(path, os.O_WRONLY)
         self._cleanup.callback(os.close, self._file)
         self._cleanup.enter_context(quiet_pillow())
-        self._n_left, self._to_do = len(rows), iter(rows.tolist())
-        self._n_working = len(os.sched_getaffinity(0))
         self._threads = [
             threading.Thread(target=self._work, daemon=True, name="decoding")
-            for _ in range(self._n_working)
+            for _ in os.sched_getaffinity(0)
         ]
         for thread in self._threads:
             thread.start()
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """Wait for some pictures and return them.
-
-        Raises:
-            DataError, OSError: what went wrong in the background.
-        """
+        """Wait for some pictures and return them."""
         self._wait(rows)
         return np.asarray(self._array[rows])
 
@@ -134,27 +123,19 @@ class Decoding:
         self._wait(rows)
         return np.asarray(self._state[rows] == _BROKEN)
 
-    def reason(self, row: int) -> str:
-        """Return why a broken picture cannot be read."""
-        return self._reasons[row]
-
     def finish(self, progress: Progress | None = None) -> tuple[Skipped, ...]:
         """Wait until all is decoded; return the pictures that cannot be read, with the reasons.
 
-        Args:
-            progress: called now and then, with how many are done and how many are to be done.
-
-        Raises:
-            DataError, OSError: what went wrong in the background.
+        `progress` is called now and then, with how many are done and how many are to be done.
         """
         with self._changed:
             while not self.is_whole and self.error is None:
                 self._changed.wait(_PROGRESS_SECONDS)
                 if progress is not None:
                     progress(self._n_rows - self._n_left, self._n_rows)
-            self._raise_error()
+        self._wait([])
         names = self.source.names
-        return tuple(Skipped(names[row], self._reasons[row]) for row in sorted(self._reasons))
+        return tuple(Skipped(names[row], reason) for row, reason in sorted(self.reasons.items()))
 
     def close(self) -> None:
         """Stop decoding; what is not whole is thrown away. Images that were read stay."""
@@ -167,57 +148,47 @@ class Decoding:
         if self.is_whole:
             return
         with self._changed:
-            self._changed.wait_for(lambda: self.error is not None or bool(self._state[rows].all()))
-            self._raise_error()
-
-    def _raise_error(self) -> None:
+            self._changed.wait_for(lambda: self.error is not None or self._state[rows].all())
         if self.error is not None:
             raise self.error
 
     # --- in the background ---
 
     def _work(self) -> None:
-        """Decode pictures until there are no more; the last thread puts the cache in its place."""
+        """Decode pictures until there are no more; the last one puts the cache in its place."""
         try:
-            for row in self._next_rows():
-                self._decode(row)
-            with self._changed:
-                self._n_working -= 1
-                is_last = self._n_working == 0 and self._n_left == 0
-            if is_last:
-                self._publish()
-                self._check(self._state == _BROKEN)
+            while not self._is_stopped:
                 with self._changed:
-                    self.is_whole = True
+                    row = next(self._to_do, None)
+                if row is None:
+                    return
+                state = self._decode(row)
+                with self._changed:
+                    self._state[row] = state
+                    self._n_left -= 1
+                    is_last = self._n_left == 0
                     self._changed.notify_all()
+                if is_last:
+                    self._publish()
+                    self._check(self._state == _BROKEN)
+                    with self._changed:
+                        self.is_whole = True
+                        self._changed.notify_all()
         except BaseException as error:  # it is raised again in whoever waits
             with self._changed:
                 self.error = error
                 self._is_stopped = True
                 self._changed.notify_all()
 
-    def _next_rows(self) -> Iterator[int]:
-        while not self._is_stopped:
-            with self._changed:
-                row = next(self._to_do, None)
-            if row is None:
-                return
-            yield row
-
-    def _decode(self, row: int) -> None:
-        state, shape = _DECODED, (self.shape[1], self.shape[2], self.shape[3])
+    def _decode(self, row: int) -> int:
+        """Decode a picture into the file and return its state."""
+        _, height, width, channels = self.shape
         try:
-            image = decode_picture(self.source.open(row), shape, self._fit)
+            image = decode_picture(self.source.open(row), (height, width, channels), self._fit)
         except UnreadablePictureError as error:
-            self._reasons[row], state = error.reason, _BROKEN
-        else:
-            self._write(image.tobytes(), self._array.offset + row * image.nbytes)
-        with self._changed:
-            self._state[row] = state
-            self._n_left -= 1
-            self._changed.notify_all()
-
-    def _write(self, content: bytes, offset: int) -> None:
+            self.reasons[row] = error.reason
+            return _BROKEN
+        content, offset = image.tobytes(), self._array.offset + row * image.nbytes
         try:
             while content:
                 n_written = os.pwrite(self._file, content, offset)
@@ -225,10 +196,11 @@ class Decoding:
         except OSError as error:
             error.filename = str(self._folder)
             raise
+        return _DECODED
 
     def _publish(self) -> None:
         os.fsync(self._file)
-        broken = {str(row): self._reasons[row] for row in sorted(self._reasons)}
+        broken = {str(row): reason for row, reason in sorted(self.reasons.items())}
         write_json(self._building / "index.json", {"broken": broken})
         try:
             self._building.rename(self._place)
@@ -262,21 +234,13 @@ class Decoding:
         return building
 
 
-def _open_array(folder: Path) -> np.memmap[Any, Any]:
-    array: np.memmap[Any, Any] = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    return array
-
-
 def decode_rows(
     source: PictureList, rows: range, image_shape: tuple[int, int, int], fit: Fit
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decode some pictures into memory, in as many threads as there are cores.
 
-    Returns:
-        Images (N, H, W, C) of uint8, black where one cannot be read, and why, by row.
+    Returns images (N, H, W, C) of uint8, black where one cannot be read, and why, by row.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     images = np.zeros((len(rows), *image_shape), np.uint8)
     broken: dict[int, str] = {}
 
@@ -286,10 +250,6 @@ def decode_rows(
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-    try:
-        with quiet_pillow():
-            list(pool.map(decode, rows))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with quiet_pillow(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(decode, rows))  # an error cancels what has not begun
     return images, dict(sorted(broken.items()))

@@ -1,18 +1,22 @@
-"""Picture files: decoded, turned upright, and made into images for a model."""
+"""Picture files: as a source lists them, and decoded, upright, into images for a model."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import struct
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.arrays import PARSE_ERRORS
 from zscape.errors import DataError
+from zscape.reporter import Reporter
 from zscape.settings import Fit
 
 if TYPE_CHECKING:
@@ -21,20 +25,97 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 KINDS = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+NO_PICTURE = "no picture by the ending of its name"
 MAX_PIXELS = 2**27  # 134 million; of more, decoding takes gigabytes
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
 BACKGROUND = "white"  # behind what is transparent, and beside a padded picture
+CACHE_VERSION = 2  # counted up when the same pictures are decoded to other values
+
+MAX_SKIPPED_LINES = 20
 
 _MAX_TINT = 8  # by how much the channels of a gray picture may differ, as JPEG rounds
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
+# What damaged and hostile files make the libraries raise that read them.
+PARSE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out."""
+
+    path: str  # within the folder, with `/`
+    reason: str  # in a few words
+
+
+def report_skipped(skipped: Sequence[Skipped], reporter: Reporter, where: str = "") -> None:
+    """Say which files were left out and why; of many, the first ones, and `where` the rest is."""
+    for item in skipped[:MAX_SKIPPED_LINES]:
+        reporter.say(f"left out: {item.path}: {item.reason}")
+    if len(skipped) > MAX_SKIPPED_LINES:
+        reporter.say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files{where}")
+
+
+@dataclass(frozen=True)
+class PictureList:
+    """Pictures that are still encoded."""
+
+    names: list[str]  # of each picture: its path in the folder, in the archive, or a number
+    labels: list[str] | list[int] | None  # one for each picture
+    class_names: tuple[str, ...] | None  # what whole numbers stand for, where that is known
+    skipped: list[Skipped]
+    files: list[Path]  # that all comes from
+    sizes: list[int]  # bytes of each picture, or of each file where that is not known
+    open: Callable[[int], Path | io.BytesIO]  # path or content of a picture, in any thread
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names and the sizes."""
+        return hashlib.sha256(repr((self.names, self.sizes)).encode(errors="replace")).hexdigest()
+
+    def key(self, fit: Fit, image_shape: Sequence[int], rows: np.ndarray | None = None) -> str:
+        """Return a name for decoded pictures, all or those at `rows`, in any order.
+
+        Any change of a file, of `fit` or of the `image_shape` (H, W, C) gives another.
+        """
+        digest = hashlib.sha256(repr((CACHE_VERSION, fit, *image_shape)).encode())
+        if rows is not None and len(rows) < len(self):
+            digest.update(np.sort(rows).tobytes())
+        for path in self.files:
+            facts = path.stat()
+            text = f"\0{path}\0{facts.st_size}\0{facts.st_mtime_ns}"
+            digest.update(text.encode(errors="replace"))
+        return digest.hexdigest()[:32]
+
+    def numbered_labels(self) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+        """Return the labels as whole numbers (N,), and the names of these, where there are any."""
+        if self.labels is None:
+            return None, None
+        values = np.array(self.labels)
+        if values.dtype.kind != "U":
+            return values.astype(np.int64), self.class_names
+        names, numbers = np.unique(values, return_inverse=True)
+        return numbers.astype(np.int64), tuple(names.tolist())
+
 
 class UnreadablePictureError(DataError):
-    """A file cannot be read as a picture.
-
-    Attributes:
-        reason: why, in a few words.
-    """
+    """A file cannot be read as a picture; `reason` says why in a few words."""
 
     def __init__(self, path: Path | io.BytesIO, reason: str) -> None:
         name = path if isinstance(path, Path) else "the file"
@@ -47,22 +128,12 @@ class UnreadablePictureError(DataError):
 def read_picture(
     path: str | Path, image_shape: tuple[int, int, int], fit: Fit = "stretch"
 ) -> np.ndarray:
-    """Read a picture file in the shape that a model takes.
+    """Read a picture file in the shape (H, W, C) that a model takes, as uint8.
 
     The picture is turned as its camera says, laid over white where it is transparent (unless the
-    model has a channel for transparency), made gray or coloured, and fitted to the size. Of an
-    animation the first frame is taken.
-
-    Args:
-        path: a PNG, JPEG, WebP, BMP, GIF or TIFF file; its content decides which, not its name.
-        image_shape: (H, W, C), C 1, 3 or 4.
-        fit: `crop` cuts off what is too long, `pad` adds white, `stretch` changes proportions.
-
-    Returns:
-        (H, W, C), uint8.
-
-    Raises:
-        DataError: the file cannot be read as a picture, or the model does not take pictures.
+    model has a channel for transparency), made gray or coloured, and fitted to the size: `crop`
+    cuts off what is too long, `pad` adds white, `stretch` changes proportions. Of an animation the
+    first frame is taken. The content of the file decides its kind, not its name.
     """
     path = Path(path)
     if image_shape[2] not in _MODES:
@@ -78,11 +149,7 @@ def read_picture(
 def decode_picture(
     path: Path | io.BytesIO, image_shape: tuple[int, int, int], fit: Fit
 ) -> np.ndarray:
-    """Do what `read_picture` does, in any thread; call it under `quiet_pillow`.
-
-    Raises:
-        UnreadablePictureError: the file is damaged, too large or of another kind.
-    """
+    """Do what `read_picture` does, in any thread; call it under `quiet_pillow`."""
     from PIL import Image, ImageOps
 
     height, width, channels = image_shape
@@ -104,24 +171,16 @@ def decode_picture(
         else:
             picture = picture.resize((width, height), resampling)
     except PARSE_ERRORS as error:
-        raise UnreadablePictureError(path, _reason(error)) from error
+        raise UnreadablePictureError(path, reason_of(error)) from error
     return np.asarray(picture).reshape(height, width, channels)
 
 
 def load_upright(
     path: Path | io.BytesIO, *, at_least: tuple[int, int] | None = None
 ) -> Image.Image:
-    """Decode a picture file as it is, and turn it as its camera says.
+    """Decode a picture file as it is, with its `format`, and turn it as its camera says.
 
-    Args:
-        path: the file, or its content.
-        at_least: (width, height) that will do; a larger JPEG may then be decoded smaller.
-
-    Returns:
-        A Pillow image of any mode, with the `format` of the file.
-
-    Raises:
-        UnreadablePictureError: the file is damaged, too large or of another kind.
+    A JPEG larger than `at_least` (width, height) may be decoded smaller.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -138,17 +197,14 @@ def load_upright(
             upright = ImageOps.exif_transpose(opened)
             upright.format = opened.format  # a copy has none
             return upright
-    except UnreadablePictureError:
-        raise
-    except UnidentifiedImageError as error:
-        empty = not (path.getvalue() if isinstance(path, io.BytesIO) else path.stat().st_size)
-        reason = "it is empty" if empty else f"its content is not {KINDS}"
+    except (Image.DecompressionBombError, *PARSE_ERRORS) as error:
+        reason = reason_of(error)
+        if isinstance(error, Image.DecompressionBombError):
+            reason = f"it has too many pixels; at most {MAX_PIXELS:,} are read"
+        elif isinstance(error, UnidentifiedImageError):
+            empty = not (path.getvalue() if isinstance(path, io.BytesIO) else path.stat().st_size)
+            reason = "it is empty" if empty else f"its content is not {KINDS}"
         raise UnreadablePictureError(path, reason) from error
-    except Image.DecompressionBombError as error:
-        reason = f"it has too many pixels; at most {MAX_PIXELS:,} are read"
-        raise UnreadablePictureError(path, reason) from error
-    except PARSE_ERRORS as error:
-        raise UnreadablePictureError(path, _reason(error)) from error
 
 
 def deep_values(values: np.ndarray) -> np.ndarray:
@@ -194,6 +250,7 @@ def _padded(picture: Image.Image, width: int, height: int) -> Image.Image:
     return framed
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return what an error says, in one short line."""
     text = " ".join(str(error).split())[:160].rstrip(".")
     return text or type(error).__name__

@@ -74,7 +74,7 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
             shape = "x".join(map(str, image_shape))
             raise ConfigError(
                 f"the embedded classifier is for images of 28x28x1, and these are {shape}; name "
-                "a network to compare them by (.keras or .onnx) with --features."
+                "a network to compare them by (.keras or .onnx) as `features`."
             )
         return _classifier("features")
     path = Path(path)
@@ -178,7 +178,7 @@ def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
     if images.shape[-1] == 3:
         return np.asarray(images.mean(axis=-1, keepdims=True))
     raise ConfigError(
-        f"the images have {images.shape[-1]} channels and the network of --features takes "
+        f"the images have {images.shape[-1]} channels and the network `features` takes "
         f"{channels}; it works for images of 1 or 3 channels."
     )
 

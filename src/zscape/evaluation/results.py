@@ -77,7 +77,7 @@ def read_evaluation(run: Run) -> RunEvaluation:
 
 def read_generation(run: Run) -> GenerationResults:
     """Return what `generation.json` of a run holds; raises `RunError` as `read_evaluation` does."""
-    return _read(run, "generation.json", GenerationResults, " --generation")
+    return _read(run, "generation.json", GenerationResults, ", with `generation`")
 
 
 def _read(run: Run, name: str, kind: type[T], option: str = "") -> T:

@@ -13,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.data.images import Images, as_float
-from zscape.errors import ConfigError
-from zscape.explorer import require
+from zscape.errors import ConfigError, require
 from zscape.export import export_onnx
 from zscape.latent.densities import fit_density
 from zscape.latent.paths import data_range, finite_codes
 from zscape.runs import Run
 
-N_MAP = 2000
-"""Test images on the map."""
-
+N_MAP = 2000  # test images on the map
 N_CODES = 5000  # training images: enough to see where their codes lie
 MAX_DIRECTIONS = 32
 MAX_MIXTURE_DIMS = 64  # beyond, a mixture has more numbers than the decoder
@@ -30,19 +27,13 @@ N_QUANTITY_COLORS = 64
 
 
 def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> bytes:
-    """Pack a run for the browser.
-
-    Args:
-        run: a trained run.
-        images: what to put on the map; the test split of the run when None.
-        n: at most so many of them, the first.
+    """Pack a run for the browser, with the first `n` images on the map: of its test split if None.
 
     Raises:
         ConfigError: the run's codes are not vectors, or a package is missing.
         DataError: codes are not finite.
-        RunError: the images or the model of the run are gone.
     """
-    require("safetensors")
+    require("safetensors", extra="explore")
     model = run.model
     if len(model.decoder.input_shape) != 2:
         raise ConfigError(
@@ -98,38 +89,35 @@ def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.nda
     (d,), the map's `mapAxes` (2, d) and `mapCentre` (d,), and the mixture's `means` (m, d) and
     `factors` (m, d, d), with which means + factor @ normal numbers is a draw.
     """
+    from sklearn.decomposition import PCA
+
     n_dims = codes.shape[1]
-    mean = codes.mean(axis=0)
-    _, sizes, rows = np.linalg.svd(codes - mean, full_matrices=False)
-    directions = np.zeros((min(n_dims, MAX_DIRECTIONS), n_dims))
-    rows = rows[: len(directions)]
-    # The sign is arbitrary; the same choice as in the latent map.
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]
-    directions[: len(rows)] = rows  # fewer when there are fewer codes than dimensions
-    total = max(float(np.sum(sizes**2)), 1e-30)
-    shares = np.zeros(len(directions))
-    shares[: len(rows)] = sizes[: len(rows)] ** 2 / total
-    variances = codes.var(axis=0)
+    n_directions = min(n_dims, MAX_DIRECTIONS)
+    with np.errstate(invalid="ignore"):  # equal codes have no variance to share
+        pca = PCA(min(n_directions, len(codes)), svd_solver="full").fit(codes)
+    missing = n_directions - pca.n_components_  # where there are fewer codes than dimensions
+    directions = np.pad(pca.components_, ((0, missing), (0, 0)))
+    shares = np.pad(np.nan_to_num(pca.explained_variance_ratio_), (0, missing))
+    mean, variances = pca.mean_, codes.var(axis=0)
+    axes, centre, names = np.eye(2, n_dims), np.zeros(n_dims), ["z1", "z2"]
     if n_dims > 2:
         axes, centre = directions[:2], mean
         names = [f"PC {i} ({100 * share:.0f} %)" for i, share in enumerate(shares[:2], 1)]
-    else:
-        axes, centre = np.eye(2, n_dims), np.zeros(n_dims)
-        names = ["z1", "z2"]
-    weights, means, factors = _mixture_of(codes)
+    mixture = fit_density("gmm" if n_dims <= MAX_MIXTURE_DIMS else "normal", codes).arrays()
+    scale = mixture["scale"]
     values = {
         "variables": _sliders(codes, variances / max(float(variances.sum()), 1e-30)),
         "directions": _sliders((codes - mean) @ directions.T, shares),
         "mapAxisNames": names,
-        "densityWeights": weights.tolist(),
+        "densityWeights": mixture["weights"].tolist(),
     }
     arrays = {
         "mean": mean,
         "directions": directions,
         "mapAxes": axes,
         "mapCentre": centre,
-        "densityMeans": means,
-        "densityFactors": factors,
+        "densityMeans": mixture["means"] * scale + mixture["shift"],
+        "densityFactors": np.linalg.cholesky(mixture["covariances"]) * scale[:, None],
     }
     return values, {name: array.astype(np.float32) for name, array in arrays.items()}
 
@@ -141,14 +129,6 @@ def _sliders(positions: np.ndarray, shares: np.ndarray) -> list[dict[str, float]
         {"low": float(a), "high": float(b), "share": float(share)}
         for a, b, share in zip(low, high, shares, strict=True)
     ]
-
-
-def _mixture_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return weights (m,), means (m, d) and factors (m, d, d) of a mixture fitted to codes."""
-    fitted = fit_density("gmm" if codes.shape[1] <= MAX_MIXTURE_DIMS else "normal", codes).arrays()
-    scale = fitted["scale"]
-    factors = np.linalg.cholesky(fitted["covariances"]) * scale[:, None]
-    return fitted["weights"], fitted["means"] * scale + fitted["shift"], factors
 
 
 def _colors(images: Images) -> tuple[dict[str, Any], np.ndarray]:
@@ -173,10 +153,7 @@ def _colors(images: Images) -> tuple[dict[str, Any], np.ndarray]:
         index = np.round((labels - low) / (high - low) * (N_QUANTITY_COLORS - 1))
     # The same colours without their dark end, which a dark page would swallow.
     dark = mpl.colormaps["viridis"](np.linspace(0.3, 1.0, len(light)))
-    palettes = {
-        "light": [to_hex(color) for color in light],
-        "dark": [to_hex(color) for color in dark],
-    }
+    palettes = {"light": list(map(to_hex, light)), "dark": list(map(to_hex, dark))}
     return {"palettes": palettes, "classes": shown}, index.astype(np.uint8)
 
 

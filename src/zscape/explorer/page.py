@@ -10,39 +10,11 @@ from zscape.errors import ConfigError
 
 MAX_PAGE_BYTES = 25_000_000
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>zscape explorer</title>
-<link rel="icon" href="data:,">
-{style}
-</head>
-<body>
-<p id="zscape-loading">The explorer is loading \N{HORIZONTAL ELLIPSIS}</p>
-<main id="zscape"></main>
-<noscript>The explorer needs JavaScript, which is switched off in this browser.</noscript>
-{parts}
-</body>
-</html>
-"""
-STYLE = """body { margin: 0; background: #f6f7f9; color: #1f2328; }
-#zscape-loading { margin: 0; padding: 2rem; font: 1rem/1.5 system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { body { background: #121519; color: #e8ebef; } }
-"""
-
 
 def front_end(name: str) -> bytes:
-    """Return one of the built files of the front end.
-
-    Raises:
-        ConfigError: the front end has not been built.
-    """
-    path = files("zscape.explorer") / "static" / name
+    """Return one of the built files of the front end."""
     try:
-        return path.read_bytes()
+        return (files("zscape.explorer") / "static" / name).read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(
             "the front end of the explorer has not been built; install zscape again with "
@@ -50,23 +22,21 @@ def front_end(name: str) -> bytes:
         ) from error
 
 
+def style() -> str:
+    """Return the style sheet of the page, which the front end adds its own to."""
+    return _own("page.css")
+
+
 def served_page() -> str:
     """Return the page whose parts lie beside it on a server."""
-    return _PAGE.format(
+    return _own("page.html").format(
         style='<link rel="stylesheet" href="page.css">',
         parts='<script type="module" src="page.js"></script>',
     )
 
 
 def one_file_page(payload: bytes) -> str:
-    """Return a page that opens from disk, with no server and no network.
-
-    Args:
-        payload: what `zscape.explorer.engine.build_payload` made.
-
-    Raises:
-        ConfigError: it would be larger than 25 MB, or the front end has not been built.
-    """
+    """Return a page of a payload that opens from disk, with no server and no network."""
 
     def inlined(name: str, gzipped: bytes) -> str:
         text = base64.b64encode(gzipped).decode()
@@ -74,8 +44,8 @@ def one_file_page(payload: bytes) -> str:
 
     # A script ends at the first </script, even inside of a string.
     script = front_end("page.js").decode().replace("</script", "<\\/script")
-    page = _PAGE.format(
-        style=f"<style>{STYLE}</style>",
+    page = _own("page.html").format(
+        style=f"<style>{style()}</style>",
         parts="\n".join(
             (
                 inlined("payload", gzip.compress(payload, compresslevel=9, mtime=0)),
@@ -89,6 +59,10 @@ def one_file_page(payload: bytes) -> str:
         raise ConfigError(
             f"the page would have {n_bytes / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}: "
             "the images or the networks of this run are too large for one file. "
-            "See it with zscape explore and without --html."
+            "See it with zscape explore and without `html`."
         )
     return page
+
+
+def _own(name: str) -> str:
+    return files("zscape.explorer").joinpath(name).read_text(encoding="utf-8")

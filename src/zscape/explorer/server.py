@@ -12,9 +12,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zscape.errors import ConfigError
-from zscape.explorer import require
-from zscape.explorer.page import STYLE, front_end, served_page
+from zscape.errors import ConfigError, require
+from zscape.explorer.page import front_end, served_page, style
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -42,11 +41,7 @@ def new_token() -> str:
 
 
 def build_app(payload: bytes, token: str) -> Starlette:
-    """Build the server of a payload, under `/TOKEN/`.
-
-    Raises:
-        ConfigError: a package is missing, or the front end has not been built.
-    """
+    """Build the server of a payload, under `/TOKEN/`."""
     check_ready()
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -57,15 +52,13 @@ def build_app(payload: bytes, token: str) -> Starlette:
     zipped = {"Content-Encoding": "gzip"}
     parts: dict[str, tuple[bytes, str, dict[str, str]]] = {
         "": (served_page().encode(), "text/html; charset=utf-8", {}),
-        "page.css": (STYLE.encode(), "text/css; charset=utf-8", {}),
+        "page.css": (style().encode(), "text/css; charset=utf-8", {}),
         "page.js": (front_end("page.js"), "text/javascript; charset=utf-8", {}),
         "ort.wasm": (front_end("ort.wasm.gz"), "application/wasm", zipped),
         "payload": (payload, "application/octet-stream", {}),
     }
 
-    def answer(name: str) -> Callable[[Request], Any]:
-        content, media_type, extra = parts[name]
-
+    def answer(content: bytes, media_type: str, extra: dict[str, str]) -> Callable[[Request], Any]:
         async def send(request: Request) -> Response:
             # Compared in constant time, so that the answer does not tell how much was right.
             if not secrets.compare_digest(request.path_params["token"].encode(), token.encode()):
@@ -75,17 +68,13 @@ def build_app(payload: bytes, token: str) -> Starlette:
         return send
 
     return Starlette(
-        routes=[Route(f"/{{token}}/{name}", answer(name)) for name in parts],
+        routes=[Route(f"/{{token}}/{name}", answer(*part)) for name, part in parts.items()],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
     )
 
 
 def open_socket(port: int | None) -> socket.socket:
-    """Return a socket that listens on this computer only; on a free port when None.
-
-    Raises:
-        ConfigError: the port is in use, or not to be used.
-    """
+    """Return a socket that listens on this computer only; on a free port when None."""
     if port is not None and not 1 <= port <= 65535:
         raise ConfigError(f"port is {port}; expected 1 to 65535.")
     listener = socket.socket()
@@ -97,7 +86,7 @@ def open_socket(port: int | None) -> socket.socket:
         listener.close()
         raise ConfigError(
             f"port {port} cannot be used ({(error.strerror or str(error)).lower()}); choose "
-            "another with --port, or leave it out."
+            "another `port`, or leave it out."
         ) from error
     return listener
 
@@ -117,10 +106,6 @@ def serve(app: Starlette, listeners: Sequence[socket.socket]) -> None:
 
 
 def check_ready() -> None:
-    """Check that a page can be served, before any work is done.
-
-    Raises:
-        ConfigError: a package is missing, or the front end has not been built.
-    """
-    require("starlette", "uvicorn")
+    """Check that a page can be served, before any work is done."""
+    require("starlette", "uvicorn", extra="explore")
     front_end("page.js")

@@ -7,18 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from zscape.errors import ConfigError, DataError
+from zscape.errors import DataError, require
 from zscape.explorer.engine import N_MAP, build_payload
 from zscape.explorer.page import front_end
 from zscape.runs import Run, load_run
 
-try:
-    import anywidget
-    import traitlets
-except ModuleNotFoundError as error:
-    raise ConfigError(
-        f'{error.name} is not installed; install it with: pip install "zscape[explore]".'
-    ) from error
+require("anywidget", "traitlets", extra="explore")
+import anywidget  # noqa: E402
+import traitlets  # noqa: E402
 
 
 class Explorer(anywidget.AnyWidget):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from zscape.data.images import Images, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.report import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.files import write_csv, write_text
-from zscape.jobs.decode import remove_pictures
 from zscape.jobs.generate import run_density
+from zscape.jobs.pictures import picture_folder, write_pictures
 from zscape.jobs.report import short_source
 from zscape.runs import Run
 
@@ -26,12 +25,7 @@ _MIN_SIDE = 112  # pixels of a heat map
 
 
 def anomaly_scorer(run: Run, *, threshold: float = THRESHOLD) -> AnomalyScorer:
-    """Return what scores images against the validation images of a run.
-
-    Raises:
-        ConfigError: the threshold is not a share, or too high for so few validation images.
-        RunError: the images of the run are gone.
-    """
+    """Return what scores images against the validation images of a run."""
     bottleneck = run.model.bottleneck
     density = run_density(run, bottleneck.default_density if bottleneck.spatial else "gmm")
     return AnomalyScorer(run.model, density, run.dataset.validation.images, threshold=threshold)
@@ -46,24 +40,23 @@ def write_anomalies(
     scores of `zscape.evaluation.anomaly.Scores`, and `anomaly`, 1 or 0. The heat map of row i is
     `<name>-heatmaps/<i>.png`: the error of every pixel, dark for none and bright for the 99.9 %
     quantile of validation images or more.
-
-    Raises:
-        ConfigError: see `anomaly_scorer`.
-        DataError: the images cannot be read or have another shape.
-        RunError: the images of the run are gone.
-        OSError: a file cannot be written.
     """
     scorer = anomaly_scorer(run, threshold=threshold)
     images = run.load_images(data)
     scores = scorer.score(images.images)
     odd = scores.combined > scorer.limit
     folder = out.with_name(f"{out.stem}-heatmaps")
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_pictures(folder, beside=".")
+    picture_folder(folder, beside=".")
     _write_heat_maps(run, images, folder)
-    _write_scores(out, images, scores, odd)
+    columns: dict[str, Iterable[object]] = {"image": _names(images)}
+    if images.shown_labels is not None:
+        columns["label"] = images.shown_labels
+    for name in ("error", "density", "combined"):
+        columns[name] = [f"{value:.6g}" for value in getattr(scores, name)]
+    columns["anomaly"] = odd.astype(int).tolist()
+    write_csv(out, list(columns), zip(*columns.values(), strict=True))
     page = out.with_suffix(".html")
-    write_text(page, _gallery(run, images, scores, scorer, odd))
+    write_text(page, _gallery(run, images, scores, scorer, n_odd=int(odd.sum())))
     return {
         "n_images": len(images),
         "n_anomalies": int(odd.sum()),
@@ -79,16 +72,6 @@ def _names(images: Images) -> list[str]:
     return [str(n) for n in (numbers if images.names is None else images.names)]
 
 
-def _write_scores(path: Path, images: Images, scores: Scores, odd: np.ndarray) -> None:
-    columns: dict[str, Iterable[object]] = {"image": _names(images)}
-    if images.shown_labels is not None:
-        columns["label"] = images.shown_labels
-    for name in ("error", "density", "combined"):
-        columns[name] = [f"{value:.6g}" for value in getattr(scores, name)]
-    columns["anomaly"] = odd.astype(int).tolist()
-    write_csv(path, list(columns), zip(*columns.values(), strict=True))
-
-
 def _errors(run: Run, images: np.ndarray) -> np.ndarray:
     """Return the absolute error of every pixel, mean over channels, (N, H, W)."""
     inputs = as_float(images)
@@ -101,40 +84,32 @@ def _write_heat_maps(run: Run, images: Images, folder: Path) -> None:
     top = max(float(np.quantile(known, 0.999)), 1e-3)
     for rows, part in chunks(images.images, copies=_COPIES):
         for i, error in enumerate(_errors(run, part), rows.start):
-            (folder / f"{i:05d}.png").write_bytes(_heat_map(error / top))
+            write_pictures(folder, _heat_map(error / top)[None], first=i)
 
 
-def _heat_map(shares: np.ndarray) -> bytes:
-    """Return a PNG file of shares (H, W), 0 dark and 1 bright; small ones are enlarged."""
+def _heat_map(shares: np.ndarray) -> np.ndarray:
+    """Return a picture of shares (H, W), 0 dark and 1 bright; small ones are enlarged."""
     import matplotlib as mpl
-    from PIL import Image
 
-    pixels = np.uint8(255 * mpl.colormaps["magma"](np.clip(shares, 0, 1))[..., :3])
+    colours = mpl.colormaps["magma"](np.clip(shares, 0, 1))[..., :3]
     scale = max(1, _MIN_SIDE // max(shares.shape))
-    content = io.BytesIO()
-    Image.fromarray(np.kron(pixels, np.ones((scale, scale, 1), np.uint8))).save(content, "png")
-    return content.getvalue()
+    return np.kron(colours, np.ones((scale, scale, 1)))
 
 
-def _gallery(
-    run: Run, images: Images, scores: Scores, scorer: AnomalyScorer, odd: np.ndarray
-) -> str:
+def _gallery(run: Run, images: Images, scores: Scores, scorer: AnomalyScorer, *, n_odd: int) -> str:
     worst = np.argsort(-scores.combined, kind="stable")[:N_GALLERY]
-    section = Section(
+    starts = range(0, len(worst), _PER_FIGURE)
+    found = Section(
         title="The oddest images",
         headline=[
             KeyNumber("images", f"{len(images):,}"),
-            KeyNumber("anomalies", f"{int(odd.sum()):,}"),
+            KeyNumber("anomalies", f"{n_odd:,}"),
             KeyNumber("expected false alarms", f"{100 * scorer.false_alarm_rate:.2f} %"),
         ],
-        figures=[
-            _figure(run, images, scores, worst, start)
-            for start in range(0, len(worst), _PER_FIGURE)
-        ],
+        figures=[_figure(run, images, scores, worst, start) for start in starts],
     )
-    table = _table(images, scores, worst, scorer.limit)
-    title = f"Anomalies: {short_source(images.source)}"
-    return render_report(title, [section, Section("Scores", tables=[table])])
+    table = Section("Scores", tables=[_table(images, scores, worst, scorer.limit)])
+    return render_report(f"Anomalies: {short_source(images.source)}", [found, table])
 
 
 def _figure(
@@ -157,20 +132,21 @@ def _figure(
 
 def _table(images: Images, scores: Scores, worst: np.ndarray, limit: float) -> Table:
     names = _names(images)
+    rows = [
+        [
+            names[i],
+            f"{scores.combined[i]:.3f}",
+            f"{scores.error[i]:.5f}",
+            f"{scores.density[i]:.2f}",
+            "yes" if scores.combined[i] > limit else "no",
+        ]
+        for i in worst
+    ]
     return Table(
         "By combined score",
         f"Above {limit:.3f} an image is called an anomaly. Combined: mean of log error and "
         "density, in standard deviations from validation images; error: root mean squared error "
         "in units of the image's contrast; density: minus its logarithm, in nats.",
         ["Image", "Combined", "Error", "Density", "Anomaly"],
-        [
-            [
-                names[i],
-                f"{scores.combined[i]:.3f}",
-                f"{scores.error[i]:.5f}",
-                f"{scores.density[i]:.2f}",
-                "yes" if scores.combined[i] > limit else "no",
-            ]
-            for i in worst
-        ],
+        rows,
     )

@@ -12,9 +12,9 @@ import numpy as np
 
 from zscape.data.checks import check_values
 from zscape.data.images import as_float
-from zscape.data.listing import Skipped
 from zscape.data.pictures import (
     DEEP_MODES,
+    Skipped,
     UnreadablePictureError,
     deep_values,
     deep_white,
@@ -67,9 +67,8 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
     if wanted == 1:
         return np.concatenate([_tiled(model, values[..., k : k + 1]) for k in range(n)], axis=2)
     if n in (1, 3) and wanted in (3, 4):
-        shown = np.repeat(values, 3, axis=2) if n == 1 else values
-        if wanted == 4:
-            shown = np.concatenate([shown, np.ones_like(shown[..., :1])], axis=2)
+        opaque = (0, 0), (0, 0), (0, wanted - 3)
+        shown = np.pad(np.repeat(values, 3 // n, axis=2), opaque, constant_values=1)
         colours = _tiled(model, shown)[..., :3]
         return colours.mean(axis=2, keepdims=True) if n == 1 else colours
     if n == 4 and wanted == 3:  # transparency stays
@@ -84,20 +83,7 @@ def write_denoised(
 
     What is in a folder keeps its place below it. 16-bit gray stays 16-bit, transparency stays as
     it is; pictures with a palette become coloured ones, and animations their first frame.
-
-    Args:
-        run: see `denoise`.
-        sources: files and folders.
-        out: the folder to write to; made if it is not there.
-        follow_links: also go where symbolic links lead out of a folder.
-
-    Returns:
-        How many pictures were written, and what in the folders could not be read.
-
-    Raises:
-        DataError: a file that was named cannot be read, or there is no picture at all.
-        ConfigError: two pictures would get the same name, or one would be replaced.
-        OSError: a file cannot be written.
+    Returns how many pictures were written, and what in the folders could not be read.
     """
     pairs, skipped = _pairs(sources, out, follow_links=follow_links)
     named = {source for source in sources if not source.is_dir()}
@@ -143,7 +129,7 @@ def _pairs(
                 "after the other, into two folders."
             )
         if target.exists() and target.samefile(source):
-            raise ConfigError(f"{source} would be replaced; name another folder with -o.")
+            raise ConfigError(f"{source} would be replaced; name another folder as `out`.")
         taken[target] = source
     return pairs, skipped
 
@@ -156,8 +142,7 @@ def _denoised(run: Run, picture: Image.Image) -> Image.Image:
         stored = np.asarray(picture)
         white = deep_white(stored)
         values = denoise(run, deep_values(stored)[..., None])[..., 0] * white
-        kind = np.float32 if picture.mode == "F" else np.uint16
-        return Image.fromarray(np.round(values).astype(kind) if kind is np.uint16 else values)
+        return Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
     gray = picture.mode in ("1", "L", "LA", "La")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     pixels = np.asarray(picture.convert("L" if gray else "RGB"))
@@ -197,36 +182,22 @@ def _tiled(model: Autoencoder, image: np.ndarray) -> np.ndarray:
     padded = np.pad(image, missing, mode="symmetric")
     tops = _starts(padded.shape[0], tile_height)
     lefts = _starts(padded.shape[1], tile_width)
-    rows, columns = _window(tile_height), _window(tile_width)
-    weight = np.outer(rows, columns)[..., None]  # (h, w, 1)
+    # Of a pixel in a tile: a raised cosine in both directions, above 0 everywhere.
+    waves = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (tile_height, tile_width)]
+    weight = np.outer(*waves)[..., None].astype(np.float32)  # (h, w, 1)
     total = np.zeros((*padded.shape[:2], channels), np.float32)
+    weights = np.zeros((*padded.shape[:2], 1), np.float32)
     for top in tops:
-        band = padded[top : top + tile_height]
-        tiles = model.reconstruct(
-            np.stack([band[:, left : left + tile_width] for left in lefts])
-        )  # (n, h, w, C)
-        for left, tile in zip(lefts, tiles, strict=True):
-            total[top : top + tile_height, left : left + tile_width] += weight * tile
-    total /= _coverage(tops, rows, padded.shape[0])[:, None, None]
-    total /= _coverage(lefts, columns, padded.shape[1])[None, :, None]
-    return np.clip(total[:height, :width], 0, 1)
+        down = slice(top, top + tile_height)
+        places = [(down, slice(left, left + tile_width)) for left in lefts]
+        tiles = model.reconstruct(np.stack([padded[place] for place in places]))  # (n, h, w, C)
+        for place, tile in zip(places, tiles, strict=True):
+            total[place] += weight * tile
+            weights[place] += weight
+    return np.clip((total / weights)[:height, :width], 0, 1)
 
 
 def _starts(size: int, tile: int) -> list[int]:
     """Return where tiles begin that cover `size` pixels and overlap by half or more."""
     n_tiles = 1 + math.ceil((size - tile) / max(1, tile // 2))
     return [round(start) for start in np.linspace(0, size - tile, n_tiles)]
-
-
-def _window(size: int) -> np.ndarray:
-    """Return the weight of each pixel across a tile: a raised cosine, above 0 everywhere."""
-    window: np.ndarray = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-    return window.astype(np.float32)
-
-
-def _coverage(starts: list[int], window: np.ndarray, size: int) -> np.ndarray:
-    """Return the sum of the weights of all tiles at each of `size` places."""
-    coverage = np.zeros(size, np.float32)
-    for start in starts:
-        coverage[start : start + len(window)] += window
-    return coverage

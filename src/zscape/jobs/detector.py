@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from zscape.model import Autoencoder
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class AnomalyDetector(OutlierMixin, BaseEstimator):
     """Find images unlike those of `fit`, as scikit-learn's outlier detectors do.
 
@@ -46,29 +48,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         >>> detector.predict(new_images)  # 1 for normal, -1 for anomalies
     """
 
-    def __init__(
-        self,
-        *,
-        preset: str = "fast",
-        latent_dim: int = 16,
-        bottleneck: str = "plain",
-        epochs: int | None = None,
-        threshold: float = THRESHOLD,
-        seed: int = 0,
-    ) -> None:
-        self.preset = preset
-        self.latent_dim = latent_dim
-        self.bottleneck = bottleneck
-        self.epochs = epochs
-        self.threshold = threshold
-        self.seed = seed
+    preset: str = "fast"
+    latent_dim: int = 16
+    bottleneck: str = "plain"
+    epochs: int | None = None
+    threshold: float = THRESHOLD
+    seed: int = 0
 
     def fit(self, images: NDArray[Any], y: object = None) -> Self:
         """Train on normal images (N, H, W, C); about a fifth is held out to set the threshold.
-
-        Args:
-            images: of any type that `as_float` takes.
-            y: not used.
 
         Raises:
             ConfigError: a setting is outside its range, or there are too few images for the

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.evaluate import Evaluation, code_words
+from zscape.files import write_bytes
 from zscape.latent.paths import axis_values, data_range, latent_grid
 from zscape.latent.projection import project_codes
+from zscape.registry import check_number
 from zscape.runs import Run
 
 if TYPE_CHECKING:
@@ -54,6 +57,15 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     return drawn
 
 
+def write_figures(run: Run, figures: Mapping[str, Figure]) -> None:
+    """Write figures into the folder of a run, by the name of their file without its ending."""
+    from zscape.viz.style import figure_png
+
+    (run.path / "figures").mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
+
+
 def latent_map(
     run: Run,
     data: str | Path | np.ndarray | Images | None = None,
@@ -72,10 +84,10 @@ def latent_map(
     """
     from zscape.viz.latent import plot_latent
 
-    if n < 1:
-        raise ConfigError(f"n is {n}; expected 1 or more.")
+    check_number("n", n, low=1, whole=True)
     images = run.dataset.test if data is None else run.load_images(data)
     images = _some(images, n)
+    what = f"{len(images):,} code{'s' if len(images) > 1 else ''}"
     projection = project_codes(run.model.encode(images.images).reshape(len(images), -1))
     return plot_latent(
         projection.points,
@@ -83,19 +95,15 @@ def latent_map(
         images=np.asarray(images.images) if thumbnails else None,
         axis_names=projection.axis_names,
         explained=projection.explained,
-        title=(
-            f"{len(images):,} code{'s' if len(images) > 1 else ''} of "
-            f"{code_words(run.model.code_shape)}"
-        ),
+        title=f"{what} of {code_words(run.model.code_shape)}",
     )
 
 
 def _some(images: Images, n: int) -> Images:
     """Return the first images, or of a folder, which is in alphabetical order, some of all."""
     n = min(n, len(images))
-    if images.names is None:
-        return images.take(np.arange(n))
-    return images.take(np.arange(n) * len(images) // n)
+    rows = np.arange(n)
+    return images.take(rows if images.names is None else rows * len(images) // n)
 
 
 def grid(
@@ -117,38 +125,30 @@ def grid(
     from zscape.viz.grids import plot_latent_grids
 
     fixed = axis_values(low, high, step)
-    _check_size(run, len(fixed))
+    n, image_shape = len(fixed), run.config.image_shape
+    if n * n * math.prod(image_shape) > MAX_GRID_VALUES:
+        raise ConfigError(
+            f"{n} x {n} images of {image_shape} are too many for one figure; choose a larger step "
+            "or a smaller range."
+        )
     if run.model.code_shape != (2,):
         raise ConfigError(
             f"a grid needs codes of 2 latent variables and {run.path} has "
-            f"{code_words(run.model.code_shape)}; train one with --latent-dim 2, or see its "
+            f"{code_words(run.model.code_shape)}; train one with `latent_dim=2`, or see its "
             "codes with zscape map."
         )
-    panels = [(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
+
+    def panel(xs: np.ndarray, ys: np.ndarray, title: str) -> tuple[Any, ...]:
+        images = run.model.decode(latent_grid(xs, ys).reshape(-1, 2))
+        return images.reshape(len(ys), len(xs), *image_shape), xs, ys, title
+
+    panels = [panel(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
     try:
         images = run.dataset.train.images[:N_GRID_CODES]
     except (DataError, RunError):
-        images = None  # they are gone; the fixed lattice needs the model only
-    lows, highs = data_range(run.model.encode(images)) if images is not None else (fixed, fixed)
+        return plot_latent_grids(panels)  # they are gone; the fixed lattice needs the model only
+    lows, highs = data_range(run.model.encode(images))
     if (highs > lows).all():
-        placed = [np.linspace(lows[i], highs[i], len(fixed)) for i in (0, 1)]
-        panels.append((placed[0], placed[1], "where 99 % of the codes lie, in each direction"))
-    return plot_latent_grids(
-        [(_decode_grid(run, xs, ys), xs, ys, title) for xs, ys, title in panels]
-    )
-
-
-def _check_size(run: Run, n: int) -> None:
-    """Refuse a lattice of `n` by `n` images that would not fit into memory."""
-    n_values = n * n * math.prod(run.config.image_shape)
-    if n_values > MAX_GRID_VALUES:
-        raise ConfigError(
-            f"{n} x {n} images of {run.config.image_shape} are too many for one figure; choose a "
-            "larger step or a smaller range."
-        )
-
-
-def _decode_grid(run: Run, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    codes = latent_grid(xs, ys)  # (rows, columns, 2)
-    images = run.model.decode(codes.reshape(-1, 2))
-    return images.reshape(*codes.shape[:2], *images.shape[1:])
+        xs, ys = np.linspace(lows, highs, n).T
+        panels.append(panel(xs, ys, "where 99 % of the codes lie, in each direction"))
+    return plot_latent_grids(panels)

@@ -12,12 +12,14 @@ from zscape.errors import DataError, RunError
 from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.evaluation.results import RunEvaluation, Training
-from zscape.files import write_atomically, write_bytes, write_csv, write_json
-from zscape.jobs.draw import run_figures
+from zscape.files import write_atomically, write_csv, write_json
+from zscape.jobs.draw import run_figures, write_figures
 from zscape.jobs.report import short_source, write_report
 from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
+
+_NO_PARAMETERS = "Without the validation images no parameters of classical methods can be chosen."
 
 
 def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> Evaluation:
@@ -37,50 +39,49 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
         RunError: the baseline is that of another run.
     """
     images, name = _images(run, data)
-    neighbours, note = _neighbours(run)
-    notes = (
-        [f"{len(images.skipped):,} files of the folder were left out."] if images.skipped else []
-    )
+    notes = []
+    if images.skipped:
+        notes.append(f"{len(images.skipped):,} files of the folder were left out.")
     if (most := _affordable(images)) < len(images):
         notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
         images = images.take(slice(most))
+    try:
+        neighbours: Images | None = run.dataset.train
+    except (DataError, RunError) as error:
+        neighbours = None
+        notes.append(f"Without the training images there are no neighbours to classify by: {error}")
     evaluation = evaluate_model(
         run.model,
         images,
         data=name,
         baseline=_baseline(run, neighbours),
         neighbours=neighbours,
-        notes=(*notes, *note),
+        notes=tuple(notes),
     )
-    if not run.config.training.corruption:
+    corruption = run.config.training.corruption
+    if not corruption:
         return evaluation
-    return _with_denoising(evaluation, run, images, validated=neighbours is not None)
+    validation = None if neighbours is None else run.dataset.validation.images
+    denoising = evaluate_denoising(run.model, images.images, corruption, validation=validation)
+    more = () if neighbours is not None else (_NO_PARAMETERS,)
+    return dataclasses.replace(evaluation, denoising=denoising, notes=evaluation.notes + more)
 
 
 def refresh(run: Run) -> Evaluation:
-    """Measure a run on its test split again and rewrite its metrics, figures and report.
-
-    Raises:
-        RunError: the run is in use, or its history or baseline is damaged or of another run.
-        DataError: its images cannot be read.
-        ModelError: the model file is damaged or refused.
-        OSError: a file cannot be written.
-    """
+    """Measure a run on its test split again and rewrite its metrics, figures and report."""
     with locked(run.path):
         return write_results(run)
 
 
 def write_results(run: Run) -> Evaluation:
     """Write `metrics.json`, the figures and `report.html` of a trained run, whose lock is held."""
-    from zscape.viz.style import figure_png
-
     evaluation = evaluate(run)
-    _write_skipped(run)
+    if skipped := run.dataset.train.skipped:
+        rows = ((item.path, item.reason) for item in skipped)
+        write_csv(run.path / "skipped.csv", ("path", "reason"), rows)
     kept = RunEvaluation(**vars(evaluation), training=_training(run))
     write_json(run.path / "metrics.json", kept.to_dict())
-    (run.path / "figures").mkdir(exist_ok=True)
-    for name, figure in run_figures(run, evaluation).items():
-        write_bytes(run.path / "figures" / f"{name}.png", figure_png(figure))
+    write_figures(run, run_figures(run, evaluation))
     write_report([run], run.path / "report.html")
     return evaluation
 
@@ -94,41 +95,9 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
     return images, f"{name}, test split" if resolve(data).has_splits else name
 
 
-def _neighbours(run: Run) -> tuple[Images | None, list[str]]:
-    """Return the training images; without them, a note that says why."""
-    try:
-        return run.dataset.train, []
-    except (DataError, RunError) as error:
-        why = f"Without the training images there are no neighbours to classify by: {error}"
-        return None, [why]
-
-
 def _affordable(images: Images) -> int:
     """Return how many of the images may be in memory at a time."""
     return max(1, MAX_VALUES * len(images) // images.images.size)
-
-
-def _with_denoising(
-    evaluation: Evaluation, run: Run, images: Images, *, validated: bool
-) -> Evaluation:
-    """Return the evaluation with metrics at several levels of noise."""
-    if not validated:
-        more = "Without the validation images no parameters of classical methods can be chosen."
-        evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, more))
-    denoising = evaluate_denoising(
-        run.model,
-        images.images,
-        run.config.training.corruption,
-        validation=run.dataset.validation.images if validated else None,
-    )
-    return dataclasses.replace(evaluation, denoising=denoising)
-
-
-def _write_skipped(run: Run) -> None:
-    """List the files of the folder that were left out, if there were any, in `skipped.csv`."""
-    if skipped := run.dataset.train.skipped:
-        rows = ((item.path, item.reason) for item in skipped)
-        write_csv(run.path / "skipped.csv", ("path", "reason"), rows)
 
 
 def _training(run: Run) -> Training:

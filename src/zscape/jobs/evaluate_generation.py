@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
 from zscape.evaluation.classifier import IMAGE_SHAPE
-from zscape.evaluation.features import (
-    CLASSIFIER,
-    FeatureModel,
-    class_probabilities,
-    load_features,
-)
+from zscape.evaluation.features import CLASSIFIER, class_probabilities, load_features
 from zscape.evaluation.generation import (
     ClassShares,
     Compared,
@@ -25,13 +20,12 @@ from zscape.evaluation.generation import (
 )
 from zscape.evaluation.metrics import GENERATION_METRICS, measure
 from zscape.evaluation.results import GenerationResults
-from zscape.files import sha256_of, write_bytes, write_json
+from zscape.files import sha256_of, write_json
+from zscape.jobs.draw import write_figures
 from zscape.jobs.generate import generate
+from zscape.registry import check_number
 from zscape.run_folder import locked
 from zscape.runs import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 N_SHEET = 24
 N_NEAREST = 1000
@@ -82,16 +76,33 @@ def evaluate_generation(
     """
     if not 2 <= n <= MAX_SAMPLES:
         raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
-    if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more.")
-    density = density or run.model.bottleneck.default_density
+    check_number("seed", seed, whole=True)
+    model = run.model
+    density = density or model.bottleneck.default_density
     network = load_features(features, run.config.image_shape)
     train, test = run.dataset.train, _some(run.dataset.test, n, [seed, 1])
     samples, _ = generate(run, n, density=density, seed=seed)
-    compared = _compared(run, network, _some(train, n, [seed, 0]), test, samples, seed)
+    test_codes = model.encode(test.images)
+    between = model.project(midpoints(test_codes, seed))
+    compared = Compared(
+        train=network.features(_some(train, n, [seed, 0]).images),
+        test=network.features(test.images),
+        samples=network.features(samples),
+        reconstructions=network.features(model.decode(test_codes)),
+        midpoints=network.features(model.decode(between)),
+        seed=seed,
+    )
     numbers, distances = nearest_images(samples[:N_NEAREST], train.images)
     _, test_distances = nearest_images(test.images[:N_NEAREST], train.images)
     classes, notes = _classes(run, test, samples)
+    n_features = compared.test.shape[1]
+    if len(test) <= n_features:
+        notes = (
+            f"There are {len(test):,} test images for {n_features:,} features: too few for a "
+            "covariance, so Fréchet distances are much too large. Compare them with the floor "
+            "only.",
+            *notes,
+        )
     return GenerationEvaluation(
         density=density,
         features=network.name,
@@ -106,34 +117,21 @@ def evaluate_generation(
         },
         classes=classes,
         model_sha256=sha256_of(run.path / "model.keras"),
-        notes=(*_too_few(compared.test), *notes),
+        notes=notes,
         samples=samples[:N_SHEET],
         nearest=as_float(train.images[numbers[:N_SHEET]]),
     )
 
 
 def refresh_generation(run: Run, **settings: Any) -> GenerationEvaluation:
-    """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`.
-
-    Raises:
-        RunError: the run is in use, or as for `evaluate_generation`.
-        OSError: a file cannot be written.
-    """
-    from zscape.viz.style import figure_png
+    """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`."""
+    from zscape.viz.sheets import plot_nearest
 
     with locked(run.path):
         evaluation = evaluate_generation(run, **settings)
-        (run.path / "figures").mkdir(exist_ok=True)
-        write_bytes(run.path / "figures" / "samples.png", figure_png(samples_sheet(evaluation)))
+        write_figures(run, {"samples": plot_nearest(evaluation.samples, evaluation.nearest)})
         write_json(run.path / "generation.json", evaluation.to_dict())
     return evaluation
-
-
-def samples_sheet(evaluation: GenerationEvaluation) -> Figure:
-    """Draw some of the generated images, and below each the nearest training image."""
-    from zscape.viz.sheets import plot_nearest
-
-    return plot_nearest(evaluation.samples, evaluation.nearest)
 
 
 def _some(images: Images, n: int, seed: list[int]) -> Images:
@@ -141,33 +139,6 @@ def _some(images: Images, n: int, seed: list[int]) -> Images:
     if len(images) <= n:
         return images
     return images.take(np.random.default_rng(seed).choice(len(images), n, replace=False))
-
-
-def _compared(
-    run: Run, network: FeatureModel, train: Images, test: Images, samples: np.ndarray, seed: int
-) -> Compared:
-    """Return the features of real images, and of all kinds that the model makes."""
-    codes = run.model.encode(test.images)
-    between = run.model.nearest(midpoints(codes, seed))
-    return Compared(
-        train=network.features(train.images),
-        test=network.features(test.images),
-        samples=network.features(samples),
-        reconstructions=network.features(run.model.decode(codes)),
-        midpoints=network.features(run.model.decode(between)),
-        seed=seed,
-    )
-
-
-def _too_few(features: np.ndarray) -> list[str]:
-    """Return a note if there are fewer images than a covariance of their features needs."""
-    n_images, n_features = features.shape
-    if n_images > n_features:
-        return []
-    return [
-        f"There are {n_images:,} test images for {n_features:,} features: too few for a "
-        "covariance, so Fréchet distances are much too large. Compare them with the floor only."
-    ]
 
 
 def _classes(
@@ -184,6 +155,6 @@ def _classes(
         return None, (
             f"The embedded classifier of digits gets {right:.0%} of the test images right: these "
             f"are other images, so classes are not counted, and {CLASSIFIER} FD says little; "
-            "name a network for them with --features.",
+            "name a network for them as `features`.",
         )
     return class_shares(class_probabilities(samples), train_labels), ()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from zscape.errors import RunError
 from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
 from zscape.evaluation.evaluate import code_words
 from zscape.evaluation.health import LatentHealth
-from zscape.evaluation.metrics import METRICS, Values
+from zscape.evaluation.metrics import METRICS
 from zscape.evaluation.report import (
     KeyNumber,
     MetricRow,
@@ -29,7 +30,6 @@ def write_report(runs: Sequence[Run], path: Path) -> None:
 
     Raises:
         RunError: a run has no metrics or figures yet.
-        OSError: the page cannot be written.
     """
     sources = dict.fromkeys(short_source(run.config.source) for run in runs)
     title = f"Autoencoder on {', '.join(sources)}"
@@ -62,19 +62,21 @@ def _section(run: Run) -> Section:
 
 
 def _headline(found: RunEvaluation, run: Run, variables: str) -> list[KeyNumber]:
-    def shown(name: str, values: Values = found.model) -> str:
-        metric = METRICS[name]
-        return f"{format_value(values.get(name), metric.form)} {metric.unit}".rstrip()
-
     image = " x ".join(map(str, run.config.image_shape))
     compression = METRICS["compression_ratio"]
     return [
-        KeyNumber("test MSE", shown("mse"), f"PCA {shown('mse', found.pca or {})}"),
-        *(KeyNumber(METRICS[name].label, shown(name)) for name in ("psnr", "ssim")),
+        KeyNumber("test MSE", _shown("mse", found.model), f"PCA {_shown('mse', found.pca or {})}"),
+        *(KeyNumber(METRICS[name].label, _shown(name, found.model)) for name in ("psnr", "ssim")),
         KeyNumber(
             compression.label, compression.text(found.compression_ratio), f"{image} to {variables}"
         ),
     ]
+
+
+def _shown(name: str, values: Mapping[str, Any]) -> str:
+    """Return one metric of several as a person reads it, with its unit."""
+    metric = METRICS[name]
+    return f"{format_value(values.get(name), metric.form)} {metric.unit}".rstrip()
 
 
 def _table(found: RunEvaluation) -> list[MetricRow]:
@@ -103,9 +105,7 @@ def _denoising_table(denoising: DenoisingEvaluation) -> Table:
     levels = denoising.levels
 
     def cell(outcome: Outcome) -> str:
-        psnr, ssim = METRICS["psnr"], METRICS["ssim"]
-        shown = format_value(outcome["psnr"], psnr.form), format_value(outcome["ssim"], ssim.form)
-        return f"{shown[0]} {psnr.unit}, {shown[1]}"
+        return ", ".join(_shown(name, outcome) for name in ("psnr", "ssim"))
 
     return Table(
         "Denoising",
@@ -137,11 +137,9 @@ def _figures(run: Run) -> list[ReportFigure]:
 
 def _settings(run: Run, training: Training) -> dict[str, str]:
     config, network = run.config, run.config.network
-    sampling = (
-        f"{network.downsampling} down, {network.upsampling} up, "
-        if network.preset == "classic"
-        else ""
-    )
+    sampling = ""
+    if network.preset == "classic":
+        sampling = f"{network.downsampling} down, {network.upsampling} up, "
     return {
         "data": short_source(config.source),
         "images": (

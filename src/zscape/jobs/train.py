@@ -14,8 +14,8 @@ import numpy as np
 
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images
-from zscape.data.listing import Skipped
 from zscape.data.load import load_dataset
+from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.errors import ConfigError, DataError
 from zscape.jobs.evaluate import write_results
@@ -24,7 +24,7 @@ from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.networks import is_network
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
-from zscape.reporter import Reporter, default_reporter, report_skipped
+from zscape.reporter import Reporter, default_reporter
 from zscape.run_folder import open_for_training
 from zscape.runs import Run, RunConfig
 from zscape.settings import (

@@ -83,7 +83,7 @@ class UpsampleConv2D(_Convolution):
     The layer holds the ordinary 3x3 kernel, so that its weights are those of
     `UpSampling2D(2)` followed by `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
         (3, 3, C, filters).
 
     Input shape:
@@ -97,7 +97,7 @@ class UpsampleConv2D(_Convolution):
         (why to interpolate before a convolution).
 
     Example:
-        >>> UpsampleConv2D(32, activation="relu")(keras.ops.ones((1, 7, 7, 64))).shape
+        >>> tuple(UpsampleConv2D(32, activation="relu")(keras.ops.ones((1, 7, 7, 64))).shape)
         (1, 14, 14, 32)
     """
 
@@ -127,7 +127,7 @@ class SubpixelConv2DTranspose(_Convolution):
 
     The weights are those of `Conv2DTranspose(filters, 6, strides=2, padding="same")`.
 
-    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
         (6, 6, filters, C).
 
     Input shape:
@@ -142,7 +142,7 @@ class SubpixelConv2DTranspose(_Convolution):
         the Same as a Convolutional Layer?, arXiv:1609.07009.
 
     Example:
-        >>> SubpixelConv2DTranspose(1)(keras.ops.ones((1, 14, 14, 32))).shape
+        >>> tuple(SubpixelConv2DTranspose(1)(keras.ops.ones((1, 14, 14, 32))).shape)
         (1, 28, 28, 1)
     """
 
@@ -174,7 +174,7 @@ class NarrowConv2D(_Convolution):
 
     The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    Args: those of `keras.layers.Conv2D` but for sizes, strides and padding; the kernel is
+    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
         (3, 3, C, filters).
 
     Input shape:
@@ -184,7 +184,7 @@ class NarrowConv2D(_Convolution):
         (N, H, W, filters).
 
     Example:
-        >>> NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape
+        >>> tuple(NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape)
         (1, 28, 28, 1)
     """
 

@@ -16,33 +16,28 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from zscape.data.arrays import ACCEPTED
-from zscape.data.images import Images
-from zscape.data.listing import PictureList
+from zscape.data.images import Images, StoredImages
 from zscape.data.picture_cache import Decoding, cache_root
-from zscape.data.pictures import is_gray, quiet_pillow
-from zscape.data.stored import StoredImages
+from zscape.data.pictures import PictureList, is_gray, quiet_pillow
 from zscape.errors import DataError
 from zscape.settings import PictureConfig
 
 Split = Literal["train", "test", "all"]
+
+ACCEPTED = (
+    "a .npz file with an array images, a .npy file, an idx or idx.gz file, or a folder of pictures"
+)
 
 _N_GRAY_SAMPLES = 64
 _kinds: list[type[Source]] = []
 
 
 class Wanted(NamedTuple):
-    """Which images are wanted of a source.
+    """Which images are wanted of a source."""
 
-    Attributes:
-        split: which part, of a source that has splits.
-        pictures: how pictures become images.
-        image_shape: (H, W, C), when a model asks for it, in place of size and colour.
-    """
-
-    split: Split = "all"
-    pictures: PictureConfig = PictureConfig()
-    image_shape: tuple[int, int, int] | None = None
+    split: Split = "all"  # of a source that has splits
+    pictures: PictureConfig = PictureConfig()  # how pictures become images
+    image_shape: tuple[int, int, int] | None = None  # of a model, in place of size and colour
 
 
 class Source(ABC):
@@ -83,11 +78,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, wanted: Wanted) -> Images:
-        """Return the images, not yet checked; pictures are only listed, not yet decoded.
-
-        Raises:
-            DataError: they cannot be read.
-        """
+        """Return the images, not yet checked; pictures are only listed, not yet decoded."""
 
 
 class InMemory(Source):
@@ -119,13 +110,7 @@ class PictureSource(Source):
 
     @abstractmethod
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:
-        """List the pictures.
-
-        Raises:
-            DataError: there are none, or a file is damaged.
-            ConfigError: a package that reads such files is not installed.
-            OSError: a file or folder cannot be read.
-        """
+        """List the pictures; a `DataError` when there are none, or a file is damaged."""
 
     def read(self, wanted: Wanted) -> Images:
         """Return all pictures as images on disk, which can be read once decoding is started."""
@@ -135,27 +120,16 @@ class PictureSource(Source):
             image_shape = (pictures.size, pictures.size, _n_channels(listed, pictures))
         decoding = Decoding(listed, image_shape, pictures.fit, cache_root() / "pictures")
         labels, class_names = listed.numbered_labels()
-        return Images(
-            StoredImages(decoding, np.arange(len(listed))),
-            labels,
-            self.name,
-            class_names,
-            np.array(listed.names),
-            tuple(listed.skipped),
-            listed.fingerprint,
-        )
+        images, names = StoredImages(decoding, np.arange(len(listed))), np.array(listed.names)
+        facts = class_names, names, tuple(listed.skipped), listed.fingerprint
+        return Images(images, labels, self.name, *facts)
 
 
 class ShardSource(PictureSource):
-    """A file of many pictures, of which several in a folder are read as one.
+    """A file of many pictures, of which several in a folder are read as one."""
 
-    Attributes:
-        ending: of the names of such files.
-        kind: what they are, for messages.
-    """
-
-    ending: ClassVar[str | None] = None
-    kind: ClassVar[str]
+    ending: ClassVar[str | None] = None  # of the names of such files
+    kind: ClassVar[str]  # what they are, for messages
 
     @classmethod
     def matches(cls, location: str | Path) -> bool:
@@ -174,14 +148,7 @@ class ShardSource(PictureSource):
 
 
 def resolve(data: Any) -> Source:
-    """Return what a location, or images in memory, are.
-
-    Args:
-        data: a name, a path, an array (N, H, W) or (N, H, W, C), images on disk, or `Images`.
-
-    Raises:
-        DataError: there is nothing at the location, or it cannot be looked at.
-    """
+    """Return what a name, a path, an array (N, H, W) or (N, H, W, C), or `Images` are."""
     if isinstance(data, np.ndarray | StoredImages):
         data = Images(data, None, "array")
     if isinstance(data, Images):
@@ -206,7 +173,7 @@ def resolve(data: Any) -> Source:
     raise DataError(f"{data} is neither a file nor a known data set ({names}); {hint}")
 
 
-def source_kinds() -> list[Any]:
+def source_kinds() -> list[type[Source]]:
     """Return the classes of all sources, in the order to ask them."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")

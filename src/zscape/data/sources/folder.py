@@ -6,8 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from zscape.data.listing import PictureList, Skipped
-from zscape.data.pictures import ENDINGS, KINDS
+from zscape.data.pictures import ENDINGS, KINDS, NO_PICTURE, PictureList, Skipped
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
 from zscape.errors import DataError
 
@@ -34,8 +33,7 @@ class Folder(PictureSource):
             both = " and ".join(sorted((kind.kind for kind, _ in shards), reverse=True))
             raise DataError(f"{root} has {both} files; name one of them, or part them.")
         for kind, files in shards:
-            listed: PictureList = kind.list_files(files)
-            return listed
+            return kind.list_files(files)
         if not names:
             others = f"; it has {len(skipped):,} other files" if skipped else ""
             raise DataError(
@@ -44,9 +42,8 @@ class Folder(PictureSource):
             )
         files = [root / name for name in names]
         sizes = [file.stat().st_size for file in files]
-        return PictureList(
-            names, _folder_classes(names), None, skipped, files, sizes, files.__getitem__
-        )
+        classes = _folder_classes(names)
+        return PictureList(names, classes, None, skipped, files, sizes, files.__getitem__)
 
 
 def _folder_classes(names: Sequence[str]) -> list[str] | None:
@@ -68,19 +65,10 @@ def _folder_classes(names: Sequence[str]) -> list[str] | None:
 
 
 def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str], list[Skipped]]:
-    """List the picture files in a folder and in the folders below it.
+    """Return the pictures in a folder and below it, and what was left out, in alphabetical order.
 
-    Names that begin with a dot are passed over, as everywhere. Files are told by their endings.
-
-    Args:
-        folder: the folder.
-        follow_links: also go where symbolic links lead out of the folder.
-
-    Returns:
-        Paths within the folder, with `/`, in alphabetical order, and what was left out.
-
-    Raises:
-        OSError: the folder cannot be read.
+    Paths are within the folder, with `/`. Names that begin with a dot are passed over, as
+    everywhere. Files are told by their endings.
     """
     root = folder.resolve()
     found: list[str] = []
@@ -119,6 +107,4 @@ def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> st
         return "a symbolic link to nothing"
     except (OSError, RuntimeError) as error:  # a circle of links, or no permission
         return getattr(error, "strerror", None) or str(error)
-    if not entry.name.lower().endswith(ENDINGS):
-        return "no picture by the ending of its name"
-    return ""
+    return "" if entry.name.lower().endswith(ENDINGS) else NO_PICTURE

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.listing import PictureList
+from zscape.data.pictures import PictureList, reason_of
 from zscape.data.sources import ShardSource
 from zscape.errors import ConfigError, DataError
 
@@ -45,11 +45,10 @@ class Parquet(ShardSource):
             column = _image_column(files[0], opened[0].schema_arrow)
             groups = [(file, g) for file in opened for g in range(file.num_row_groups)]
             sizes = [file.metadata.row_group(g).num_rows for file, g in groups]
-            labels, class_names = _parquet_labels(opened)
+            labels, class_names = _labels(opened)
         except (pa.ArrowException, OSError, KeyError) as error:
-            reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"{files[0]} cannot be read as Parquet ({reason}); copy it again."
+                f"{files[0]} cannot be read as Parquet ({reason_of(error)}); copy it again."
             ) from error
         starts = np.cumsum([0, *sizes])
         if not starts[-1]:
@@ -70,38 +69,35 @@ class Parquet(ShardSource):
 
         names = [f"row{row}" for row in range(int(starts[-1]))]
         sizes = [file.stat().st_size for file in files]
-        return PictureList(names, labels, class_names, [], list(files), sizes, read)
+        return PictureList(names, labels, class_names, [], [*files], sizes, read)
+
+
+def _holds_bytes(kind: Any) -> bool:
+    import pyarrow.types as kinds
+
+    if kinds.is_struct(kind):
+        return any(field.name == "bytes" and _holds_bytes(field.type) for field in kind)
+    return bool(kinds.is_binary(kind) or kinds.is_large_binary(kind))
 
 
 def _image_column(path: Path, schema: Any) -> str:
-    import pyarrow as pa
-
-    def holds_bytes(kind: Any) -> bool:
-        if pa.types.is_struct(kind):
-            return any(f.name == "bytes" and holds_bytes(f.type) for f in kind)
-        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-    found = [field.name for field in schema if holds_bytes(field.type)]
+    found = [field.name for field in schema if _holds_bytes(field.type)]
     if not found:
         columns = ", ".join(schema.names[:8]) or "none"
         raise DataError(f"{path} has no column of encoded pictures; its columns are {columns}.")
     return "image" if "image" in found else str(found[0])
 
 
-def _parquet_labels(files: list[Any]) -> tuple[list[int] | None, tuple[str, ...] | None]:
+def _labels(files: list[Any]) -> tuple[list[int] | None, tuple[str, ...] | None]:
     import pyarrow as pa
 
     schema = files[0].schema_arrow
     if "label" not in schema.names or not pa.types.is_integer(schema.field("label").type):
         return None, None
-    labels = [
-        int(v)
-        for f in files
-        for v in f.read(columns=["label"]).column(0).to_pylist()
-        if v is not None
-    ]
-    if len(labels) != sum(file.metadata.num_rows for file in files):
+    columns = [file.read(columns=["label"]).column(0) for file in files]
+    if any(column.null_count for column in columns):
         return None, None
+    labels = [label for column in columns for label in column.to_pylist()]
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         names = tuple(str(name) for name in features["label"]["names"])

@@ -7,8 +7,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zscape.data.listing import PictureList, Skipped
-from zscape.data.pictures import ENDINGS, KINDS
+from zscape.data.pictures import ENDINGS, KINDS, NO_PICTURE, PictureList, Skipped, reason_of
 from zscape.data.sources import ShardSource
 from zscape.errors import DataError
 
@@ -39,7 +38,7 @@ class Tar(ShardSource):
                 if (file := archive.extractfile(member)) is not None:
                     classes[stem] = file.read().decode(errors="replace").strip()
             elif ending not in ("json", "txt"):  # what often lies beside a picture
-                skipped.append(Skipped(name, "no picture by the ending of its name"))
+                skipped.append(Skipped(name, NO_PICTURE))
         if not found:
             raise DataError(f"{files[0]} has no pictures; expected {KINDS} files in it.")
         names = [name for name, *_ in found]
@@ -51,20 +50,12 @@ class Tar(ShardSource):
                 file.seek(offset)
                 return io.BytesIO(file.read(size))
 
-        return PictureList(
-            names,
-            _numbers_or_texts(labels) if len(labels) == len(names) else None,
-            None,
-            skipped,
-            list(files),
-            [size for *_, size in found],
-            read,
-        )
+        sizes = [size for *_, size in found]
+        numbered = _numbers_or_texts(labels) if len(labels) == len(names) else None
+        return PictureList(names, numbered, None, skipped, [*files], sizes, read)
 
 
-def _members(
-    files: Sequence[Path],
-) -> Iterator[tuple[Path, tarfile.TarFile, tarfile.TarInfo]]:
+def _members(files: Sequence[Path]) -> Iterator[tuple[Path, tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the ordinary files in tar files, with the tar file each is in."""
     for shard in files:
         try:
@@ -72,10 +63,9 @@ def _members(
                 for member in filter(tarfile.TarInfo.isfile, archive):
                     yield shard, archive, member
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"{shard} cannot be read as an uncompressed tar file ({reason}); unpack it, or "
-                "copy it again."
+                f"{shard} cannot be read as an uncompressed tar file ({reason_of(error)}); unpack "
+                "it, or copy it again."
             ) from error
 
 
