@@ -43,9 +43,6 @@ def plot_reconstructions(
         labels: what to write over the columns, length N.
         n: the first `n` images are drawn, or all when there are fewer.
         title: a line above the figure.
-
-    Raises:
-        DataError: there is no image, or the shapes do not fit each other.
     """
     images, reconstructions = _checked(images, reconstructions, labels, n)
     names = [] if labels is None else [str(label) for label in labels[:n]]

@@ -23,9 +23,6 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
     """Draw images (N, H, W, C) row by row, in a sheet that is about as wide as high.
 
     Channels are treated as `plot_reconstructions` does.
-
-    Raises:
-        DataError: there is no image.
     """
     images = layout.checked_images(images, "images")
     n_images, height, width, _ = images.shape
@@ -37,11 +34,7 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
 def plot_image_rows(
     images: np.ndarray, names: Sequence[str], *, title: str | None = None
 ) -> Figure:
-    """Draw rows of images (rows, cols, H, W, C) with a name before each row.
-
-    Raises:
-        DataError: there is no image, or not one name for a row.
-    """
+    """Draw rows of images (rows, cols, H, W, C) with a name before each row."""
     images = layout.checked_images(images, "images", n_axes=5)
     if len(names) != len(images):
         raise DataError(f"{len(names)} names for {len(images)} rows; expected one each.")
@@ -74,11 +67,7 @@ def _plot_rows(
 
 
 def plot_nearest(images: np.ndarray, nearest: np.ndarray) -> Figure:
-    """Draw generated images (N, H, W, C) in rows, and below each the training image nearest to it.
-
-    Raises:
-        DataError: there is no image, or the shapes differ.
-    """
+    """Draw generated images (N, H, W, C) in rows, and below each the training image nearest to it."""
     images = layout.checked_images(images, "images")
     nearest = layout.checked_images(nearest, "nearest images")
     if images.shape != nearest.shape:
