@@ -67,7 +67,7 @@ def _plot_rows(
 
 
 def plot_nearest(images: np.ndarray, nearest: np.ndarray) -> Figure:
-    """Draw generated images (N, H, W, C) in rows, and below each the training image nearest to it."""
+    """Draw generated images (N, H, W, C) in rows, each above the training image nearest to it."""
     images = layout.checked_images(images, "images")
     nearest = layout.checked_images(nearest, "nearest images")
     if images.shape != nearest.shape:
