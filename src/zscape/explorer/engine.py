@@ -27,7 +27,7 @@ N_QUANTITY_COLORS = 64
 
 
 def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> bytes:
-    """Pack a run for the browser, with the first `n` images, of its test split if None, on the map."""
+    """Pack a run for the browser, with the first `n` images, its test split if None, on the map."""
     require("safetensors", extra="explore")
     model = run.model
     if len(model.decoder.input_shape) != 2:
