@@ -53,9 +53,6 @@ class AnomalyScorer:
         false_alarm_rate: the share of new normal images that is expected above it,
             1 - k / (N + 1), if they are drawn like the held-out ones: for any N (Vovk, Gammerman
             and Shafer, Algorithmic Learning in a Random World, 2005).
-
-    Raises:
-        ConfigError: the threshold is not a share, or too high for so few held-out images.
     """
 
     def __init__(
@@ -75,11 +72,7 @@ class AnomalyScorer:
         self.false_alarm_rate = 1 - rank / (len(held_out) + 1)
 
     def score(self, images: ImageStore) -> Scores:
-        """Return the scores of images (N, H, W, C), a part of them in memory at a time.
-
-        Raises:
-            DataError: the images do not have the shape the model was made for.
-        """
+        """Return the scores of images (N, H, W, C), a part of them in memory at a time."""
         error, surprise = self._parts(images)
         return Scores(error, surprise, self._combined(error, surprise))
 

@@ -61,11 +61,7 @@ def classifier_record() -> dict[str, Any]:
 
 @cache
 def mnist_classifier() -> keras.Model:
-    """Return the embedded classifier, after its weights were compared with their SHA-256.
-
-    Raises:
-        ModelError: the file of weights is missing or is not the one that was recorded.
-    """
+    """Return the embedded classifier, after its weights were compared with their SHA-256."""
     content = _read(WEIGHTS_NAME)
     if hashlib.sha256(content).hexdigest() != classifier_record()["sha256"]:
         raise ModelError(

@@ -96,9 +96,6 @@ def knn_accuracy(
 
     Returns:
         The accuracy, a share in [0, 1].
-
-    Raises:
-        ConfigError: `n_neighbors` is below 1.
     """
     from sklearn.neighbors import KNeighborsClassifier
 

@@ -63,11 +63,6 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
             in [0, 1]; one that wants another range needs a layer that rescales first. Its
             output is taken as the features, so a classifier is cut before its last layer.
         image_shape: of the images to compare.
-
-    Raises:
-        ConfigError: there is no default network for such images, or the kind of file is
-            unknown, or needs a library that is not installed.
-        ModelError: the file is missing, damaged, refused, or takes no images.
     """
     if path is None:
         if image_shape != IMAGE_SHAPE:

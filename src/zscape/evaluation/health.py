@@ -102,9 +102,6 @@ def latent_health(codes: np.ndarray) -> LatentHealth:
 
     Args:
         codes: shape (N, d). Codes that are not finite are counted and left out.
-
-    Raises:
-        DataError: the array is not (N, d) or is empty.
     """
     finite = finite_codes(codes)
     n_finite, latent_dim = finite.shape

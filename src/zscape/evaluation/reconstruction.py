@@ -76,9 +76,6 @@ def compression_ratio(image_shape: Sequence[int], latent_dim: int) -> float:
     """Return values in an image over values in its code, 784 / 10 = 78.4 for 28 x 28 x 1.
 
     This compares counts of numbers, not bytes on disk.
-
-    Raises:
-        ConfigError: a size is below 1.
     """
     if latent_dim < 1 or min(image_shape, default=0) < 1:
         raise ConfigError(

@@ -113,11 +113,7 @@ class Section:
 
 
 def render_report(title: str, sections: Sequence[Section]) -> str:
-    """Return a self-contained HTML page in which every text is escaped.
-
-    Raises:
-        DataError: there is no section, or the bytes of a figure are no PNG file.
-    """
+    """Return a self-contained HTML page in which every text is escaped."""
     if not sections:
         raise DataError("there is no section for the report; expected at least one run.")
     style = _read("report.css")

@@ -164,9 +164,6 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
 
     Args:
         options: as `train` takes them.
-
-    Raises:
-        ConfigError: a setting is outside its range, or not for this hardware.
     """
     own = _own_networks(options)
     preset = options.get("preset") or default_preset(options)

@@ -48,9 +48,6 @@ def plot_latent_grid(
             the bottom comes first).
         axis_names: what to write at the two axes.
         title: a line above the mosaic.
-
-    Raises:
-        DataError: the shapes do not fit each other.
     """
     return plot_latent_grids([GridPanel(images, xs, ys, title or "")], axis_names=axis_names)
 
@@ -68,9 +65,6 @@ def plot_latent_grids(
         panels: `(images, xs, ys, title)` of each grid.
         axis_names: what to write at the two axes of every grid.
         title: a line above all of them.
-
-    Raises:
-        DataError: there is no grid, or the shapes of one do not fit each other.
     """
     if not panels:
         raise DataError("there is no latent grid to draw; expected at least one.")

@@ -45,9 +45,6 @@ def plot_reconstructions(
         labels: what to write over the columns, length N.
         n: the first `n` images are drawn, or all when there are fewer.
         title: a line above the figure.
-
-    Raises:
-        DataError: there is no image, or the shapes do not fit each other.
     """
     images, reconstructions = _checked(images, reconstructions, labels, n)
     names = [] if labels is None else [str(label) for label in labels[:n]]
@@ -128,9 +125,6 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
     """Draw images (N, H, W, C) row by row, in a sheet that is about as wide as high.
 
     Channels are treated as `plot_reconstructions` does.
-
-    Raises:
-        DataError: there is no image.
     """
     images = layout.checked_images(images, "images")
     n_images, height, width, _ = images.shape
@@ -142,11 +136,7 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
 def plot_image_rows(
     images: np.ndarray, names: Sequence[str], *, title: str | None = None
 ) -> Figure:
-    """Draw rows of images (rows, cols, H, W, C) with a name before each row.
-
-    Raises:
-        DataError: there is no image, or not one name for a row.
-    """
+    """Draw rows of images (rows, cols, H, W, C) with a name before each row."""
     images = layout.checked_images(images, "images", n_axes=5)
     if len(names) != len(images):
         raise DataError(f"{len(names)} names for {len(images)} rows; expected one each.")
@@ -179,11 +169,7 @@ def _plot_rows(
 
 
 def plot_nearest(images: np.ndarray, nearest: np.ndarray) -> Figure:
-    """Draw generated images (N, H, W, C) in rows, and below each the training image nearest to it.
-
-    Raises:
-        DataError: there is no image, or the shapes differ.
-    """
+    """Draw images (N, H, W, C) in rows, and below each the training image nearest to it."""
     images = layout.checked_images(images, "images")
     nearest = layout.checked_images(nearest, "nearest images")
     if images.shape != nearest.shape:

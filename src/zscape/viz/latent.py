@@ -59,10 +59,6 @@ def plot_latent(
         label_name: what the labels are, written at the colour bar.
         title: a line above the figure.
         equal_aspect: draw both axes to the same scale.
-
-    Raises:
-        DataError: there are no points, some are not finite, or labels or images do not fit
-            them.
     """
     from matplotlib.figure import Figure
 

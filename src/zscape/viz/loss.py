@@ -42,9 +42,6 @@ def plot_loss(
         unit: what the loss is, at the vertical axis: `MSE`, the mean over pixels and channels of
             [0, 1] images, unless there are other terms.
         title: a line above the figure.
-
-    Raises:
-        DataError: a column is missing or empty, or `best_epoch` is not in the history.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -53,10 +53,6 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
     """Write a figure to a file whose ending names the format: `.png`, `.svg` or `.pdf`.
 
     A file of that name is replaced. `dpi` is in pixels an inch, where there are pixels.
-
-    Raises:
-        ConfigError: the ending is another one.
-        OSError: the file cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
