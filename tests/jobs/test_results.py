@@ -48,8 +48,11 @@ def test_evaluation_says_how_useful_the_codes_are(trained: Any) -> None:
     assert figures.model["total_correlation_nats"] == total_correlation(codes)
     assert figures.pca is not None
     for values in (figures.model, figures.pca):
-        assert 0 <= (values["linear_probe_accuracy"] or 0) <= 1
-        assert 1 <= (values["active_units"] or 0) <= 3
+        probe, units = values["linear_probe_accuracy"], values["active_units"]
+        assert probe is not None
+        assert units is not None
+        assert 0 <= probe <= 1
+        assert 1 <= units <= 3
         assert values["cluster_agreement"] is not None
     bare = evaluate(run, run.dataset.test.images)
     assert bare.model["linear_probe_accuracy"] is None

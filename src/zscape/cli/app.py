@@ -29,12 +29,7 @@ _PLUGIN = "--plugin"
 
 
 def run(words: Sequence[str]) -> None:
-    """Run the command that the words of a command line ask for.
-
-    Raises:
-        ConfigError: they ask for nothing that there is.
-        ZscapeError: as the command raises it.
-    """
+    """Run the command that the words of a command line ask for."""
     words = _without_plugins(words)
     if not words:
         app.help_print()

@@ -93,9 +93,6 @@ def load_frameworks() -> None:
     TensorFlow writes to the file descriptor of stderr while it is loaded, whatever its log
     level, so that descriptor is set aside for the moment. If the import fails, what was
     written is shown.
-
-    Raises:
-        ConfigError: the backend is not installed, or there is none of that name.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, as_store, chunks
 from zscape.errors import ConfigError, DataError
@@ -34,9 +33,9 @@ class Scores:
             over held-out normal images, (N,).
     """
 
-    error: NDArray[np.float64]
-    density: NDArray[np.float64]
-    combined: NDArray[np.float64]
+    error: np.ndarray
+    density: np.ndarray
+    combined: np.ndarray
 
 
 class AnomalyScorer:
@@ -52,14 +51,8 @@ class AnomalyScorer:
         limit: images with a higher combined score are called anomalies. The k-th smallest of the
             held-out scores, with k = threshold (N + 1) rounded up.
         false_alarm_rate: the share of new normal images that is expected above it,
-            1 - k / (N + 1), if they are drawn like the held-out ones.
-
-    Raises:
-        ConfigError: the threshold is not a share, or too high for so few held-out images.
-
-    References:
-        Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005 (why this rate
-        holds for any number of held-out images).
+            1 - k / (N + 1), if they are drawn like the held-out ones: for any N (Vovk, Gammerman
+            and Shafer, Algorithmic Learning in a Random World, 2005).
     """
 
     def __init__(
@@ -70,26 +63,21 @@ class AnomalyScorer:
         *,
         threshold: float = THRESHOLD,
     ) -> None:
-        n = len(held_out)
-        rank = held_out_rank(threshold, n)
+        rank = held_out_rank(threshold, len(held_out))
         self.model = model
         self._density = density
         error, surprise = self._parts(held_out)
-        logs = np.log(np.maximum(error, _SMALLEST))
-        self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (logs, surprise)]
+        self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (_logs(error), surprise)]
         self.limit = float(np.sort(self._combined(error, surprise))[rank - 1])
-        self.false_alarm_rate = 1 - rank / (n + 1)
+        self.false_alarm_rate = 1 - rank / (len(held_out) + 1)
 
     def score(self, images: ImageStore) -> Scores:
-        """Return the scores of images (N, H, W, C), a part of them in memory at a time.
-
-        Raises:
-            DataError: the images do not have the shape the model was made for.
-        """
+        """Return the scores of images (N, H, W, C), a part of them in memory at a time."""
         error, surprise = self._parts(images)
         return Scores(error, surprise, self._combined(error, surprise))
 
-    def _parts(self, images: ImageStore) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _parts(self, images: ImageStore) -> tuple[np.ndarray, np.ndarray]:
+        """Return the relative errors and the densities of `Scores`, each (N,)."""
         images = as_store(images)  # the model checks each part
         if not images.size:
             raise DataError(f"images have shape {images.shape}; expected at least one to score.")
@@ -103,25 +91,14 @@ class AnomalyScorer:
             surprises.append(-self._density.log_prob(coded))
         return np.concatenate(errors), np.concatenate(surprises)
 
-    def _combined(
-        self, error: NDArray[np.float64], surprise: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        logs = np.log(np.maximum(error, _SMALLEST))
+    def _combined(self, error: np.ndarray, surprise: np.ndarray) -> np.ndarray:
         (log_mean, log_std), (mean, std) = self._scales
-        combined: NDArray[np.float64] = (logs - log_mean) / log_std + (surprise - mean) / std
-        return combined / 2
+        odd = (_logs(error) - log_mean) / log_std + (surprise - mean) / std
+        return np.asarray(odd / 2)
 
 
 def held_out_rank(threshold: float, n: int) -> int:
-    """Return which of `n` held-out scores, in increasing order and counted from 1, is the limit.
-
-    Args:
-        threshold: the share of normal images that shall pass.
-        n: the number of held-out images.
-
-    Raises:
-        ConfigError: the threshold is not a share, or too high for so few held-out images.
-    """
+    """Return which of `n` held-out scores, in increasing order from 1, is the limit."""
     if not 0 < threshold < 1:
         raise ConfigError(f"threshold is {threshold}; expected a share above 0 and below 1.")
     rank = math.ceil(round(threshold * (n + 1), 9))
@@ -134,11 +111,13 @@ def held_out_rank(threshold: float, n: int) -> int:
     return rank
 
 
-def _relative_errors(
-    images: NDArray[np.float32], reconstructions: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _relative_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     squares = np.square(reconstructions - images).mean(axis=(1, 2, 3), dtype=np.float64)
     medians = np.median(images, axis=(1, 2), keepdims=True)  # of each channel
     contrasts = np.abs(images - medians).mean(axis=(1, 2, 3), dtype=np.float64)
-    errors: NDArray[np.float64] = np.sqrt(squares) / (contrasts + _LEAST_CONTRAST)
+    errors: np.ndarray = np.sqrt(squares) / (contrasts + _LEAST_CONTRAST)
     return errors
+
+
+def _logs(errors: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(errors, _SMALLEST)))

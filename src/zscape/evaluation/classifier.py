@@ -1,8 +1,6 @@
 """The embedded classifier of MNIST's digits: what "classifier FD" and the class shares rest on.
 
-It is trained by `scripts/train_mnist_classifier.py`. `mnist_classifier.npz` beside this file
-holds its weights as arrays and nothing that could run, and `mnist_classifier.json` says how it
-was made and how good it is.
+`scripts/train_mnist_classifier.py` makes it: a file of weights and one that says how good it is.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import hashlib
 import io
 import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,16 +31,13 @@ ARCHITECTURE = (
 
 
 def build_classifier() -> keras.Model:
-    """Build the untrained network.
+    """Build the untrained network, from images (N, 28, 28, 1) in [0, 1].
 
-    Returns:
-        A Keras model from images (N, 28, 28, 1) in [0, 1] to a dictionary of `features`
-        (N, 128) and `probabilities` (N, 10), both float32.
+    Its outputs are a dictionary of `features` (N, 128) and `probabilities` (N, 10), float32.
     """
     import keras
 
-    images = keras.Input(IMAGE_SHAPE, name="images")
-    x = images
+    x = images = keras.Input(IMAGE_SHAPE, name="images")
     for channels in (32, 64, 64):  # to (14, 14, 32), (7, 7, 64), (3, 3, 64)
         x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)
@@ -66,11 +61,7 @@ def classifier_record() -> dict[str, Any]:
 
 @cache
 def mnist_classifier() -> keras.Model:
-    """Return the embedded classifier, after its weights were compared with their SHA-256.
-
-    Raises:
-        ModelError: the file of weights is missing or is not the one that was recorded.
-    """
+    """Return the embedded classifier, after its weights were compared with their SHA-256."""
     content = _read(WEIGHTS_NAME)
     if hashlib.sha256(content).hexdigest() != classifier_record()["sha256"]:
         raise ModelError(
@@ -95,6 +86,6 @@ def packed_weights(model: keras.Model) -> bytes:
 
 def _read(name: str) -> bytes:
     try:
-        return resources.files("zscape.evaluation").joinpath(name).read_bytes()
+        return Path(__file__).with_name(name).read_bytes()
     except OSError as error:
         raise ModelError(f"{name} of zscape is missing; install zscape again.") from error

@@ -1,4 +1,7 @@
-"""How useful codes are: pure functions of codes (N, d), with labels where they need them."""
+"""How useful codes are: pure functions of codes (N, d), with labels (N,) where they need them.
+
+Arrays of other shapes, and those without any code, raise `DataError`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import ConfigError, DataError
 
@@ -16,8 +18,10 @@ MAX_CLUSTERED_CODES = 10_000
 _CLUSTER_STARTS = 10
 _CONSTANT = 1e-6
 
+_Labelled = tuple[np.ndarray, np.ndarray]
 
-def active_units(codes: NDArray[Any], *, unit_scale: bool) -> int:
+
+def active_units(codes: np.ndarray, *, unit_scale: bool) -> int:
     """Return how many latent variables say something about the image.
 
     A variable is active when its code varies over images by more than 0.01, as a variance. The
@@ -30,19 +34,16 @@ def active_units(codes: NDArray[Any], *, unit_scale: bool) -> int:
         codes: shape (N, d). Codes that are not finite are left out.
         unit_scale: the prior has unit variance in every dimension: standard normal, or uniform
             on the sphere of radius sqrt(d).
-
-    Raises:
-        DataError: the array is not (N, d) or is empty.
     """
-    finite = _finite(codes)
+    finite = finite_codes(codes)
     if not len(finite):
         return 0
     variance = finite.var(axis=0)
     threshold = ACTIVE_VARIANCE * (1.0 if unit_scale else float(variance.max()))
-    return int(np.sum((variance > threshold) & _varies(finite)))
+    return int(np.sum((variance > threshold) & varies(finite)))
 
 
-def total_correlation(codes: NDArray[Any]) -> float | None:
+def total_correlation(codes: np.ndarray) -> float | None:
     """Return how much the latent variables tell of each other, in nats, were they normal.
 
     The total correlation is the divergence of the joint distribution from the product of its
@@ -52,18 +53,13 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
     dependence only; 0 means uncorrelated, not independent. From N codes of d independent
     variables it comes out near d (d - 1) / (4 N), not 0.
 
-    Returns:
-        The estimate over the variables that vary at all; 0 with fewer than two of them. None
-        where it is infinite, as one variable is a linear function of others, or where the codes
-        are too few to tell.
-
-    Raises:
-        DataError: the array is not (N, d) or is empty.
+    Dimensions that do not vary are left out; it is 0 with fewer than two others, and None where it
+    is infinite, as one variable is a linear function of others, or the codes are too few to tell.
     """
-    finite = _finite(codes)
+    finite = finite_codes(codes)
     if not len(finite):
         return None
-    finite = finite[:, _varies(finite)]
+    finite = finite[:, varies(finite)]
     n_codes, n_dims = finite.shape
     if n_dims < 2:
         return 0.0
@@ -77,10 +73,10 @@ def total_correlation(codes: NDArray[Any]) -> float | None:
 
 
 def knn_accuracy(
-    train_codes: NDArray[Any],
-    train_labels: NDArray[Any],
-    test_codes: NDArray[Any],
-    test_labels: NDArray[Any],
+    train_codes: np.ndarray,
+    train_labels: np.ndarray,
+    test_codes: np.ndarray,
+    test_labels: np.ndarray,
     *,
     n_neighbors: int = 5,
 ) -> float:
@@ -100,10 +96,6 @@ def knn_accuracy(
 
     Returns:
         The accuracy, a share in [0, 1].
-
-    Raises:
-        ConfigError: `n_neighbors` is below 1.
-        DataError: codes and labels do not fit together, or one of the sets is empty.
     """
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -117,32 +109,22 @@ def knn_accuracy(
 
 
 def linear_probe_accuracy(
-    train_codes: NDArray[Any],
-    train_labels: NDArray[Any],
-    test_codes: NDArray[Any],
-    test_labels: NDArray[Any],
+    train_codes: np.ndarray,
+    train_labels: np.ndarray,
+    test_codes: np.ndarray,
+    test_labels: np.ndarray,
     *,
     seed: int = 0,
 ) -> float | None:
-    """Return the accuracy of a linear classifier on the codes.
+    """Return the accuracy of a linear classifier on the codes, given as for `knn_accuracy`.
 
     Multinomial logistic regression on codes that are standardised by the training codes; of
-    more than 10,000 training codes a random 10,000 are used. See Alain and Bengio,
+    more than 10,000 training codes a random 10,000 are used, by `seed`. See Alain and Bengio,
     Understanding intermediate layers using linear classifier probes, 2016. A code that is not
     finite is left out of the training codes and counts as wrong among the test codes.
 
-    Args:
-        train_codes: shape (N, d).
-        train_labels: shape (N,).
-        test_codes: shape (M, d).
-        test_labels: shape (M,).
-        seed: seeds the choice of training codes.
-
     Returns:
         The accuracy, a share in [0, 1]; None when the training codes are all of one class.
-
-    Raises:
-        DataError: codes and labels do not fit together, or one of the sets is empty.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -161,32 +143,23 @@ def linear_probe_accuracy(
     return _accuracy(probe, test, test_labels)
 
 
-def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 0) -> float | None:
+def cluster_agreement(codes: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> float | None:
     """Return how well clusters of codes, found without labels, agree with the classes.
 
     The adjusted Rand index (Hubert and Arabie, Comparing partitions, Journal of Classification
     2, 1985) of the classes and of k-means with as many clusters as there are classes, the best
     of 10 starts by its own criterion: 1 for the same partition, about 0 for a random one. Of
-    more than 10,000 codes a random 10,000 are used; those not finite are left out.
-
-    Args:
-        codes: shape (N, d), clustered as they are, not standardised.
-        labels: shape (N,).
-        seed: seeds the starts and the choice of codes.
+    more than 10,000 codes a random 10,000 are used, as they are; those not finite are left out.
 
     Returns:
         The index in [-0.5, 1]; None with fewer than two classes, or fewer different codes than
         classes.
-
-    Raises:
-        DataError: codes and labels do not fit together, or there are none.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score
 
-    codes, labels = _check_labelled("the", codes, labels)
-    finite = np.isfinite(codes).all(axis=1)
-    codes, labels = _some(MAX_CLUSTERED_CODES, seed, codes[finite], labels[finite])
+    known = _finite(*_labelled("the", codes, labels))
+    codes, labels = _some(MAX_CLUSTERED_CODES, seed, *known)
     n_classes = len(np.unique(labels))
     if n_classes < 2 or len(np.unique(codes, axis=0)) < n_classes:
         return None
@@ -194,18 +167,21 @@ def cluster_agreement(codes: NDArray[Any], labels: NDArray[Any], *, seed: int = 
     return float(adjusted_rand_score(labels, clusters))
 
 
-def check_codes(codes: NDArray[Any]) -> NDArray[Any]:
-    """Return codes as an array (N, d); raise `DataError` if they are not that, or none."""
+def finite_codes(codes: np.ndarray) -> np.ndarray:
+    """Return those of the codes (N, d) that are finite, as float64."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(f"codes have shape {codes.shape}; expected (N, d) with at least one code.")
-    return codes
+    return np.asarray(codes[np.isfinite(codes).all(axis=1)], np.float64)
 
 
-def _check_labelled(
-    which: str, codes: NDArray[Any], labels: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return codes (N, d) as float64 and labels (N,); raise `DataError` if they are not that."""
+def varies(codes: np.ndarray) -> np.ndarray:
+    """Tell which dimensions of codes (N, d) vary by more than the rounding of float32, (d,)."""
+    return np.asarray(codes.std(axis=0) > _CONSTANT * np.abs(codes).max(axis=0))
+
+
+def _labelled(which: str, codes: np.ndarray, labels: np.ndarray) -> _Labelled:
+    """Return codes (N, d) as float64 and labels (N,), checked."""
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
         raise DataError(
@@ -215,45 +191,34 @@ def _check_labelled(
     return codes.astype(np.float64), labels
 
 
-def _checked(
-    *known: NDArray[Any],
-) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[Any]]:
-    """Return codes and labels that fit together, without training codes that are not finite."""
-    train, train_labels = _check_labelled("training", *known[:2])
-    test, test_labels = _check_labelled("test", *known[2:])
-    if train.shape[1] != test.shape[1]:
-        raise DataError(
-            f"training codes have {train.shape[1]} dimensions and test codes have "
-            f"{test.shape[1]}; expected codes of the same model."
-        )
-    finite = np.isfinite(train).all(axis=1)
-    return train[finite], train_labels[finite], test, test_labels
-
-
-def _accuracy(classifier: Any, codes: NDArray[np.float64], labels: NDArray[Any]) -> float:
-    """Return the share of labels that a fitted classifier gets right; none of codes not finite."""
+def _finite(codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     finite = np.isfinite(codes).all(axis=1)
-    if not finite.any():
+    return codes[finite], labels[finite]
+
+
+def _checked(*known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return codes and labels that fit together, without training codes that are not finite."""
+    train, test = _labelled("training", *known[:2]), _labelled("test", *known[2:])
+    n_dims, n_test_dims = train[0].shape[1], test[0].shape[1]
+    if n_dims != n_test_dims:
+        raise DataError(
+            f"training codes have {n_dims} dimensions and test codes have {n_test_dims}; "
+            "expected codes of the same model."
+        )
+    return *_finite(*train), *test
+
+
+def _accuracy(classifier: Any, codes: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of labels that a fitted classifier gets right; none of codes not finite."""
+    codes, finite_labels = _finite(codes, labels)
+    if not len(codes):
         return 0.0
-    return float(np.sum(classifier.predict(codes[finite]) == labels[finite]) / len(labels))
+    return float(np.sum(classifier.predict(codes) == finite_labels) / len(labels))
 
 
-def _some(
-    n: int, seed: int, codes: NDArray[np.float64], labels: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
+def _some(n: int, seed: int, codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     """Return `n` of the codes and their labels, drawn at random, or all if there are no more."""
     if len(codes) <= n:
         return codes, labels
     chosen = np.random.default_rng(seed).choice(len(codes), n, replace=False)
     return codes[chosen], labels[chosen]
-
-
-def _finite(codes: NDArray[Any]) -> NDArray[np.float64]:
-    codes = check_codes(codes)
-    return np.asarray(codes[np.isfinite(codes).all(axis=1)], dtype=np.float64)
-
-
-def _varies(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which dimensions vary by more than the rounding of float32."""
-    result: NDArray[np.bool_] = codes.std(axis=0) > _CONSTANT * np.abs(codes).max(axis=0)
-    return result

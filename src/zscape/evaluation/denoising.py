@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.corruptions import corrupt, scaled
 from zscape.data.images import ImageStore, as_float
@@ -24,9 +23,10 @@ NOISY, OWN = "noisy", "zscape"
 # Larger images are fewer, so that they take no longer.
 _TEST_PIXELS, _VALIDATION_PIXELS = 100 * 28 * 28, 16 * 28 * 28
 _MIN_IMAGES = 4
+_N_SAMPLES = 10  # kept for a figure
 _TEST_SEED, _VALIDATION_SEED = 101, 102
 
-Denoiser = Callable[..., NDArray[Any]]  # of one image (H, W, C), with parameters
+Denoiser = Callable[..., np.ndarray]  # of one image (H, W, C), with parameters
 
 
 class Outcome(TypedDict):
@@ -39,12 +39,7 @@ class Outcome(TypedDict):
 
 @dataclass(frozen=True)
 class Level:
-    """What became of one strength of noise.
-
-    Attributes:
-        corruption: what was done to the clean images, as the setting `corruption` takes it.
-        methods: by name, `noisy` and `zscape` among them.
-    """
+    """What became of one strength of noise, by method: `noisy` and `zscape` are among them."""
 
     corruption: str
     methods: dict[str, Outcome]
@@ -58,26 +53,20 @@ class Level:
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
-    """Metrics at several levels of noise, and images at the middle one.
+    """Metrics at several levels of noise, from little to much, and images at the middle one.
 
     Attributes:
-        n_images: how many test images were looked at.
-        levels: from little noise to much.
-        samples: rows of images (n, H, W, C): clean, noisy, the best classical method's, the
-            model's; the third is missing when no classical method was asked for, and files
-            hold none of them.
+        samples: rows of images (n, H, W, C): clean, noisy, the best classical method's if there is
+            one, the model's; files hold none of them.
     """
 
     n_images: int
     levels: tuple[Level, ...]
-    samples: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "n_images": self.n_images,
-            "levels": [{"corruption": x.corruption, "methods": x.methods} for x in self.levels],
-        }
+        return {"n_images": self.n_images, "levels": [vars(level) for level in self.levels]}
 
 
 def evaluate_denoising(
@@ -86,85 +75,67 @@ def evaluate_denoising(
     corruption: CorruptionConfig,
     *,
     validation: ImageStore | None,
-    n_samples: int = 10,
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
 
     The first few images are used, more of them when they are small. Each classical method has the
-    parameters that gave the highest PSNR on corrupted validation images, for each level anew.
-
-    Args:
-        model: a model trained with `corruption`.
-        images: clean images (N, H, W, C).
-        corruption: taken at the strengths `LEVELS`.
-        validation: clean images to choose parameters on; without them there are no classical
-            methods.
-        n_samples: how many images to keep for a figure.
+    parameters that gave the highest PSNR on corrupted `validation` images, for each level anew;
+    without such images there are no classical methods. The strengths are `LEVELS` times that of
+    `corruption`.
     """
-    clean = as_float(images[: _affordable(images, _TEST_PIXELS)])
-    known = None
-    if validation is not None:
-        known = as_float(validation[: _affordable(validation, _VALIDATION_PIXELS)])
+    clean = _affordable(images, _TEST_PIXELS)
+    known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
     levels, samples = [], {}
     for factor in LEVELS:
         level, outputs = _measured(model, clean, known, scaled(corruption, factor))
         levels.append(level)
         if factor == 1.0:
-            shown = [NOISY, *filter(None, [level.best_classical]), OWN]
-            rows = {"clean": clean, **{name: outputs[name] for name in shown}}
-            samples = {name: row[:n_samples] for name, row in rows.items()}
+            rows = {"clean": clean, **outputs}
+            shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
+            samples = {name: rows[name][:_N_SAMPLES] for name in shown}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
 def _measured(
-    model: Autoencoder,
-    clean: NDArray[np.float32],
-    known: NDArray[np.float32] | None,
-    corruption: CorruptionConfig,
-) -> tuple[Level, dict[str, NDArray[Any]]]:
+    model: Autoencoder, clean: np.ndarray, known: np.ndarray | None, corruption: CorruptionConfig
+) -> tuple[Level, dict[str, np.ndarray]]:
     """Return the metrics of all methods at one strength of noise, and their outputs."""
     noisy = corrupt(clean, corruption, _TEST_SEED)
     chosen = {}
     if known is not None:
         chosen = choose_parameters(known, corrupt(known, corruption, _VALIDATION_SEED))
-    outputs = {
-        NOISY: noisy,
-        **{name: run_classical(name, noisy, chosen[name]) for name in chosen},
-        OWN: model.reconstruct(noisy),
+    classical = {name: run_classical(name, noisy, chosen[name]) for name in chosen}
+    outputs = {NOISY: noisy, **classical, OWN: model.reconstruct(noisy)}
+    methods: dict[str, Outcome] = {
+        name: {
+            "psnr": peak_signal_to_noise_ratio(clean, output),
+            "ssim": structural_similarity(clean, output),
+        }
+        for name, output in outputs.items()
     }
-    methods = {name: _outcome(clean, output) for name, output in outputs.items()}
     for name, parameters in chosen.items():
         methods[name]["parameters"] = parameters
     return Level(str(corruption), methods), outputs
 
 
 def choose_parameters(
-    clean: NDArray[np.float32], noisy: NDArray[np.float32], *, only: str | None = None
+    clean: np.ndarray, noisy: np.ndarray, *, only: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Return the parameters with the highest PSNR on these images, by classical method.
+    """Return the parameters with the highest PSNR on images, by classical method or of `only` one.
 
-    Args:
-        clean: (N, H, W, C) in [0, 1].
-        noisy: the same with noise.
-        only: the name of one method; all when None.
+    The images (N, H, W, C) are in [0, 1], and the same with noise.
     """
     best = {}
-    for name, (_, grid) in _METHODS.items():
-        if only not in (None, name):
-            continue
-        trials = [
-            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-        ]
-        psnrs = [
-            peak_signal_to_noise_ratio(clean, run_classical(name, noisy, trial)) for trial in trials
-        ]
+    for name in [only] if only else _METHODS:
+        _, grid = _METHODS[name]
+        trials = [dict(zip(grid, x, strict=True)) for x in itertools.product(*grid.values())]
+        outputs = (run_classical(name, noisy, trial) for trial in trials)
+        psnrs = [peak_signal_to_noise_ratio(clean, output) for output in outputs]
         best[name] = trials[int(np.argmax(psnrs))]
     return best
 
 
-def run_classical(
-    name: str, noisy: NDArray[np.float32], parameters: Mapping[str, Any]
-) -> NDArray[np.float32]:
+def run_classical(name: str, noisy: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
     """Denoise images (N, H, W, C) in [0, 1] by a classical method, each for itself."""
     method, _ = _METHODS[name]
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
@@ -173,69 +144,52 @@ def run_classical(
         return np.stack([_bounded(method(image, **parameters), image.shape) for image in noisy])
 
 
-def classical_methods() -> Sequence[str]:
+def classical_methods() -> tuple[str, ...]:
     """Return the names of the classical methods."""
     return tuple(_METHODS)
 
 
-def _affordable(images: ImageStore, n_pixels: int) -> int:
+def _affordable(images: ImageStore, n_pixels: int) -> np.ndarray:
+    """Return the first few images, about `n_pixels`."""
     height, width = images.shape[1:3]
-    return max(_MIN_IMAGES, n_pixels // int(height * width))
+    return as_float(images[: max(_MIN_IMAGES, n_pixels // int(height * width))])
 
 
-def _outcome(clean: NDArray[Any], output: NDArray[Any]) -> Outcome:
-    return {
-        "psnr": peak_signal_to_noise_ratio(clean, output),
-        "ssim": structural_similarity(clean, output),
-    }
-
-
-def _bounded(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _bounded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     # Where nothing varies some methods divide 0 by 0; some leave out a single channel.
-    bounded: NDArray[Any] = np.clip(np.nan_to_num(image), 0, 1).reshape(shape)
-    return bounded.astype(np.float32)
+    return np.asarray(np.clip(np.nan_to_num(image), 0, 1), np.float32).reshape(shape)
 
 
-# --- classical methods ---
-
-
-def _median(image: NDArray[Any], size: int) -> NDArray[Any]:
+def _median(image: np.ndarray, size: int) -> np.ndarray:
     from scipy.ndimage import median_filter
 
-    filtered: NDArray[Any] = median_filter(image, (size, size, 1), mode="nearest")
-    return filtered
+    return np.asarray(median_filter(image, (size, size, 1), mode="nearest"))
 
 
-def _bilateral(image: NDArray[Any], sigma_color: float, sigma_spatial: float) -> NDArray[Any]:
+def _bilateral(image: np.ndarray, sigma_color: float, sigma_spatial: float) -> np.ndarray:
     from skimage.restoration import denoise_bilateral
 
-    return np.dstack(
-        [
-            denoise_bilateral(
-                image[..., k], sigma_color=sigma_color, sigma_spatial=sigma_spatial, mode="edge"
-            )
-            if np.ptp(image[..., k]) > 0  # it cannot do with a single value
-            else image[..., k]
-            for k in range(image.shape[2])
-        ]
-    )
+    options = {"sigma_color": sigma_color, "sigma_spatial": sigma_spatial, "mode": "edge"}
+    result = image.copy()
+    for k in range(image.shape[2]):
+        if np.ptp(image[..., k]) > 0:  # it cannot do with a single value
+            result[..., k] = denoise_bilateral(image[..., k], **options)
+    return result
 
 
 def _restoration(name: str, **fixed: Any) -> Denoiser:
     """Return a function of `skimage.restoration` by its name, with some arguments fixed."""
 
-    def denoise(image: NDArray[Any], **parameters: Any) -> NDArray[Any]:
+    def denoise(image: np.ndarray, **parameters: Any) -> np.ndarray:
         from skimage import restoration
 
-        restored: NDArray[Any] = getattr(restoration, name)(
-            image, channel_axis=-1, **fixed, **parameters
-        )
-        return restored
+        method = getattr(restoration, name)
+        return np.asarray(method(image, channel_axis=-1, **fixed, **parameters))
 
     return denoise
 
 
-# Each with the parameters to choose from.
+# The classical methods, each with the parameters to choose from.
 _METHODS: dict[str, tuple[Denoiser, dict[str, tuple[Any, ...]]]] = {
     "median": (_median, {"size": (3, 5, 7)}),
     "bilateral": (

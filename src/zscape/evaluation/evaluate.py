@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from zscape.latent.projection import PcaBaseline
     from zscape.model import Autoencoder
 
-_NO_LABELS = "The images have no labels"
-_OWN_LABELS = "Most training images have a label of their own"
 _NOT_CLASSIFIED = "so there is no nearest-neighbour accuracy, linear probe or cluster agreement."
 
 
@@ -31,12 +29,10 @@ class Evaluation:
 
     Attributes:
         data: what the images are.
-        n_images: how many they are.
         model: metrics of the model by name, see `zscape.evaluation.metrics.METRICS`; None where
             not defined.
         pca: the same of PCA with as many components; None when it was not asked for.
-        code_shape: (d,), or (h, w, d) where codes are spatial; empty in files from before it was
-            kept.
+        code_shape: (d,), or (h, w, d) where codes are spatial; empty in older files.
         compression_ratio: values of an image per value of its code; a choice from a codebook
             counts as one.
         latent: what the codes say about the latent space.
@@ -60,8 +56,7 @@ class Evaluation:
         """Return plain values for JSON, with the unit of each metric."""
         denoising = None if self.denoising is None else self.denoising.to_dict()
         parts = {"latent": self.latent.to_dict(), "denoising": denoising, "units": units(METRICS)}
-        values: dict[str, Any] = plain_json({**vars(self), **parts})
-        return values
+        return dict(plain_json({**vars(self), **parts}))
 
 
 def evaluate_model(
@@ -73,31 +68,20 @@ def evaluate_model(
     neighbours: Images | None,
     notes: tuple[str, ...] = (),
 ) -> Evaluation:
-    """Measure reconstructions and codes of `model` on `images`.
+    """Measure reconstructions and codes of `model` on `images`, which `data` names for the reader.
 
-    Args:
-        model: a trained autoencoder.
-        images: the images to measure on.
-        data: what they are, for the reader.
-        baseline: PCA fitted to the training images.
-        neighbours: labelled training images for the classifiers of codes; without them, or
-            without labels, their accuracies are None.
-        notes: what the caller could not provide, a sentence each.
-
-    Raises:
-        DataError: the images do not have the shape the model was made for.
+    The baseline is PCA fitted to the training images; `neighbours` are training images for the
+    classifiers of codes, without which, or without labels, the accuracies are None. `notes` say
+    what the caller could not provide, a sentence each.
     """
     reason = _why_not_classified(images, neighbours)
     if reason:
         neighbours, notes = None, (*notes, f"{reason}, {_NOT_CLASSIFIED}")
-    coded = _coded(
-        model, images, neighbours,
-        n_dims=model.latent_dim, unit_scale=model.bottleneck.unit_scale,
-    )  # fmt: skip
+    unit_scale = model.bottleneck.unit_scale
+    coded = _coded(model, images, neighbours, model.latent_dim, unit_scale=unit_scale)
     values, pca = measure(METRICS, coded), None
     if baseline is not None:
-        n_dims = baseline.n_components_
-        pca = measure(METRICS, _coded(baseline, images, neighbours, n_dims=n_dims))
+        pca = measure(METRICS, _coded(baseline, images, neighbours, baseline.n_components_))
     health = latent_health(coded.codes)
     return Evaluation(
         data=data,
@@ -123,30 +107,32 @@ def code_words(code_shape: Sequence[int]) -> str:
 def _why_not_classified(images: Images, neighbours: Images | None) -> str:
     """Return why codes cannot be classified though there are training images, or nothing."""
     if images.labels is None:
-        return _NO_LABELS
+        return "The images have no labels"
     if neighbours is None or neighbours.labels is None:
         return ""
-    return _OWN_LABELS if 2 * len(np.unique(neighbours.labels)) > len(neighbours) else ""
+    many = 2 * len(np.unique(neighbours.labels)) > len(neighbours)
+    return "Most training images have a label of their own" if many else ""
 
 
 def _coded(
     coder: Autoencoder | PcaBaseline,
     images: Images,
     neighbours: Images | None,
-    *,
     n_dims: int,
+    *,
     unit_scale: bool = False,
 ) -> Coded:
-    """Encode and decode images by a model or PCA."""
+    """Encode and decode images by a model or PCA; every place of a spatial code is a code."""
     inputs = as_float(images.images)
     codes = coder.encode(inputs)
     labelled = None
     if neighbours is not None and neighbours.labels is not None and images.labels is not None:
         known = coder.encode(neighbours.images)
-        labelled = (_flat(known), neighbours.labels, _flat(codes), images.labels)
-    # Every place of a spatial code is a code.
-    vectors = codes.reshape(-1, n_dims)
-    return Coded(inputs, coder.decode(codes), vectors, unit_scale, labelled)
+        labelled = (
+            known.reshape(len(known), -1), neighbours.labels,
+            codes.reshape(len(codes), -1), images.labels,
+        )  # fmt: skip
+    return Coded(inputs, coder.decode(codes), codes.reshape(-1, n_dims), unit_scale, labelled)
 
 
 def _not_learned(model: Values, pca: Values | None) -> list[str]:
@@ -159,8 +145,3 @@ def _not_learned(model: Values, pca: Values | None) -> list[str]:
         "enough. Train for more epochs, with another seed or a lower learning rate, or on more "
         "images."
     ]
-
-
-def _flat(codes: np.ndarray) -> np.ndarray:
-    """Return codes as (N, d), whatever shape those of one image have."""
-    return codes.reshape(len(codes), -1)

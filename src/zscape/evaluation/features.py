@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from zscape.data.images import ImageStore, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, ModelError
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.files import sha256_of
-
-if TYPE_CHECKING:
-    import keras
 
 CLASSIFIER = "classifier"
 _BATCH_SIZE = 500
@@ -26,8 +22,7 @@ class FeatureModel:
     """A network whose output says what an image looks like.
 
     Attributes:
-        name: `classifier` for the embedded one, else the name of the file.
-        sha256: of the file with its weights.
+        name: `classifier` for the embedded one, else the name of the file, which `sha256` is of.
         input_shape: (H, W, C) of the images the network takes; None for any height or width.
         run: from a batch (n, H, W, C), float32, to features (n, ...).
     """
@@ -38,20 +33,10 @@ class FeatureModel:
     run: Callable[[np.ndarray], np.ndarray]
 
     def features(self, images: ImageStore) -> np.ndarray:
-        """Return the features of images.
+        """Return the features of images (N, H, W, C), float32 (N, F).
 
         Images are resized to what the network takes, with anti-aliasing; gray is repeated for
         networks that take colour, and colour averaged for those that take gray.
-
-        Args:
-            images: (N, H, W, C), of any type that `as_float` takes.
-
-        Returns:
-            (N, F), float32.
-
-        Raises:
-            ConfigError: the network does not take images of so many channels.
-            ModelError: the network cannot be run on such images.
         """
         height, width, channels = self.input_shape
         size = (height or images.shape[1], width or images.shape[2])
@@ -70,19 +55,14 @@ class FeatureModel:
 
 
 def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) -> FeatureModel:
-    """Load a network to compare images by.
+    """Load a network to compare images of the shape (H, W, C) by.
 
     Args:
         path: a `.keras` file, whose layers are checked as by `zscape.model_file.load_network`,
             or an `.onnx` file; the embedded MNIST classifier when None. The network gets images
             in [0, 1]; one that wants another range needs a layer that rescales first. Its
             output is taken as the features, so a classifier is cut before its last layer.
-        image_shape: (H, W, C) of the images to compare.
-
-    Raises:
-        ConfigError: there is no default network for such images, or the kind of file is
-            unknown, or needs a library that is not installed.
-        ModelError: the file is missing, damaged, refused, or takes no images.
+        image_shape: of the images to compare.
     """
     if path is None:
         if image_shape != IMAGE_SHAPE:
@@ -91,12 +71,7 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
                 f"the embedded classifier is for images of 28x28x1, and these are {shape}; name "
                 "a network to compare them by (.keras or .onnx) as `features`."
             )
-        return FeatureModel(
-            CLASSIFIER,
-            classifier_record()["sha256"],
-            IMAGE_SHAPE,
-            lambda images: _classifier_outputs(images)["features"],
-        )
+        return _classifier("features")
     path = Path(path)
     if path.suffix.lower() not in (".keras", ".onnx"):
         raise ConfigError(f"{path} does not end in .keras or .onnx; expected such a network.")
@@ -107,34 +82,30 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
 
 
 def class_probabilities(images: ImageStore) -> np.ndarray:
-    """Return what the embedded classifier takes digits for: (N, 10), float32, rows sum to 1.
-
-    Args:
-        images: (N, 28, 28, 1), of any type that `as_float` takes.
-    """
-    parts = [
-        _classifier_outputs(as_float(part))["probabilities"]
-        for _, part in chunks(images, most=_BATCH_SIZE)
-    ]
-    return np.concatenate(parts)
+    """Return what the embedded classifier takes images (N, 28, 28, 1) for, (N, 10), float32."""
+    return _classifier("probabilities").features(images)
 
 
-def _classifier_outputs(images: np.ndarray) -> dict[str, np.ndarray]:
-    outputs: dict[str, np.ndarray] = mnist_classifier().predict_on_batch(images)
-    return outputs
+def _classifier(output: str) -> FeatureModel:
+    """Return the embedded classifier with one of its outputs."""
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return np.asarray(mnist_classifier().predict_on_batch(images)[output])
+
+    return FeatureModel(CLASSIFIER, classifier_record()["sha256"], IMAGE_SHAPE, run)
 
 
 def _from_keras(path: Path) -> FeatureModel:
     from zscape.model_file import load_errors, load_network
 
-    network: keras.Model = load_network(path)
+    network = load_network(path)
     shape = _image_shape(path, tuple(network.input_shape))
 
     def run(images: np.ndarray) -> np.ndarray:
         try:
             return np.asarray(network.predict_on_batch(images))
         except load_errors() as error:
-            raise _cannot_run(path, error) from error
+            raise _failed(path, "run on the images", error) from error
 
     return FeatureModel(path.name, sha256_of(path), shape, run)
 
@@ -149,15 +120,9 @@ def _from_onnx(path: Path) -> FeatureModel:
         ) from error
     # What is wrong with a file or a run; onnxruntime's exceptions have no base of their own.
     failures = (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-        RuntimeError,
-        ValueError,
-    )
+        state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,
+        state.NotImplemented, state.RuntimeException, RuntimeError, ValueError,
+    )  # fmt: skip
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised
     try:
@@ -166,7 +131,7 @@ def _from_onnx(path: Path) -> FeatureModel:
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
     except failures as error:
-        raise ModelError(f"{path} cannot be loaded: {_line(error)}.") from error
+        raise _failed(path, "loaded", error) from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)":
         raise ModelError(
@@ -182,7 +147,7 @@ def _from_onnx(path: Path) -> FeatureModel:
         try:
             return np.asarray(session.run([outputs[0].name], {inputs[0].name: batch})[0])
         except failures as error:
-            raise _cannot_run(path, error) from error
+            raise _failed(path, "run on the images", error) from error
 
     return FeatureModel(path.name, sha256_of(path), shape, run)
 
@@ -216,8 +181,8 @@ def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
 def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return images (n, H, W, C) in another size, each channel by Pillow's bilinear filter.
 
-    Pillow averages when it makes an image smaller, which frameworks often do not; see Parmar,
-    Zhang and Zhu, On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022.
+    Pillow averages when it makes an image smaller, which frameworks often do not (Parmar, Zhang
+    and Zhu, On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
     """
     from PIL import Image
 
@@ -225,18 +190,14 @@ def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return images
     height, width = size
     results = np.empty((len(images), height, width, images.shape[-1]), np.float32)
-    for image, result in zip(images, results, strict=True):
-        for channel in range(images.shape[-1]):
-            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-            resized = plane.resize((width, height), Image.Resampling.BILINEAR)
-            result[..., channel] = np.asarray(resized)
+    for i, channel in np.ndindex(len(images), images.shape[-1]):
+        plane = Image.fromarray(np.ascontiguousarray(images[i, ..., channel]))
+        resized = plane.resize((width, height), Image.Resampling.BILINEAR)
+        results[i, ..., channel] = np.asarray(resized)
     return results
 
 
-def _cannot_run(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path} cannot be run on the images: {_line(error)}.")
-
-
-def _line(error: Exception) -> str:
+def _failed(path: Path, what: str, error: Exception) -> ModelError:
     first = str(error).strip().partition("\n")[0]
-    return "".join(character for character in first if character.isprintable())[:200].rstrip(".")
+    reason = "".join(character for character in first if character.isprintable())[:200].rstrip(".")
+    return ModelError(f"{path} cannot be {what}: {reason}.")

@@ -2,7 +2,8 @@
 
 Features (N, F) come from `zscape.evaluation.features`. None of these metrics is the published
 FID, which rests on one certain Inception network: they compare models measured with the same
-features, numbers of images and data.
+features, numbers of images and data. Arrays that do not fit together, hold too few images, or
+features that are not finite raise `DataError`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ import contextlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
@@ -24,41 +23,34 @@ MAX_NEIGHBOUR_IMAGES = 5000
 MISSING_SHARE = 0.25
 
 
-def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
-    """Return the squared Fréchet distance of two sets of features, each taken for normal.
+def frechet_distance(features_a: np.ndarray, features_b: np.ndarray) -> float:
+    """Return the squared Fréchet distance of features (N, F) and (M, F), each taken for normal.
 
         |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))
 
     with the means m and the covariances S, in squared units of the features. The trace of the
-    last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which is what is
-    computed: it needs no inverse, so covariances may be singular. With few images the distance
-    is too large, even between two draws of one distribution; so compare distances from equal
-    numbers of images, and look at the distance between two sets of real ones.
-
-    Args:
-        features_a: shape (N, F), N >= 2.
-        features_b: shape (M, F), M >= 2.
-
-    Raises:
-        DataError: the features do not fit together, are too few, or are not finite.
+    last term is the sum of the singular values of S_a^(1/2) S_b^(1/2), which needs no inverse, so
+    covariances may be singular. With few images the distance is too large, even between two
+    draws of one distribution; so compare distances from equal numbers of images, and look at the
+    distance between two sets of real ones.
 
     References:
         Dowson and Landau, The Fréchet distance between multivariate normal distributions,
         Journal of Multivariate Analysis 12, 1982; Heusel et al., GANs trained by a two
         time-scale update rule converge to a local Nash equilibrium, NeurIPS 2017.
     """
-    a, b = _checked_features(features_a, features_b, at_least=2)
+    a, b = _checked(features_a, features_b, at_least=2)
     covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
     covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
     cross = np.linalg.svd(_root(covariance_a) @ _root(covariance_b), compute_uv=False)
-    squares = float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum())
-    spread = float(np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross.sum())
-    return max(0.0, squares + spread)  # rounding can take equal sets a little below 0
+    squares = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
+    spread = np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross.sum()
+    return max(0.0, float(squares + spread))  # rounding can take equal sets a little below 0
 
 
 def precision_recall(
-    real_features: NDArray[Any],
-    generated_features: NDArray[Any],
+    real_features: np.ndarray,
+    generated_features: np.ndarray,
     *,
     nearest_k: int = NEAREST_K,
     max_images: int = MAX_NEIGHBOUR_IMAGES,
@@ -66,23 +58,14 @@ def precision_recall(
 ) -> dict[str, float]:
     """Return `precision`, `recall`, `density` and `coverage`, computed by the library prdc.
 
-    Round every real image lies a ball that reaches to its 5th nearest real neighbour. Precision
-    is the share of generated images in at least one ball; density the mean number of balls round
-    a generated image, over 5, so that real images would have about 1; coverage the share of
-    real images with a generated one in their ball. Recall is the share of real images in at
-    least one ball of the generated ones.
+    Round every real image lies a ball that reaches to its 5th nearest real neighbour, or to
+    that of number `nearest_k`. Precision is the share of generated images in at least one ball;
+    density the mean number of balls round a generated image, over 5, so that real images would
+    have about 1; coverage the share of real images with a generated one in their ball. Recall is
+    the share of real images in at least one ball of the generated ones.
 
-    Args:
-        real_features: shape (N, F).
-        generated_features: shape (M, F).
-        nearest_k: which neighbour the balls reach to.
-        max_images: of more images on a side, so many are drawn; 5,000 on both sides need about
-            1 GB of memory, which grows with the square.
-        seed: seeds that draw.
-
-    Raises:
-        ConfigError: `nearest_k` is below 1.
-        DataError: the features do not fit together, are too few, or are not finite.
+    Of more than `max_images` features on a side so many are drawn, by `seed`: 5,000 on both need
+    about 1 GB of memory, which grows with the square.
 
     References:
         Kynkäänniemi et al., Improved precision and recall metric for assessing generative
@@ -93,9 +76,7 @@ def precision_recall(
 
     if nearest_k < 1:
         raise ConfigError(f"nearest_k is {nearest_k}; expected 1 or more.")
-    real, generated = _checked_features(
-        real_features, generated_features, at_least=fewest_for_neighbours(nearest_k)
-    )
+    real, generated = _checked(real_features, generated_features, at_least=nearest_k + 2)
     rng = np.random.default_rng(seed)
     real, generated = (
         part[rng.choice(len(part), max_images, replace=False)] if len(part) > max_images else part
@@ -106,20 +87,11 @@ def precision_recall(
     return {name: float(found[name]) for name in ("precision", "recall", "density", "coverage")}
 
 
-def fewest_for_neighbours(nearest_k: int = NEAREST_K) -> int:
-    """Return how many images of a side `precision_recall` needs at least."""
-    return nearest_k + 2
-
-
 @dataclass(frozen=True)
 class ClassShares:
-    """How often each class was generated.
+    """How often each class was generated, and its share of the real labels, by increasing class.
 
-    Attributes:
-        classes: the classes, increasing.
-        generated: the share of generated images that the classifier takes for each.
-        data: its share of the real labels.
-        missing: the classes generated less than a quarter as often as they are in the data.
+    Those `missing` were generated less than a quarter as often as they are in the data.
     """
 
     classes: tuple[int, ...]
@@ -128,15 +100,11 @@ class ClassShares:
     missing: tuple[int, ...]
 
 
-def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShares:
+def class_shares(probabilities: np.ndarray, labels: np.ndarray) -> ClassShares:
     """Return the share of each class among generated images, beside its share of the data.
 
-    Args:
-        probabilities: what a classifier says of the generated images, shape (N, K).
-        labels: of real images, shape (M,), from 0 to K - 1.
-
-    Raises:
-        DataError: there are no images or labels, or a label is not one of the K classes.
+    `probabilities` (N, K) are what a classifier says of the generated images; `labels` (M,) of
+    real ones are from 0 to K - 1.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or not probabilities.size or labels.ndim != 1 or not labels.size:
@@ -150,32 +118,16 @@ def class_shares(probabilities: NDArray[Any], labels: NDArray[Any]) -> ClassShar
     generated = np.bincount(probabilities.argmax(axis=1), minlength=n_classes) / len(probabilities)
     data = np.bincount(labels, minlength=n_classes) / len(labels)
     missing = np.flatnonzero(generated < MISSING_SHARE * data)
-    return ClassShares(
-        tuple(range(n_classes)),
-        tuple(generated.tolist()),
-        tuple(data.tolist()),
-        tuple(missing.tolist()),
-    )
+    shares = tuple(generated.tolist()), tuple(data.tolist())
+    return ClassShares(tuple(range(n_classes)), *shares, tuple(missing.tolist()))
 
 
-def nearest_images(
-    images: ImageStore, candidates: ImageStore
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for every image which of the candidates is nearest to it, pixel by pixel.
+def nearest_images(images: ImageStore, candidates: ImageStore) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest of the candidates for every image, pixel by pixel: numbers and distances.
 
     Generated images that are copies show up here: their distance is near 0. Compare it with the
-    distance that new real images have from the same candidates.
-
-    Args:
-        images: (N, H, W, C), of any type that `as_float` takes.
-        candidates: (M, H, W, C), such as the training images.
-
-    Returns:
-        The number of the nearest candidate (N,), and its distance (N,): the root of the mean
-        squared difference of pixels in [0, 1].
-
-    Raises:
-        DataError: the shapes do not fit, or there is no image.
+    distance that new real images have from the same candidates, such as the training images. A
+    distance is the root of the mean squared difference of pixels in [0, 1]; both arrays are (N,).
     """
     from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -199,16 +151,8 @@ def nearest_images(
     return numbers, distances
 
 
-def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
-    """Return the middle between every code and another one: a ring in random order.
-
-    Args:
-        codes: shape (N, ...), N >= 2.
-        seed: seeds the order.
-
-    Raises:
-        DataError: there are fewer than two codes.
-    """
+def midpoints(codes: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return the middle between every code (N, ...) and another one: a ring in random order."""
     if len(codes) < 2:
         raise DataError(f"there are {len(codes)} codes; expected two or more to lie between.")
     order = np.random.default_rng(seed).permutation(len(codes))
@@ -219,48 +163,39 @@ def midpoints(codes: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
 class Compared:
     """Features (N, F) of generated and of real images: what their metrics are computed from.
 
-    Each Fréchet distance is to the test images. That of the training images is the floor: what a
-    generator that draws real images anew would have. That of the reconstructions can lie below
-    it, for those are the same images.
-
-    Attributes:
-        train: training images, best as many as there are samples.
-        test: test images.
-        samples: generated images.
-        reconstructions: the test images' reconstructions.
-        midpoints: images decoded between the codes of two test images.
-        seed: seeds the draws where there are more images than are compared.
+    Each Fréchet distance is to the test images. That of the training images, best as many as
+    there are samples, is the floor: what a generator that draws real images anew would have.
+    That of the reconstructions can lie below it, for those are the same images. `midpoints` are
+    decoded between the codes of two test images.
     """
 
-    train: NDArray[Any]
-    test: NDArray[Any]
-    samples: NDArray[Any]
-    reconstructions: NDArray[Any] | None = None
-    midpoints: NDArray[Any] | None = None
+    train: np.ndarray
+    test: np.ndarray
+    samples: np.ndarray
+    reconstructions: np.ndarray | None = None
+    midpoints: np.ndarray | None = None
     seed: int = 0
 
-    def distance(self, features: NDArray[Any] | None) -> float | None:
+    def distance(self, features: np.ndarray | None) -> float | None:
         """Return the Fréchet distance of features to those of the test images."""
         return None if features is None else frechet_distance(features, self.test)
 
     @cached_property
     def neighbours(self) -> dict[str, float]:
         """What `precision_recall` finds; empty where there are too few images."""
-        if min(len(self.test), len(self.samples)) < fewest_for_neighbours():
+        if min(len(self.test), len(self.samples)) < NEAREST_K + 2:
             return {}
         return precision_recall(self.test, self.samples, seed=self.seed)
 
 
-def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _root(covariance: np.ndarray) -> np.ndarray:
     """Return the symmetric square root of a covariance, (F, F)."""
     values, vectors = np.linalg.eigh(covariance)
-    result: NDArray[np.float64] = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    result: np.ndarray = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return result
 
 
-def _checked_features(
-    a: NDArray[Any], b: NDArray[Any], *, at_least: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(a: np.ndarray, b: np.ndarray, *, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not a.shape[1]:
         raise DataError(

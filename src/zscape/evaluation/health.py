@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from zscape.evaluation.codes import check_codes
+from zscape.evaluation.codes import finite_codes, varies
 from zscape.files import plain_json
 from zscape.latent.paths import data_range
 
 _MIN_CODES = 10
 _COVERAGE = 0.99
-_DEAD = 1e-6
 _COLLAPSED = 0.01
 _DUPLICATE = 0.99
 
@@ -87,10 +85,10 @@ class LatentHealth:
                 "smaller latent_dim."
             )
         if self.duplicate:
+            pairs = _listed([f"z{i + 1} and z{j + 1}" for i, j in self.duplicate])
             sentences.append(
-                f"{_count(len(self.duplicate), 'duplicate pair')} of dimensions "
-                f"({_pair_names(self.duplicate)}), with a correlation beyond 0.99: train with "
-                "another seed, or choose a smaller latent_dim."
+                f"{_count(len(self.duplicate), 'duplicate pair')} of dimensions ({pairs}), with a "
+                "correlation beyond 0.99: train with another seed, or choose a smaller latent_dim."
             )
         return sentences
 
@@ -99,24 +97,17 @@ class LatentHealth:
         return {**plain_json(self), "warnings": self.warnings()}
 
 
-def latent_health(codes: NDArray[Any]) -> LatentHealth:
+def latent_health(codes: np.ndarray) -> LatentHealth:
     """Look for dimensions of the latent space that carry nothing, little or nothing new.
 
     Args:
-        codes: shape (N, d), N >= 1, d >= 1. Codes that are not finite are counted and left out.
-
-    Raises:
-        DataError: the array is not (N, d) or is empty.
+        codes: shape (N, d). Codes that are not finite are counted and left out.
     """
-    codes = check_codes(codes)
-    n_codes, latent_dim = codes.shape
-    finite = codes[np.isfinite(codes).all(axis=1)].astype(np.float64)
-    n_finite = len(finite)
+    finite = finite_codes(codes)
+    n_finite, latent_dim = finite.shape
     if n_finite == 0:
-        unknown = (math.nan,) * latent_dim
-        return LatentHealth(
-            n_codes, n_codes, unknown, unknown, unknown, unknown, (), (), (), n_effective=0.0
-        )
+        n_codes, no = len(codes), (math.nan,) * latent_dim
+        return LatentHealth(n_codes, n_codes, no, no, no, no, (), (), (), n_effective=0.0)
 
     mean = finite.mean(axis=0)
     centred = finite - mean
@@ -125,11 +116,10 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     std = np.sqrt(variance)
     low, high = data_range(finite, _COVERAGE)
 
-    # A constant float32 code still varies by rounding, which grows with its size. From here on
-    # the covariance is that of the other dimensions.
-    dead = std <= _DEAD * np.abs(finite).max(axis=0)
-    collapsed = ~dead & (variance < _COLLAPSED * variance.max())
-    alive = np.flatnonzero(~dead)
+    # From here on the covariance is that of the dimensions that are not dead.
+    alive = np.flatnonzero(varies(finite))
+    dead = np.setdiff1d(np.arange(latent_dim), alive)
+    collapsed = alive[variance[alive] < _COLLAPSED * variance.max()]
     covariance = covariance[np.ix_(alive, alive)]
     correlation = covariance / np.outer(std[alive], std[alive])
     pairs = alive[np.argwhere(np.triu(np.abs(correlation) > _DUPLICATE, k=1))]
@@ -139,14 +129,14 @@ def latent_health(codes: NDArray[Any]) -> LatentHealth:
     # their squares.
     squares = float(np.sum(covariance**2))
     return LatentHealth(
-        n_codes=n_codes,
-        n_not_finite=n_codes - n_finite,
+        n_codes=len(codes),
+        n_not_finite=len(codes) - n_finite,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
-        dead=tuple(np.flatnonzero(dead).tolist()) if judged else (),
-        collapsed=tuple(np.flatnonzero(collapsed).tolist()) if judged else (),
+        dead=tuple(dead.tolist()) if judged else (),
+        collapsed=tuple(collapsed.tolist()) if judged else (),
         duplicate=tuple((int(i), int(j)) for i, j in pairs) if judged else (),
         n_effective=float(np.trace(covariance) ** 2 / squares) if squares > 0 else 0.0,
     )
@@ -158,10 +148,6 @@ def _count(n: int, noun: str) -> str:
 
 def _names(dimensions: Sequence[int]) -> str:
     return _listed([f"z{index + 1}" for index in dimensions])
-
-
-def _pair_names(pairs: Sequence[tuple[int, int]]) -> str:
-    return _listed([f"z{i + 1} and z{j + 1}" for i, j in pairs])
 
 
 def _listed(names: list[str], limit: int = 8) -> str:

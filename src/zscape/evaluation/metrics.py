@@ -12,19 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from zscape.evaluation.codes import (
-    active_units,
-    cluster_agreement,
-    knn_accuracy,
-    linear_probe_accuracy,
-    total_correlation,
-)
+from zscape.evaluation import codes, reconstruction
 from zscape.evaluation.generation import Compared
-from zscape.evaluation.reconstruction import (
-    mean_squared_error,
-    peak_signal_to_noise_ratio,
-    structural_similarity,
-)
 
 Better = Literal["lower", "higher"] | None
 
@@ -76,8 +65,8 @@ class Coded:
         outputs: their reconstructions, of the same shape.
         codes: vectors of codes (M, d); a spatial code gives several.
         unit_scale: the prior of the codes has unit variance in every dimension.
-        labelled: codes (K, D) and labels (K,) of training images, then the same of `images`, whole
-            codes as vectors; None without labels.
+        labelled: whole codes as vectors (K, D) and labels (K,) of training images, then the same of
+            `images`; None without labels.
     """
 
     images: np.ndarray
@@ -99,40 +88,40 @@ METRICS = _table(
     Metric(
         "mse", "MSE", "mean over pixels and channels of [0, 1] images",
         better="lower", form="{:.5f}",
-        compute=lambda it: mean_squared_error(it.images, it.outputs),
+        compute=lambda it: reconstruction.mean_squared_error(it.images, it.outputs),
     ),
     Metric(
         "psnr", "PSNR", "mean over images", unit="dB", better="higher", form="{:.2f}",
-        compute=lambda it: peak_signal_to_noise_ratio(it.images, it.outputs),
+        compute=lambda it: reconstruction.peak_signal_to_noise_ratio(it.images, it.outputs),
     ),
     Metric(
         "ssim", "SSIM", "-1 to 1, mean over images", better="higher",
-        compute=lambda it: structural_similarity(it.images, it.outputs),
+        compute=lambda it: reconstruction.structural_similarity(it.images, it.outputs),
     ),
     Metric(
         "knn_accuracy", "k-NN accuracy",
         "share of labels that the 5 nearest training codes get right, 0 to 1", better="higher",
-        compute=lambda it: it.by_label(knn_accuracy),
+        compute=lambda it: it.by_label(codes.knn_accuracy),
     ),
     Metric(
         "linear_probe_accuracy", "linear probe accuracy",
         "share of labels that logistic regression on at most 10,000 training codes gets right",
-        better="higher", compute=lambda it: it.by_label(linear_probe_accuracy),
+        better="higher", compute=lambda it: it.by_label(codes.linear_probe_accuracy),
     ),
     Metric(
         "cluster_agreement", "cluster agreement (adjusted Rand index)",
         "k-means on the codes beside the labels, 0 (chance) to 1", better="higher",
-        compute=lambda it: it.by_label(lambda *known: cluster_agreement(*known[2:])),
+        compute=lambda it: it.by_label(lambda *known: codes.cluster_agreement(*known[2:])),
     ),
     Metric(
         "active_units", "active latent variables",
         "latent variables whose code varies over images", form="{:.0f}",
-        compute=lambda it: active_units(it.codes, unit_scale=it.unit_scale),
+        compute=lambda it: codes.active_units(it.codes, unit_scale=it.unit_scale),
     ),
     Metric(
         "total_correlation_nats", "total correlation",
         "dependence between latent variables, were they normal; null: full",
-        unit="nats", form="{:.3f}", compute=lambda it: total_correlation(it.codes),
+        unit="nats", form="{:.3f}", compute=lambda it: codes.total_correlation(it.codes),
     ),
     Metric(
         "compression_ratio", "compression", "values of an image per value of its code",

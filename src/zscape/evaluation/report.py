@@ -1,8 +1,7 @@
 """One page that shows what a model learned: figures, settings, and the table against PCA.
 
 The page is a single HTML file that asks for nothing else: styles are inline, figures are data
-URIs, there is no script, and its content security policy forbids every request. It is made from
-the template `report.html` and the style sheet `report.css` beside this file.
+URIs, there is no script, and its content security policy forbids every request.
 """
 
 from __future__ import annotations
@@ -14,28 +13,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zscape.errors import DataError
+from zscape.evaluation.metrics import Better
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _CSS_PIXELS_PER_INCH = 96
 
-MSE_NOTE = "MSE is the mean over pixels and channels of images in [0, 1]."
-
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """A number in the headline row of a section.
-
-    Attributes:
-        label: what it is, in a few words: `test MSE`.
-        value: the number as it is to be read: `0.0117`.
-        note: a word of context in small print: `PCA 0.0341`.
-    """
+    """A number in the headline row of a section: `test MSE`, `0.0117`, `PCA 0.0341`."""
 
     label: str
     value: str
@@ -44,22 +36,13 @@ class KeyNumber:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One row of the table of the model against PCA.
-
-    Attributes:
-        name: the metric: `MSE`.
-        model: the model's value, None where there is none.
-        baseline: PCA's value, None where there is none.
-        unit: written after the name: `dB`.
-        better: which direction is better, None for numbers that merely differ.
-        form: how the values are written, as `str.format` takes it; see `format_value`.
-    """
+    """One row of the table of the model against PCA; the fields are as those of `Metric`."""
 
     name: str
     model: float | None
     baseline: float | None = None
     unit: str = ""
-    better: Literal["lower", "higher"] | None = None
+    better: Better = None
     form: str = ""
 
     @property
@@ -78,14 +61,7 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Table:
-    """A table besides that of the model and PCA.
-
-    Attributes:
-        title: the heading above it.
-        note: a line under the heading.
-        columns: their names; the first column holds the names of the rows.
-        rows: a text for each column.
-    """
+    """Another table: heading, a line under it, column names, and a text for each column."""
 
     title: str
     note: str
@@ -95,13 +71,7 @@ class Table:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A picture with its words.
-
-    Attributes:
-        caption: what the reader sees, written under it.
-        alt: the same for someone who cannot see it: what the picture shows.
-        png: the bytes of a PNG file.
-    """
+    """The bytes of a PNG file, with its caption and the same for someone who cannot see it."""
 
     caption: str
     alt: str
@@ -114,13 +84,7 @@ class ReportFigure:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in CSS pixels.
-
-        They follow the picture's size in inches, so text is equally large in all figures.
-
-        Raises:
-            DataError: the bytes are no PNG file.
-        """
+        """Width and height in CSS pixels, by inches: text is equally large in all figures."""
         from PIL import Image
 
         try:
@@ -135,24 +99,12 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """What the report says about one run.
-
-    Attributes:
-        title: the heading, different for each section of a report.
-        headline: the key numbers, five or fewer read best.
-        table: the metrics of the model beside those of PCA.
-        table_note: a line under the table: units and the split that was measured.
-        tables: further tables, after the first.
-        warnings: what is wrong with the codes or the training, one sentence each.
-        figures: the pictures, in reading order.
-        settings: names and values, in reading order.
-        notes: further paragraphs, after the figures.
-    """
+    """What the report says about one run; all but the title may be left out."""
 
     title: str
     headline: Sequence[KeyNumber] = ()
     table: Sequence[MetricRow] = ()
-    table_note: str = MSE_NOTE
+    table_note: str = "MSE is the mean over pixels and channels of images in [0, 1]."
     tables: Sequence[Table] = ()
     warnings: Sequence[str] = ()
     figures: Sequence[ReportFigure] = ()
@@ -161,17 +113,7 @@ class Section:
 
 
 def render_report(title: str, sections: Sequence[Section]) -> str:
-    """Return a self-contained HTML page.
-
-    Every text is escaped, so labels and paths may hold anything.
-
-    Args:
-        title: the page's title and first heading.
-        sections: one for each run; with two or more the page begins with links to them.
-
-    Raises:
-        DataError: there is no section, or the bytes of a figure are no PNG file.
-    """
+    """Return a self-contained HTML page in which every text is escaped."""
     if not sections:
         raise DataError("there is no section for the report; expected at least one run.")
     style = _read("report.css")
@@ -183,13 +125,7 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
 
 
 def format_value(value: float | None, form: str = "") -> str:
-    """Return a number as tables show it.
-
-    Args:
-        value: the number; a dash stands for None.
-        form: how to write it, as `str.format` takes it; otherwise four significant digits, and
-            whole numbers in full.
-    """
+    """Return a number as tables show it, by default with four digits, or all where it is whole."""
     if value is None:
         return "\N{EN DASH}"
     if not math.isfinite(value):
@@ -217,6 +153,5 @@ def _template() -> Template:
     return environment.from_string(_read("report.html"))
 
 
-@cache
 def _read(name: str) -> str:
-    return resources.files("zscape.evaluation").joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

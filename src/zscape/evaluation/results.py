@@ -19,18 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Training:
-    """How a run was trained.
-
-    Attributes:
-        epochs: how many there were.
-        best_epoch: the one with the lowest validation loss, counted from 1.
-        seconds: what all epochs took.
-        n_train: training images.
-        n_validation: validation images.
-        n_test: test images.
-        n_parameters: numbers in the network.
-        best_val_loss: the lowest validation loss.
-    """
+    """How a run was trained; the best epoch, counted from 1, has the lowest validation loss."""
 
     epochs: int
     best_epoch: int
@@ -44,11 +33,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class RunEvaluation(Evaluation):
-    """What `metrics.json` of a run holds: metrics on its test split, and how it was trained.
-
-    Attributes:
-        training: how it was trained.
-    """
+    """What `metrics.json` of a run holds: metrics on its test split, and how it was trained."""
 
     training: Training
 
@@ -59,16 +44,10 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Attributes:
         density: what the codes were drawn from.
         features: the network whose features were compared: `classifier`, or the name of a file.
-        features_sha256: of its file.
-        n_samples: how many images were generated.
-        n_test: how many test images they were compared with.
-        seed: of the draws.
-        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the
-            file.
-        nearest_training: `samples` and `test`: the median distance of generated and of test
-            images to the nearest training image.
+        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the file.
+        nearest_training: `samples` and `test`: the median distance of generated and of test images
+            to the nearest training image.
         classes: how often each digit was generated; None where the images are not digits.
-        model_sha256: of the model file that was measured.
         notes: what could not be measured and why, a sentence each.
     """
 
@@ -86,34 +65,23 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with the unit of each metric."""
-        kept = GenerationResults
-        names = zip(kept.__struct_encode_fields__, kept.__struct_fields__, strict=True)
-        values = {key: getattr(self, name) for key, name in names}
-        return {**plain_json(values), "units": units(GENERATION_METRICS)}
+        names = GenerationResults.__struct_fields__  # without those of a subclass
+        kept = GenerationResults(**{name: getattr(self, name) for name in names})
+        return {**plain_json(kept), "units": units(GENERATION_METRICS)}
 
 
 def read_evaluation(run: Run) -> RunEvaluation:
-    """Return what `metrics.json` of a run holds.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    return _read(run, "metrics.json", RunEvaluation, f"zscape evaluate {run.path}")
+    """Return what `metrics.json` of a run holds; raises `RunError` if it is missing or damaged."""
+    return _read(run, "metrics.json", RunEvaluation)
 
 
 def read_generation(run: Run) -> GenerationResults:
-    """Return what `generation.json` of a run holds.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    return _read(
-        run, "generation.json", GenerationResults, f"zscape evaluate {run.path}, with `generation`"
-    )
+    """Return what `generation.json` of a run holds; raises `RunError` as `read_evaluation` does."""
+    return _read(run, "generation.json", GenerationResults, ", with `generation`")
 
 
-def _read(run: Run, name: str, kind: type[T], command: str) -> T:
-    path, remedy = run.path / name, f"Write it with: {command}"
+def _read(run: Run, name: str, kind: type[T], option: str = "") -> T:
+    path, remedy = run.path / name, f"Write it with: zscape evaluate {run.path}{option}"
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError as error:

@@ -27,12 +27,7 @@ N_QUANTITY_COLORS = 64
 
 
 def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> bytes:
-    """Pack a run for the browser, with the first `n` images on the map: of its test split if None.
-
-    Raises:
-        ConfigError: the run's codes are not vectors, or a package is missing.
-        DataError: codes are not finite.
-    """
+    """Pack a run for the browser, with the first `n` images, its test split if None, on the map."""
     require("safetensors", extra="explore")
     model = run.model
     if len(model.decoder.input_shape) != 2:

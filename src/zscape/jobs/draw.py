@@ -29,9 +29,8 @@ N_GRID_CODES = 5000  # enough to see where the codes lie
 
 def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
-    from zscape.viz.images import plot_reconstructions
+    from zscape.viz.images import plot_image_rows, plot_reconstructions
     from zscape.viz.loss import plot_loss
-    from zscape.viz.sheets import plot_image_rows
 
     history = run.history
     test = _some(run.dataset.test, 10)

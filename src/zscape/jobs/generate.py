@@ -123,7 +123,7 @@ def write_generated(images: np.ndarray, codes: np.ndarray, out: Path) -> dict[st
     if out.suffix.lower() == ".npz":
         write_arrays(out, arrays)
         return {"n_images": len(images)}
-    from zscape.viz.sheets import plot_images
+    from zscape.viz.images import plot_images
     from zscape.viz.style import figure_png
 
     picture_folder(out, beside="generated.npz")

@@ -98,6 +98,7 @@ def train(data: Data, **options: Any) -> Run:
         >>> run.metrics["model"]["mse"]
     """
     check_names(options, TrainOptions.names())
+    options = {name: value for name, value in options.items() if value is not None}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
     for plugin in options.get("plugins", ()):
@@ -140,19 +141,12 @@ def train(data: Data, **options: Any) -> Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of a training before the images are known.
-
-    Attributes:
-        network: encoder and decoder.
-        bottleneck: the part between them.
-        training: how they are trained, but for the number of epochs.
-        epochs: gives that number for N training images.
-    """
+    """The settings of a training before the images are known."""
 
     network: NetworkConfig
     bottleneck: BottleneckConfig
     training: TrainConfig
-    epochs: Callable[[int], int]
+    epochs: Callable[[int], int]  # for N training images
 
     def training_for(self, n_images: int) -> TrainConfig:
         """Return how the network is trained on so many images."""
@@ -160,14 +154,7 @@ class Plan:
 
 
 def plan_training(options: Mapping[str, Any]) -> Plan:
-    """Return the settings that are asked for, checked, and completed by the recipe of the preset.
-
-    Args:
-        options: as `train` takes them.
-
-    Raises:
-        ConfigError: a setting is outside its range, or not for this hardware.
-    """
+    """Return the settings among options of `train`, checked and completed by the recipe."""
     own = _own_networks(options)
     preset = options.get("preset") or default_preset(options)
     network = _picked(NetworkConfig, {**options, "preset": preset, **own})
@@ -221,6 +208,11 @@ def default_preset(options: Mapping[str, Any]) -> str:
 
 
 def _completed(plan: Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunConfig:
+    registered = (
+        PRESETS.plugin(Choice.parse(plan.network.preset).name),
+        BOTTLENECKS.plugin(plan.bottleneck.name),
+        *(CORRUPTIONS.plugin(step.name) for step in plan.training.corruption.steps),
+    )
     return RunConfig(
         source=dataset.name,
         fingerprint=dataset.fingerprint,
@@ -229,17 +221,7 @@ def _completed(plan: Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunC
         bottleneck=plan.bottleneck,
         training=plan.training_for(len(dataset.train)),
         pictures=_pictures(dataset.name, options),
-        plugins=tuple(
-            {
-                plugin: None
-                for plugin in (
-                    PRESETS.plugin(Choice.parse(plan.network.preset).name),
-                    BOTTLENECKS.plugin(plan.bottleneck.name),
-                    *(CORRUPTIONS.plugin(step.name) for step in plan.training.corruption.steps),
-                )
-                if plugin
-            }
-        ),
+        plugins=tuple(dict.fromkeys(plugin for plugin in registered if plugin)),
     )
 
 
@@ -308,7 +290,8 @@ def default_folder(config: RunConfig) -> Path:
     The name of a bottleneck other than the default one, and those of the corruptions, stand
     before the latent dimension.
     """
-    parts = [Path(config.source).name.split(".")[0] or "images", config.network.preset]
+    stem = Path(config.source).name.split(".")[0] or "images"
+    parts = [stem, Choice.parse(config.network.preset).name]
     if config.bottleneck.name != BottleneckConfig.name:
         parts.append(config.bottleneck.name)
     parts += [step.name for step in config.training.corruption.steps]

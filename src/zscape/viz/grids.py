@@ -7,21 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.viz.layout import (
-    MARGIN,
-    MIN_TILE,
-    MOSAIC,
-    body_top,
-    cell_size,
-    checked_images,
-    draw_picture,
-    drawable,
-    pixel_axes,
-    pixel_figure,
-)
+from zscape.viz import layout
+from zscape.viz.layout import MARGIN, MOSAIC
 from zscape.viz.style import look
 
 if TYPE_CHECKING:
@@ -32,16 +21,16 @@ if TYPE_CHECKING:
 class GridPanel(NamedTuple):
     """One latent grid among several: the arguments of `plot_latent_grid` and its title."""
 
-    images: NDArray[Any]
-    xs: Sequence[float] | NDArray[Any]
-    ys: Sequence[float] | NDArray[Any]
+    images: np.ndarray
+    xs: Sequence[float] | np.ndarray
+    ys: Sequence[float] | np.ndarray
     title: str = ""
 
 
 def plot_latent_grid(
-    images: NDArray[Any],
-    xs: Sequence[float] | NDArray[Any],
-    ys: Sequence[float] | NDArray[Any],
+    images: np.ndarray,
+    xs: Sequence[float] | np.ndarray,
+    ys: Sequence[float] | np.ndarray,
     *,
     axis_names: tuple[str, str] = ("z1", "z2"),
     title: str | None = None,
@@ -59,16 +48,13 @@ def plot_latent_grid(
             the bottom comes first).
         axis_names: what to write at the two axes.
         title: a line above the mosaic.
-
-    Raises:
-        DataError: the shapes do not fit each other.
     """
     return plot_latent_grids([GridPanel(images, xs, ys, title or "")], axis_names=axis_names)
 
 
 @look()
 def plot_latent_grids(
-    panels: Sequence[GridPanel | tuple[NDArray[Any], Any, Any, str]],
+    panels: Sequence[GridPanel | tuple[np.ndarray, Any, Any, str]],
     *,
     axis_names: tuple[str, str] = ("z1", "z2"),
     title: str | None = None,
@@ -79,25 +65,22 @@ def plot_latent_grids(
         panels: `(images, xs, ys, title)` of each grid.
         axis_names: what to write at the two axes of every grid.
         title: a line above all of them.
-
-    Raises:
-        DataError: there is no grid, or the shapes of one do not fit each other.
     """
     if not panels:
         raise DataError("there is no latent grid to draw; expected at least one.")
     grids = [_checked_panel(GridPanel(*panel)) for panel in panels]
     sizes = [_mosaic_size(grid.images) for grid in grids]  # (height, width) of each mosaic
-    tick_rooms = [28 + 14 * max(map(len, _coordinates(grid.ys))) for grid in grids]
 
-    top = body_top(title) + (36 if any(g.title for g in grids) else 0)
-    tallest = max(height for height, _ in sizes)
+    top = layout.body_top(title) + (36 if any(grid.title for grid in grids) else 0)
     lefts, right = [], MARGIN
-    for grid, room, (_, width) in zip(grids, tick_rooms, sizes, strict=True):
-        lefts.append(right + 22 + room)
+    for grid, (_, width) in zip(grids, sizes, strict=True):
+        lefts.append(right + 50 + 14 * _longest(grid.ys))  # room for names and ticks
         right = lefts[-1] + max(width, 14 * len(grid.title)) + 2 * MARGIN
-    figure = pixel_figure(right, top + tallest + 76, title)
+    tallest = max(height for height, _ in sizes)
+    figure = layout.pixel_figure(right, top + tallest + 76, title)
     for grid, left, (height, width) in zip(grids, lefts, sizes, strict=True):
-        _draw_grid(pixel_axes(figure, left, top, width, height), grid, height, width, axis_names)
+        axes = layout.pixel_axes(figure, left, top, width, height)
+        _draw_grid(axes, grid, height, width, axis_names)
     return figure
 
 
@@ -107,9 +90,8 @@ def _draw_grid(
     rows, columns = grid.images.shape[:2]
     # Tile (row, column) covers the unit square around (column, row): y grows upward.
     extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
-    draw_picture(axes, _mosaic(grid.images, height, width), extent=extent)
-    x_room = 13 * max(map(len, _coordinates(grid.xs))) + 12
-    x_ticks = _thinned(columns, width / columns, x_room)
+    layout.draw_picture(axes, _mosaic(grid.images, height, width), extent=extent)
+    x_ticks = _thinned(columns, width / columns, 13 * _longest(grid.xs) + 12)
     y_ticks = _thinned(rows, height / rows, 28)
     axes.set_xticks(x_ticks, _coordinates(np.asarray(grid.xs)[x_ticks]))
     axes.set_yticks(y_ticks, _coordinates(np.asarray(grid.ys)[y_ticks]))
@@ -121,7 +103,7 @@ def _draw_grid(
 
 
 def _checked_panel(panel: GridPanel) -> GridPanel:
-    images = checked_images(panel.images, "images", n_axes=5)
+    images = layout.checked_images(panel.images, "images", n_axes=5)
     xs, ys = np.asarray(panel.xs, dtype=float), np.asarray(panel.ys, dtype=float)
     rows, columns = images.shape[:2]
     if xs.shape != (columns,) or ys.shape != (rows,):
@@ -132,16 +114,13 @@ def _checked_panel(panel: GridPanel) -> GridPanel:
     return GridPanel(images, xs, ys, panel.title)
 
 
-def _mosaic_size(images: NDArray[Any]) -> tuple[int, int]:
+def _mosaic_size(images: np.ndarray) -> tuple[int, int]:
     """Return the drawn height and width of a latent grid, in pixels."""
-    rows, columns, height, width = images.shape[:4]
-    tile_height, tile_width = cell_size(
-        height, width, max(MOSAIC // rows, MIN_TILE), max(MOSAIC // columns, MIN_TILE)
-    )
-    return rows * tile_height, columns * tile_width
+    height, width = layout.tile_size(images.shape[:4], MOSAIC)
+    return len(images) * height, images.shape[1] * width
 
 
-def _mosaic(images: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+def _mosaic(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """Join (rows, cols, H, W, C) to one picture whose first row of pixels is the top one.
 
     Tiles with many more pixels than are drawn are averaged first: a wide grid of large images
@@ -150,25 +129,28 @@ def _mosaic(images: NDArray[Any], height: int, width: int) -> NDArray[np.float32
     rows, columns, tile_height, tile_width = images.shape[:4]
     y_factor = math.ceil(tile_height * rows / (2 * height))
     x_factor = math.ceil(tile_width * columns / (2 * width))
-    tiles = drawable(images[::-1])  # (rows, cols, H, W[, 3]), the largest second coordinate first
+    tiles = layout.drawable(images[::-1])  # (rows, cols, H, W[, 3]), the largest y first
     tiles = _averaged(_averaged(tiles, y_factor, axis=2), x_factor, axis=3)
     joined = tiles.swapaxes(1, 2)  # (rows, H, cols, W[, 3])
     return joined.reshape(rows * joined.shape[1], columns * joined.shape[3], *joined.shape[4:])
 
 
-def _averaged(tiles: NDArray[Any], factor: int, axis: int) -> NDArray[Any]:
+def _averaged(tiles: np.ndarray, factor: int, axis: int) -> np.ndarray:
     """Average neighbours along one axis in groups of `factor`; the last group may be smaller."""
     if factor == 1:
         return tiles
     starts = np.arange(0, tiles.shape[axis], factor)
     counts = np.diff(np.append(starts, tiles.shape[axis]))
-    shape = [1] * tiles.ndim
-    shape[axis] = len(counts)
-    means: NDArray[Any] = np.add.reduceat(tiles, starts, axis=axis) / counts.reshape(shape)
-    return means
+    sums = np.add.reduceat(tiles, starts, axis=axis)
+    return np.moveaxis(np.moveaxis(sums, axis, -1) / counts, -1, axis)
 
 
-def _coordinates(values: Sequence[float] | NDArray[Any]) -> list[str]:
+def _longest(values: Sequence[float] | np.ndarray) -> int:
+    """Return the length of the longest tick label."""
+    return max(map(len, _coordinates(values)))
+
+
+def _coordinates(values: Sequence[float] | np.ndarray) -> list[str]:
     """Return tick labels with the fewest decimals, at most three, that keep the values apart."""
     values = np.asarray(values, dtype=float)
     steps = np.abs(np.diff(values))

@@ -1,31 +1,22 @@
-"""Images and their reconstructions."""
+"""Images: beside their reconstructions, in sheets, and in rows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.viz.layout import (
-    CELL,
-    body_top,
-    cell_size,
-    checked_images,
-    draw_picture,
-    drawable,
-    pixel_axes,
-    pixel_figure,
-    pixel_text,
-)
+from zscape.viz import layout
+from zscape.viz.layout import CELL, MARGIN, MOSAIC, pixel_text
 from zscape.viz.style import QUIET, look
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NEAREST_COLUMNS = 12
 _CELL_GAP = 8
 _ROW_GAP = 14
 _ROW_NAMES = 168
@@ -33,9 +24,9 @@ _ROW_NAMES = 168
 
 @look()
 def plot_reconstructions(
-    images: NDArray[Any],
-    reconstructions: NDArray[Any],
-    labels: Sequence[object] | NDArray[Any] | None = None,
+    images: np.ndarray,
+    reconstructions: np.ndarray,
+    labels: Sequence[object] | np.ndarray | None = None,
     *,
     n: int = 10,
     title: str | None = None,
@@ -54,46 +45,34 @@ def plot_reconstructions(
         labels: what to write over the columns, length N.
         n: the first `n` images are drawn, or all when there are fewer.
         title: a line above the figure.
-
-    Raises:
-        DataError: there is no image, or the shapes do not fit each other.
     """
     images, reconstructions = _checked(images, reconstructions, labels, n)
-    n_columns, height, width, channels = images.shape
-    signed = reconstructions.astype(np.float64) - images
-    errors = np.abs(signed).mean(axis=-1)  # (n, H, W)
-    mse = np.square(signed).mean(axis=(1, 2, 3))  # (n,)
-    finite = errors[np.isfinite(errors)]
-    error_top = max(float(finite.max()), 1e-3) if finite.size else 1.0
-    errors = np.nan_to_num(errors, nan=error_top, posinf=error_top)
-    rows: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
-        "input": (drawable(images), {}),
-        "reconstruction": (drawable(reconstructions), {}),
-        "error": (errors, {"cmap": "magma", "vmax": error_top}),
-    }
-
-    cell_height, cell_width = cell_size(height, width, CELL, CELL)
     names = [] if labels is None else [str(label) for label in labels[:n]]
+    n_columns, height, width, channels = images.shape
+    note = "" if channels in (1, 3, 4) else f"Drawn: the mean of the {channels} channels."
+    errors, mse, error_top = _errors(images, reconstructions)
+
+    cell_height, cell_width = layout.cell_size(height, width, CELL, CELL)
     # 76 pixels hold the text of an MSE.
     pitch = max(cell_width, 76, 12 * max(map(len, names), default=0)) + _CELL_GAP
-    top = body_top(title) + (26 if names else 0)
-    bottom = top + 2 * (cell_height + _ROW_GAP) + cell_height
-    note = "" if channels in (1, 3, 4) else f"Drawn: the mean of the {channels} channels."
+    top = layout.body_top(title) + (26 if names else 0)
+    bottom = top + 3 * cell_height + 2 * _ROW_GAP
     right = _ROW_NAMES + n_columns * pitch
-    figure = pixel_figure(
-        max(right + 78, _ROW_NAMES + 8 * len(note)), bottom + 46 + (28 if note else 0), title
-    )
-    first = _ROW_NAMES + (pitch - _CELL_GAP - cell_width) // 2
-    row_tops = [top + row * (cell_height + _ROW_GAP) for row in range(3)]
-    for text, row_top in zip(rows, row_tops, strict=True):
-        middle = row_top + cell_height / 2
-        pixel_text(figure, _ROW_NAMES - 12, middle, text, size=8.5, va="center", ha="right")
+    figure_width = max(right + 78, _ROW_NAMES + 8 * len(note))
+    figure = layout.pixel_figure(figure_width, bottom + 46 + (28 if note else 0), title)
+    rows: list[tuple[str, float, np.ndarray, dict[str, Any]]] = [
+        ("input", top, layout.drawable(images), {}),
+        ("reconstruction", top + cell_height + _ROW_GAP, layout.drawable(reconstructions), {}),
+        ("error", bottom - cell_height, errors, {"cmap": "magma", "vmax": error_top}),
+    ]
+    for text, row_top, _, _ in rows:
+        layout.row_name(figure, _ROW_NAMES - 12, row_top + cell_height / 2, text)
     small: dict[str, Any] = {"size": 7, "color": QUIET, "va": "top"}
     for column in range(n_columns):
-        left = first + column * pitch
-        for (pictures, options), row_top in zip(rows.values(), row_tops, strict=True):
-            axes = pixel_axes(figure, left, row_top, cell_width, cell_height)
-            artist = draw_picture(axes, pictures[column], **options)
+        left = _ROW_NAMES + (pitch - _CELL_GAP - cell_width) // 2 + column * pitch
+        for _, row_top, pictures, options in rows:
+            axes = layout.pixel_axes(figure, left, row_top, cell_width, cell_height)
+            artist = layout.draw_picture(axes, pictures[column], **options)
         middle = left + cell_width / 2
         if names:
             pixel_text(figure, middle, top - 8, names[column], size=8.5, ha="center", va="baseline")
@@ -102,18 +81,22 @@ def plot_reconstructions(
     if note:
         pixel_text(figure, _ROW_NAMES, bottom + 42, note, **small)
     bar_height = max(cell_height, 40)
-    _draw_bar(pixel_axes(figure, right + 8, bottom - bar_height, 10, bar_height), artist, error_top)
+    bar_axes = layout.pixel_axes(figure, right + 8, bottom - bar_height, 10, bar_height)
+    bar = figure.colorbar(artist, cax=bar_axes, ticks=[0.0, error_top])
+    bar_axes.set_yticklabels(["0", f"{error_top:.2g}"], fontsize=7)
+    bar_axes.tick_params(length=2, pad=2)
+    bar.outline.set_visible(False)
     return figure
 
 
 def _checked(
-    images: NDArray[Any],
-    reconstructions: NDArray[Any],
-    labels: Sequence[object] | NDArray[Any] | None,
+    images: np.ndarray,
+    reconstructions: np.ndarray,
+    labels: Sequence[object] | np.ndarray | None,
     n: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the first `n` images and reconstructions, float32 in [0, 1]."""
-    images, reconstructions = checked_images(images, "images"), np.asarray(reconstructions)
+    images, reconstructions = layout.checked_images(images, "images"), np.asarray(reconstructions)
     if reconstructions.shape != images.shape:
         raise DataError(
             f"reconstructions have shape {reconstructions.shape} and images {images.shape}; "
@@ -123,13 +106,85 @@ def _checked(
         raise DataError(f"n is {n}; expected 1 or more images to draw.")
     if labels is not None and len(labels) != len(images):
         raise DataError(f"{len(labels)} labels for {len(images)} images; expected one each.")
-    return images[:n], checked_images(reconstructions[:n], "reconstructions")
+    return images[:n], layout.checked_images(reconstructions[:n], "reconstructions")
 
 
-def _draw_bar(axes: Axes, artist: Any, top: float) -> None:
-    """Draw the colour bar of the errors."""
-    figure: Any = axes.get_figure()
-    bar = figure.colorbar(artist, cax=axes, ticks=[0.0, top])
-    bar.ax.set_yticklabels(["0", f"{top:.2g}"], fontsize=7)
-    bar.ax.tick_params(length=2, pad=2)
-    bar.outline.set_visible(False)
+def _errors(
+    images: np.ndarray, reconstructions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the absolute errors (n, H, W), the MSE of each image (n,), and the largest error."""
+    signed = reconstructions.astype(np.float64) - images
+    errors = np.abs(signed).mean(axis=-1)
+    finite = errors[np.isfinite(errors)]
+    top = max(float(finite.max()), 1e-3) if finite.size else 1.0
+    mse = np.square(signed).mean(axis=(1, 2, 3))
+    return np.nan_to_num(errors, nan=top, posinf=top), mse, top
+
+
+def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
+    """Draw images (N, H, W, C) row by row, in a sheet that is about as wide as high.
+
+    Channels are treated as `plot_reconstructions` does.
+    """
+    images = layout.checked_images(images, "images")
+    n_images, height, width, _ = images.shape
+    n_columns = min(n_images, max(1, round(math.sqrt(n_images * height / width))))
+    rows = [images[start : start + n_columns] for start in range(0, n_images, n_columns)]
+    return _plot_rows(rows, [], MOSAIC, title)
+
+
+def plot_image_rows(
+    images: np.ndarray, names: Sequence[str], *, title: str | None = None
+) -> Figure:
+    """Draw rows of images (rows, cols, H, W, C) with a name before each row."""
+    images = layout.checked_images(images, "images", n_axes=5)
+    if len(names) != len(images):
+        raise DataError(f"{len(names)} names for {len(images)} rows; expected one each.")
+    return _plot_rows(list(images), names, 2 * MOSAIC, title)
+
+
+@look()
+def _plot_rows(
+    rows: Sequence[np.ndarray], names: Sequence[str], side: int, title: str | None
+) -> Figure:
+    """Draw rows of images (n, H, W, C), of which the last may be shorter, at most `side` long."""
+    n_rows, n_columns = len(rows), len(rows[0])
+    cell = layout.tile_size((n_rows, n_columns, *rows[0].shape[1:3]), side, CELL)
+    gap = 2 if min(cell) >= 20 else 0
+    cell_height, cell_width = cell
+    left = 2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN
+    top = layout.body_top(title)
+    right = left + n_columns * (cell_width + gap) + (MARGIN if names else MARGIN - gap)
+    bottom = top + n_rows * (cell_height + gap) - gap + MARGIN
+    figure = layout.pixel_figure(right, bottom, title)
+    for row, images in enumerate(rows):
+        upper = top + row * (cell_height + gap)
+        if names:
+            layout.row_name(figure, left - 12, upper + cell_height / 2, names[row])
+        for column, picture in enumerate(layout.drawable(images)):
+            x = left + column * (cell_width + gap)
+            axes = layout.pixel_axes(figure, x, upper, cell_width, cell_height)
+            layout.draw_picture(axes, picture)
+    return figure
+
+
+def plot_nearest(images: np.ndarray, nearest: np.ndarray) -> Figure:
+    """Draw images (N, H, W, C) in rows, and below each the training image nearest to it."""
+    images = layout.checked_images(images, "images")
+    nearest = layout.checked_images(nearest, "nearest images")
+    if images.shape != nearest.shape:
+        raise DataError(
+            f"images have shape {images.shape} and the nearest ones {nearest.shape}; expected "
+            "the same shape."
+        )
+    n_columns = min(len(images), NEAREST_COLUMNS)
+    n_pairs = -(-len(images) // n_columns)
+    n_empty = n_pairs * n_columns - len(images)
+    pairs = np.stack([images, nearest])  # (2, N, H, W, C)
+    pairs = np.pad(pairs, [(0, 0), (0, n_empty), *[(0, 0)] * 3], constant_values=1)
+    rows = pairs.reshape(2, n_pairs, n_columns, *images.shape[1:]).swapaxes(0, 1)
+    return plot_image_rows(
+        rows.reshape(2 * n_pairs, n_columns, *images.shape[1:]),
+        ["generated", "training image"] * n_pairs,
+        title="Generated images and the nearest training images",
+    )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import DataError
 from zscape.viz.layout import checked_images, drawable
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 MAX_CLASSES = 20
 """Integer labels of up to this many values are classes; more are drawn as a quantity."""
@@ -31,10 +29,10 @@ _MAX_NAME = 3  # longer class names would hide the points they stand on
 
 @look()
 def plot_latent(
-    points: NDArray[Any],
-    labels: NDArray[Any] | Sequence[float] | None = None,
+    points: np.ndarray,
+    labels: np.ndarray | Sequence[float] | None = None,
     *,
-    images: NDArray[Any] | None = None,
+    images: np.ndarray | None = None,
     axis_names: tuple[str, str] = ("z1", "z2"),
     explained: tuple[float, float] | None = None,
     label_name: str = "label",
@@ -61,10 +59,6 @@ def plot_latent(
         label_name: what the labels are, written at the colour bar.
         title: a line above the figure.
         equal_aspect: draw both axes to the same scale.
-
-    Raises:
-        DataError: there are no points, some are not finite, or labels or images do not fit
-            them.
     """
     from matplotlib.figure import Figure
 
@@ -76,7 +70,6 @@ def plot_latent(
     if not np.isfinite(points).all():
         raise DataError("points hold values that are not finite; expected finite codes.")
     values = None if labels is None else _checked_labels(labels, len(points))
-    classes = None if values is None else label_classes(values)
     pictures = None if images is None else drawable(checked_images(images, "images"))
     if pictures is not None and len(pictures) != len(points):
         raise DataError(f"{len(pictures)} images for {len(points)} points; expected one each.")
@@ -88,35 +81,29 @@ def plot_latent(
     if title:
         # Above the line that states the share of variance, however long the title is.
         axes.set_title(title, pad=10 if explained is None else 20, parse_math=False)
+    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     if one_dimension:
-        _draw_histograms(axes, points[:, 0], values, classes, label_name)
+        _draw_histograms(axes, points[:, 0], values, label_name)
         return figure
 
     axes.set_ylabel(axis_names[1], parse_math=False)
     axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
-    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     if equal_aspect:
         axes.set_aspect("equal", adjustable="datalim")
-    dots = _draw_points(axes, points, values, classes, label_name)
+    dots = _draw_points(axes, points, values, label_name)
     if explained is not None:
-        share = f"{100 * sum(explained):.1f} % of the variance is shown"
-        place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
-        axes.text(1.0, 1.01, share, size=7.5, color=QUIET, **place)
+        axes.text(
+            1.0, 1.01, f"{100 * sum(explained):.1f} % of the variance is shown",
+            size=7.5, color=QUIET, transform=axes.transAxes, ha="right", va="bottom",
+        )  # fmt: skip
     if pictures is not None:
         _draw_thumbnails(axes, points, pictures, dots)
-    elif classes is not None and values is not None and _are_short(classes):
-        members = [points[values == c] for c in classes]
-        middles = np.stack([np.median(member, axis=0) for member in members])
-        few = np.array([len(member) < 3 for member in members])
-        _write_apart(axes, middles, [str(c) for c in classes], few)
+    elif values is not None:
+        _name_classes(axes, points, values)
     return figure
 
 
-def _are_short(classes: NDArray[Any]) -> bool:
-    return max(len(str(c)) for c in classes) <= _MAX_NAME
-
-
-def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> NDArray[Any]:
+def _checked_labels(labels: np.ndarray | Sequence[float], n_points: int) -> np.ndarray:
     values = np.asarray(labels)
     if values.shape != (n_points,):
         raise DataError(f"labels have shape {values.shape}; expected ({n_points},), one a point.")
@@ -128,7 +115,7 @@ def _checked_labels(labels: NDArray[Any] | Sequence[float], n_points: int) -> ND
     return values.astype(int) if values.dtype.kind == "b" else values
 
 
-def label_classes(values: NDArray[Any]) -> NDArray[Any] | None:
+def label_classes(values: np.ndarray) -> np.ndarray | None:
     """Return the sorted classes, or None where labels are a quantity."""
     if values.dtype.kind == "f":
         return None
@@ -144,19 +131,15 @@ def ramp() -> Colormap:
     return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
 
 
-def class_colors(n_classes: int) -> NDArray[Any]:
+def class_colors(n_classes: int) -> np.ndarray:
     """Return (n_classes, 4) colours from dark to light."""
-    colors: NDArray[Any] = ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4])
-    return colors
+    return np.asarray(ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4]))
 
 
 def _draw_points(
-    axes: Axes,
-    points: NDArray[Any],
-    values: NDArray[Any] | None,
-    classes: NDArray[Any] | None,
-    label_name: str,
+    axes: Axes, points: np.ndarray, values: np.ndarray | None, label_name: str
 ) -> PathCollection:
+    """Draw a dot for each point, and the colour bar of the labels."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     size = float(np.clip(16_000 / len(points), 3.0, 26.0))
@@ -164,16 +147,14 @@ def _draw_points(
     dots: dict[str, Any] = {"s": size, "alpha": 0.85, "linewidths": 0.25, "edgecolors": "white"}
     if values is None:
         return axes.scatter(x, y, color=ACCENT, **dots)
+    classes, ticks = label_classes(values), None
     if classes is None:
         artist = axes.scatter(x, y, c=values, cmap=ramp(), **dots)
-        ticks: NDArray[Any] | None = None
     else:
-        n_classes = len(classes)
-        norm = BoundaryNorm(np.arange(n_classes + 1) - 0.5, n_classes)
-        colors = ListedColormap(class_colors(n_classes))
-        index = np.searchsorted(classes, values)
-        artist = axes.scatter(x, y, c=index, cmap=colors, norm=norm, **dots)
-        ticks = np.arange(n_classes)
+        ticks = np.arange(len(classes))
+        dots["norm"] = BoundaryNorm(np.arange(len(classes) + 1) - 0.5, len(classes))
+        dots["cmap"] = ListedColormap(class_colors(len(classes)))
+        artist = axes.scatter(x, y, c=np.searchsorted(classes, values), **dots)
     figure: Any = axes.get_figure()
     bar = figure.colorbar(artist, ax=axes, ticks=ticks, fraction=0.045, pad=0.03, aspect=26)
     bar.set_label(label_name, parse_math=False)
@@ -187,7 +168,7 @@ def _draw_points(
 
 
 def _draw_thumbnails(
-    axes: Axes, points: NDArray[Any], pictures: NDArray[np.float32], dots: PathCollection
+    axes: Axes, points: np.ndarray, pictures: np.ndarray, dots: PathCollection
 ) -> None:
     """Draw small pictures at their points, each where it covers none drawn before it."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -219,19 +200,29 @@ def _draw_thumbnails(
         axes.add_artist(box)
 
 
-def _write_apart(
-    axes: Axes, middles: NDArray[Any], names: Sequence[str], lifted: NDArray[np.bool_]
-) -> list[Text]:
-    """Write names at their points, moved apart where they would lie on each other.
+def _name_classes(axes: Axes, points: np.ndarray, values: np.ndarray) -> None:
+    """Write short names of classes at their medians, moved apart where they would overlap.
 
-    Names of `lifted` points stand above them, not on them.
+    Names of classes with one or two points stand above them, not on them.
     """
+    classes = label_classes(values)
+    if classes is None or max(len(str(c)) for c in classes) > _MAX_NAME:
+        return
+    members = [points[values == c] for c in classes]
+    names = [str(c) for c in classes]
     figure: Any = axes.get_figure()
     figure.draw_without_rendering()
-    spots = axes.transData.transform(middles)  # (K, 2) pixels
+    spots = axes.transData.transform([np.median(member, axis=0) for member in members])  # pixels
     unit = axes.get_window_extent().height / 100
-    spots[:, 1] += 3.4 * unit * lifted
-    room = np.array([2.4 * max(map(len, names)) + 2.6, 5.6]) * unit
+    spots[:, 1] += 3.4 * unit * np.array([len(member) < 3 for member in members])
+    _move_apart(spots, np.array([2.4 * max(map(len, names)) + 2.6, 5.6]) * unit)
+    options: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10.5}
+    for (x, y), name in zip(axes.transData.inverted().transform(spots), names, strict=True):
+        axes.text(x, y, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
+
+
+def _move_apart(spots: np.ndarray, room: np.ndarray) -> None:
+    """Move spots (K, 2), in place, until boxes of the size `room` (2,) round them hardly touch."""
     for _ in range(60):
         for i in range(len(spots)):
             for j in range(i):
@@ -243,20 +234,10 @@ def _write_apart(
                 push = overlap[axis] / 2 * (1.0 if gap[axis] >= 0 else -1.0)
                 spots[i, axis] += push
                 spots[j, axis] -= push
-    places = axes.transData.inverted().transform(spots)
-    options: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10.5}
-    return [
-        axes.text(x, y, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
-        for (x, y), name in zip(places, names, strict=True)
-    ]
 
 
 def _draw_histograms(
-    axes: Axes,
-    codes: NDArray[Any],
-    values: NDArray[Any] | None,
-    classes: NDArray[Any] | None,
-    label_name: str,
+    axes: Axes, codes: np.ndarray, values: np.ndarray | None, label_name: str
 ) -> None:
     """Draw codes of one dimension: a histogram, or one above the other for each class."""
     low, high = float(codes.min()), float(codes.max())
@@ -264,8 +245,8 @@ def _draw_histograms(
         low, high = low - 0.5, high + 0.5
     n_bins = int(np.clip(len(codes) // 4, 5, _HISTOGRAM_BINS))
     edges = np.linspace(low, high, n_bins + 1)
-    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
-    if values is None or classes is None:
+    classes = None if values is None else label_classes(values)
+    if classes is None:
         axes.hist(codes, bins=edges.tolist(), color=ACCENT, edgecolor="white", linewidth=0.4)
         axes.set_ylabel("codes")
         return

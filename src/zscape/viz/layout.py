@@ -6,10 +6,10 @@ All lengths are pixels at the layout density, `style.DPI`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.data.images import as_float
 from zscape.errors import DataError
@@ -18,12 +18,11 @@ from zscape.viz.style import DPI, FAINT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 MARGIN = 18
 CELL = 112  # the longer side of an image in a row: 4 times 28
 MOSAIC = 660  # the longer side of many images
-MIN_TILE = 4
+_MIN_TILE = 4
 _TITLE = 46
 # A strip thinner than this share of its length is stretched, or nothing of it would be seen.
 _THINNEST = 1 / 6
@@ -51,24 +50,25 @@ def pixel_axes(figure: Figure, left: float, top: float, width: float, height: fl
     Whole pixels keep enlarged images crisp: every image pixel gets the same number of
     screen pixels.
     """
-    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
+    full_width, full_height = figure.get_size_inches() * DPI
     bottom = full_height - top - height
     return figure.add_axes(
         (left / full_width, bottom / full_height, width / full_width, height / full_height)
     )
 
 
-def pixel_text(figure: Figure, x: float, y: float, text: str, **options: Any) -> Text:
-    """Write text at a position in pixels from the figure's top left corner.
-
-    Dollar signs are written as they are, not read as mathematics.
-    """
-    full_width, full_height = (float(side) * DPI for side in figure.get_size_inches())
-    options = {"parse_math": False, **options}
-    return figure.text(x / full_width, 1.0 - y / full_height, text, **options)
+def pixel_text(figure: Figure, x: float, y: float, text: str, **options: Any) -> None:
+    """Write text, dollar signs too, at a position in pixels from the figure's top left corner."""
+    full_width, full_height = figure.get_size_inches() * DPI
+    figure.text(x / full_width, 1.0 - y / full_height, text, parse_math=False, **options)
 
 
-def draw_picture(axes: Axes, picture: NDArray[Any], **options: Any) -> Any:
+def row_name(figure: Figure, x: float, y: float, text: str) -> None:
+    """Write the name of a row of images, which ends at a position in pixels."""
+    pixel_text(figure, x, y, text, size=8.5, va="center", ha="right")
+
+
+def draw_picture(axes: Axes, picture: np.ndarray, **options: Any) -> Any:
     """Draw one picture that fills its axes: gray (H, W) or colour (H, W, 3), values in [0, 1]."""
     axes.set(xticks=[], yticks=[])
     # A faint frame: a white picture would vanish on the page.
@@ -82,38 +82,34 @@ def cell_size(height: int, width: int, max_height: int, max_width: int) -> tuple
     scale = min(max_height / height, max_width / width)
     if scale >= 2:  # below that, whole multiples would leave images much too small
         scale = math.floor(scale)
-    thinnest = round(_THINNEST * max(height, width) * scale)
-    return (
-        max(1, thinnest, round(height * scale)),
-        max(1, thinnest, round(width * scale)),
-    )
+    least = max(1, round(_THINNEST * max(height, width) * scale))
+    return max(least, round(height * scale)), max(least, round(width * scale))
 
 
-def drawable(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return images as matplotlib draws them, in [0, 1].
+def tile_size(shape: Sequence[int], side: int, largest: int = MOSAIC) -> tuple[int, int]:
+    """Return the drawn size of each of the images, (rows, cols, H, W), that fill `side` pixels."""
+    rows, columns, height, width = shape
+    most = [min(largest, max(side // n, _MIN_TILE)) for n in (rows, columns)]
+    return cell_size(height, width, most[0], most[1])
 
-    Args:
-        images: float (..., H, W, C).
 
-    Returns:
-        (..., H, W) when gray is to be drawn, (..., H, W, 3) for colour. Transparency is laid
-        over white; numbers that are not finite become black.
+def drawable(images: np.ndarray) -> np.ndarray:
+    """Return images (..., H, W, C) as matplotlib draws them: gray (..., H, W) or (..., H, W, 3).
+
+    Values are float32 in [0, 1]. Transparency is laid over white; NaN is drawn black.
     """
-    pictures: NDArray[np.float32] = np.clip(
-        np.nan_to_num(images, posinf=1.0, neginf=0.0), 0.0, 1.0
-    ).astype(np.float32)
+    clipped = np.clip(np.nan_to_num(images, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    pictures: np.ndarray = clipped.astype(np.float32)
     channels = pictures.shape[-1]
     if channels == 3:
         return pictures
     if channels == 4:
         opacity = pictures[..., 3:]
-        blended: NDArray[np.float32] = pictures[..., :3] * opacity + (1.0 - opacity)
-        return blended
-    gray: NDArray[np.float32] = pictures.mean(axis=-1)
-    return gray
+        return np.asarray(pictures[..., :3] * opacity + (1.0 - opacity))
+    return np.asarray(pictures.mean(axis=-1))
 
 
-def checked_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[np.float32]:
+def checked_images(images: np.ndarray, name: str, n_axes: int = 4) -> np.ndarray:
     """Check the number of axes and return float32 in [0, 1]."""
     images = np.asarray(images)
     if images.ndim != n_axes or images.size == 0:
@@ -121,5 +117,4 @@ def checked_images(images: NDArray[Any], name: str, n_axes: int = 4) -> NDArray[
         raise DataError(
             f"{name} have shape {images.shape}; expected {shape} with at least one image."
         )
-    floats: NDArray[np.float32] = as_float(images)
-    return floats
+    return as_float(images)

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zscape.errors import DataError
-from zscape.viz.style import ACCENT, INK, QUIET, SECOND, halo, look, short_number
+from zscape.viz.style import ACCENT, INK, QUIET, SECOND, halo, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _SIZE = (5.4, 4.7)  # inches
+_LINES = {
+    "loss": ("train", SECOND, (0, (1.4, 1.0)), "s"),
+    "val_loss": ("validation", ACCENT, "solid", "o"),
+}
 
 
 @look()
@@ -39,15 +42,12 @@ def plot_loss(
         unit: what the loss is, at the vertical axis: `MSE`, the mean over pixels and channels of
             [0, 1] images, unless there are other terms.
         title: a line above the figure.
-
-    Raises:
-        DataError: a column is missing or empty, or `best_epoch` is not in the history.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     columns = _checked_history(history)
-    epochs = columns["epoch"]
+    epochs = columns.pop("epoch")
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.add_subplot()
     if title:
@@ -59,36 +59,28 @@ def plot_loss(
     axes.grid(axis="y", color="#eceef1", linewidth=0.8)
     axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
 
-    few = len(epochs) <= 30
-    styles = {
-        "loss": ("train", SECOND, (0, (1.4, 1.0)), "s"),
-        "val_loss": ("validation", ACCENT, "solid", "o"),
-    }
     ends: list[tuple[float, str, str]] = []
-    for key, (name, color, dashes, marker) in styles.items():
-        (line,) = axes.plot(epochs, columns[key], color=color, linewidth=1.6, linestyle=dashes)
-        line.set(label=name, marker=marker if few else "none", markersize=3.2)
-        finite = columns[key][np.isfinite(columns[key])]
-        if finite.size:
-            ends.append((float(finite[-1]), name, color))
-    drawn = [columns["loss"], columns["val_loss"]]
+    for key, losses in columns.items():
+        name, color, dashes, marker = _LINES[key]
+        (line,) = axes.plot(epochs, losses, color=color, linewidth=1.6, linestyle=dashes)
+        line.set(label=name, marker=marker if len(epochs) <= 30 else "none", markersize=3.2)
+        ends += [(loss, name, color) for loss in losses[np.isfinite(losses)][-1:].tolist()]
+    drawn = np.concatenate([*columns.values(), [] if baseline is None else [baseline]])
     if baseline is not None:
         axes.axhline(baseline, color=QUIET, linewidth=1.1, linestyle=(0, (6, 4)), label="PCA")
-        ends.append((baseline, f"PCA {short_number(baseline)}", QUIET))
-        drawn.append(np.array([baseline]))
-    _scale_losses(axes, np.concatenate(drawn))
+        ends.append((baseline, f"PCA {_short(baseline)}", QUIET))
+    _scale_losses(axes, drawn[np.isfinite(drawn)])
     if best_epoch is not None:
         _mark_best(axes, best_epoch, epochs, columns["val_loss"])
-    _name_ends(axes, ends)
+    _name_ends(axes, sorted(ends))
     return figure
 
 
-def _checked_history(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
-    columns: dict[str, NDArray[np.float64]] = {}
-    for key in ("epoch", "loss", "val_loss"):
+def _checked_history(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
+    for key in ("epoch", *_LINES):
         if key not in history:
             raise DataError(f"the history has no {key!r}; expected epoch, loss and val_loss.")
-        columns[key] = np.asarray(history[key], dtype=float)
+    columns = {key: np.asarray(history[key], dtype=float) for key in ("epoch", *_LINES)}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(
@@ -97,11 +89,10 @@ def _checked_history(history: Mapping[str, Sequence[float]]) -> dict[str, NDArra
     return columns
 
 
-def _scale_losses(axes: Axes, losses: NDArray[Any]) -> None:
+def _scale_losses(axes: Axes, losses: np.ndarray) -> None:
     """Choose a linear or, for more than a factor of ten, a logarithmic axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    losses = losses[np.isfinite(losses)]
     if losses.size == 0:
         return
     low, high = float(losses.min()), float(losses.max())
@@ -109,14 +100,14 @@ def _scale_losses(axes: Axes, losses: NDArray[Any]) -> None:
         axes.set_yscale("log")
         subs = (1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=subs))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(float(value))))
+        axes.yaxis.set_major_formatter(lambda value, _: _short(value))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0.0 if 0 <= low < 0.4 * high else None)
         axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
-def _mark_best(axes: Axes, best_epoch: int, epochs: NDArray[Any], losses: NDArray[Any]) -> None:
+def _mark_best(axes: Axes, best_epoch: int, epochs: np.ndarray, losses: np.ndarray) -> None:
     found = np.flatnonzero(epochs == best_epoch)
     if found.size == 0:
         raise DataError(
@@ -130,34 +121,30 @@ def _mark_best(axes: Axes, best_epoch: int, epochs: NDArray[Any], losses: NDArra
         [best_epoch], [loss], "o", markersize=9, markerfacecolor="none",
         markeredgecolor=INK, markeredgewidth=1.2, label="best", zorder=5,
     )  # fmt: skip
-    late = best_epoch > (epochs.min() + epochs.max()) / 2
+    middle = (epochs.min() + epochs.max()) / 2
+    shift, side = (4, "right") if best_epoch > middle else (-4, "left")
+    if len(epochs) == 1:
+        shift, side = 0, "center"
     axes.annotate(
-        f"best: epoch {best_epoch}, {loss:#.4g}",
-        (best_epoch, loss),
-        xytext=(0 if len(epochs) == 1 else 4 if late else -4, 13),
-        textcoords="offset points",
-        ha="center" if len(epochs) == 1 else "right" if late else "left",
-        va="bottom",
-        size=8.5,
-        path_effects=halo(),
-        zorder=6,
-    )
+        f"best: epoch {best_epoch}, {loss:#.4g}", (best_epoch, loss), xytext=(shift, 13),
+        textcoords="offset points", ha=side, va="bottom", size=8.5, path_effects=halo(), zorder=6,
+    )  # fmt: skip
 
 
 def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write the name of each line at its right end, moved apart where names would touch."""
-    if not ends:
-        return
+    """Write the name of each line at its right end, moved up where names would touch."""
     figure: Any = axes.get_figure()
     figure.draw_without_rendering()
     to_axes = axes.transData + axes.transAxes.inverted()
-    order = sorted(ends)
-    heights = np.array([to_axes.transform((1.0, value))[1] for value, _, _ in order])
-    room = 0.055
-    for i in range(1, len(heights)):
-        heights[i] = max(heights[i], heights[i - 1] + room)
-    for height, (_, name, color) in zip(heights, order, strict=True):
+    height = -np.inf
+    for value, name, color in ends:
+        height = max(float(to_axes.transform((1.0, value))[1]), height + 0.055)
         axes.annotate(
-            name, (1.015, float(height)), xycoords="axes fraction", color=color,
+            name, (1.015, height), xycoords="axes fraction", color=color,
             ha="left", va="center", size=8.5, annotation_clip=False,
         )  # fmt: skip
+
+
+def _short(value: float) -> str:
+    """Return a number in three significant digits, with a true minus sign."""
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")

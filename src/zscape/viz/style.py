@@ -13,9 +13,7 @@ from zscape.errors import ConfigError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DPI = 150
-"""Pixels an inch in which figures are laid out and, by default, saved."""
-
+DPI = 150  # pixels an inch in which figures are laid out and, by default, saved
 INK = "#1f2328"
 QUIET = "#59636e"
 FAINT = "#d5d9de"
@@ -32,10 +30,10 @@ _NO_DATE: dict[str, dict[str, None]] = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw in the shared look; the caller's own matplotlib settings come back afterwards.
+    """Draw in the shared look, as a `with` block or a decorator.
 
-    Starting from matplotlib's defaults keeps figures the same under any user's style sheet.
-    Serves as a `with` block and as a decorator.
+    Starting from matplotlib's defaults keeps figures the same under any user's style sheet; the
+    caller's own settings come back afterwards.
     """
     import matplotlib.style
 
@@ -44,13 +42,9 @@ def look() -> Iterator[None]:
 
 
 def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """Return a figure as the bytes of a PNG file.
+    """Return what a `plot_*` function made as the bytes of a PNG file, at `dpi` pixels an inch.
 
     The same figure gives the same bytes: no date and no version is written into the file.
-
-    Args:
-        figure: what a `plot_*` function returned.
-        dpi: pixels an inch.
     """
     return _rendered(figure, "png", dpi)
 
@@ -58,14 +52,7 @@ def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
 def save_figure(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
     """Write a figure to a file whose ending names the format: `.png`, `.svg` or `.pdf`.
 
-    Args:
-        figure: what a `plot_*` function returned.
-        path: the file, which is replaced if it exists.
-        dpi: pixels an inch, where there are pixels.
-
-    Raises:
-        ConfigError: the ending is another one.
-        OSError: the file cannot be written.
+    A file of that name is replaced. `dpi` is in pixels an inch, where there are pixels.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
@@ -81,9 +68,8 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
 def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
     options: dict[str, Any] = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
-    figure.savefig(
-        buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATE[kind], **options
-    )
+    options.update(format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATE[kind])
+    figure.savefig(buffer, **options)
     return buffer.getvalue()
 
 
@@ -92,8 +78,3 @@ def halo(width: float = 2.5) -> list[Any]:
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=width, foreground="white")]
-
-
-def short_number(value: float) -> str:
-    """Return a number in three significant digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
