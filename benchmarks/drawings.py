@@ -93,7 +93,7 @@ def draw_generated(path: Path) -> None:
 
 
 def _draw_rows(rows: dict[str, np.ndarray], path: Path) -> None:
-    from zscape.viz.images import plot_image_rows
+    from zscape.viz.sheets import plot_image_rows
     from zscape.viz.style import save_figure
 
     save_figure(plot_image_rows(np.stack(list(rows.values())), list(rows)), path)

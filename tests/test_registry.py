@@ -153,6 +153,29 @@ def test_a_plugin_is_run_once_and_names_its_file(tmp_path: Path) -> None:
     assert CORRUPTIONS.plugin("fade_of_a_plugin") == str(file.resolve())
 
 
+def test_an_installed_package_is_found_by_the_name_of_its_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "fog_package.py").write_text(
+        "import zscape\n"
+        "@zscape.register_corruption('fog_of_a_package')\n"
+        "class Fog:\n"
+        "    def __call__(self, images, rng):\n"
+        "        return images\n"
+    )
+    info = tmp_path / "fog_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fog-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[zscape.plugins]\nfog_of_a_package = fog_package\n")
+    printed = run_python(
+        "import sys\n"
+        "from zscape.data.corruptions import CORRUPTIONS\n"
+        "print('fog_package' in sys.modules)\n"
+        "print(CORRUPTIONS.complete('fog_of_a_package'))\n"
+        "print(CORRUPTIONS.plugin('fog_of_a_package'))\n",
+        PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[1] / 'src'}",
+    )
+    assert printed.split() == ["False", "fog_of_a_package", "fog_of_a_package"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from zscape.errors import DataError
-from zscape.evaluation.report import (
+from zscape.evaluation.html import (
     KeyNumber,
     MetricRow,
     ReportFigure,

@@ -11,7 +11,7 @@ import pytest
 from zscape.errors import DataError
 from zscape.viz import GridPanel, figure_png, plot_latent_grid, plot_latent_grids
 from zscape.viz import plot_reconstructions as plot
-from zscape.viz.images import plot_nearest
+from zscape.viz.sheets import plot_nearest
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 

@@ -104,7 +104,7 @@ def generate(
     opened = open_run(run)
     from zscape.jobs.generate import generate as draw
     from zscape.jobs.generate import write_generated
-    from zscape.viz.images import plot_images
+    from zscape.viz.sheets import plot_images
 
     images, codes = draw(opened, n, density=density, seed=seed, label=label)
     if out.suffix.lower() in FIGURE_ENDINGS:
@@ -142,7 +142,7 @@ def interpolate(
     opened = open_run(run)
     from zscape.files import write_arrays
     from zscape.jobs.interpolate import interpolate as decode_path
-    from zscape.viz.images import plot_image_rows
+    from zscape.viz.sheets import plot_image_rows
 
     images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
@@ -179,7 +179,7 @@ def traverse(
     to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
     from zscape.jobs.interpolate import traverse as decode_directions
-    from zscape.viz.images import plot_image_rows
+    from zscape.viz.sheets import plot_image_rows
 
     images, names = decode_directions(opened, image, steps=steps)
     to.figure(plot_image_rows(images, names))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zscape.cli.terminal import say
 
 if TYPE_CHECKING:
+    from zscape.evaluation.comparison import Evaluation
     from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
-    from zscape.evaluation.evaluate import Evaluation
     from zscape.evaluation.generation import ClassShares
     from zscape.evaluation.results import GenerationResults
     from zscape.runs import Run

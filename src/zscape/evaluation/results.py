@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from zscape.errors import RunError
-from zscape.evaluation.evaluate import Evaluation
+from zscape.evaluation.comparison import Evaluation
 from zscape.evaluation.generation import ClassShares
 from zscape.evaluation.metrics import GENERATION_METRICS, units
 from zscape.files import plain_json

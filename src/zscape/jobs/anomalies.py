@@ -10,10 +10,10 @@ import numpy as np
 
 from zscape.data.images import Images, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
-from zscape.evaluation.report import KeyNumber, ReportFigure, Section, Table, render_report
+from zscape.evaluation.html import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.files import write_csv, write_text
 from zscape.jobs.generate import run_density
-from zscape.jobs.pictures import picture_folder, write_pictures
+from zscape.jobs.picture_files import picture_folder, write_pictures
 from zscape.jobs.report import short_source
 from zscape.runs import Run
 
@@ -116,7 +116,7 @@ def _figure(
     run: Run, images: Images, scores: Scores, worst: np.ndarray, start: int
 ) -> ReportFigure:
     """Draw some of the oddest images, from place `start` on."""
-    from zscape.viz.images import plot_reconstructions
+    from zscape.viz.sheets import plot_reconstructions
     from zscape.viz.style import figure_png
 
     rows = worst[start : start + _PER_FIGURE]

@@ -11,7 +11,7 @@ import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.evaluation.evaluate import Evaluation, code_words
+from zscape.evaluation.comparison import Evaluation, code_words
 from zscape.files import write_bytes
 from zscape.latent.paths import axis_values, data_range, latent_grid
 from zscape.latent.projection import project_codes
@@ -29,8 +29,8 @@ N_GRID_CODES = 5000  # enough to see where the codes lie
 
 def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
-    from zscape.viz.images import plot_image_rows, plot_reconstructions
     from zscape.viz.loss import plot_loss
+    from zscape.viz.sheets import plot_image_rows, plot_reconstructions
 
     history = run.history
     test = _some(run.dataset.test, 10)

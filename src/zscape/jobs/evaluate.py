@@ -9,8 +9,8 @@ from pathlib import Path
 from zscape.data.images import MAX_VALUES, Images, ImageStore
 from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
+from zscape.evaluation.comparison import Evaluation, evaluate_model
 from zscape.evaluation.denoising import evaluate_denoising
-from zscape.evaluation.evaluate import Evaluation, evaluate_model
 from zscape.evaluation.results import RunEvaluation, Training
 from zscape.files import write_atomically, write_csv, write_json
 from zscape.jobs.draw import run_figures, write_figures

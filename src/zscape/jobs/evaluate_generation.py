@@ -125,7 +125,7 @@ def evaluate_generation(
 
 def refresh_generation(run: Run, **settings: Any) -> GenerationEvaluation:
     """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`."""
-    from zscape.viz.images import plot_nearest
+    from zscape.viz.sheets import plot_nearest
 
     with locked(run.path):
         evaluation = evaluate_generation(run, **settings)

@@ -11,7 +11,7 @@ import numpy as np
 from zscape.data.images import Images
 from zscape.errors import ConfigError
 from zscape.files import sha256_of, write_arrays, write_bytes
-from zscape.jobs.pictures import picture_folder, write_pictures
+from zscape.jobs.picture_files import picture_folder, write_pictures
 from zscape.latent.densities import Density, density_class, fit_density, load_density, save_density
 from zscape.registry import check_number
 from zscape.runs import Run
@@ -123,7 +123,7 @@ def write_generated(images: np.ndarray, codes: np.ndarray, out: Path) -> dict[st
     if out.suffix.lower() == ".npz":
         write_arrays(out, arrays)
         return {"n_images": len(images)}
-    from zscape.viz.images import plot_images
+    from zscape.viz.sheets import plot_images
     from zscape.viz.style import figure_png
 
     picture_folder(out, beside="generated.npz")

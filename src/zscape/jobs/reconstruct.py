@@ -10,7 +10,7 @@ import numpy as np
 
 from zscape.data.images import Images, as_float, chunks
 from zscape.files import ArrayParts, write_arrays, write_bytes
-from zscape.jobs.pictures import picture_folder, write_pictures
+from zscape.jobs.picture_files import picture_folder, write_pictures
 from zscape.registry import check_number
 from zscape.runs import Run
 
@@ -25,7 +25,7 @@ def write_reconstructions(
     It gets `00000.png`, ... for images of 1, 3 or 4 channels, `sheet.png` to look at, and
     `reconstructions.npz` with `images` (N, H, W, C), float32 in [0, 1], and `mse` (N,).
     """
-    from zscape.viz.images import plot_reconstructions
+    from zscape.viz.sheets import plot_reconstructions
     from zscape.viz.style import figure_png
 
     if n is not None:

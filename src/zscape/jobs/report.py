@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from zscape.errors import RunError
+from zscape.evaluation.comparison import code_words
 from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
-from zscape.evaluation.evaluate import code_words
 from zscape.evaluation.health import LatentHealth
-from zscape.evaluation.metrics import METRICS
-from zscape.evaluation.report import (
+from zscape.evaluation.html import (
     KeyNumber,
     MetricRow,
     ReportFigure,
@@ -20,9 +19,11 @@ from zscape.evaluation.report import (
     format_value,
     render_report,
 )
+from zscape.evaluation.metrics import METRICS
 from zscape.evaluation.results import RunEvaluation, Training, read_evaluation
 from zscape.files import write_text
 from zscape.runs import Run
+from zscape.settings import NetworkConfig
 
 
 def write_report(runs: Sequence[Run], path: Path) -> None:
@@ -136,20 +137,20 @@ def _figures(run: Run) -> list[ReportFigure]:
 
 
 def _settings(run: Run, training: Training) -> dict[str, str]:
-    config, network = run.config, run.config.network
-    sampling = ""
-    if network.preset == "classic":
-        sampling = f"{network.downsampling} down, {network.upsampling} up, "
+    config, network = run.config, vars(run.config.network)
+    defaults = vars(NetworkConfig(preset=network["preset"], latent_dim=network["latent_dim"]))
+    chosen = [
+        f"{name.replace('_', ' ')} {network[name]}"
+        for name in network
+        if network[name] != defaults[name]
+    ]
     return {
         "data": short_source(config.source),
         "images": (
             f"{training.n_train:,} train, {training.n_validation:,} validation, "
             f"{training.n_test:,} test"
         ),
-        "network": (
-            f"{network.preset}, {training.n_parameters:,} parameters, {sampling}"
-            f"{network.code_activation} code"
-        ),
+        "network": ", ".join([network["preset"], f"{training.n_parameters:,} parameters", *chosen]),
         "bottleneck": str(config.bottleneck),
         "training": (
             f"{config.training.optimizer} at {config.training.learning_rate:g}, "
