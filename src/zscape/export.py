@@ -64,12 +64,11 @@ def _in_float32(part: Any) -> Any:
 
     if all(layer.compute_dtype == "float32" for layer in part.layers):
         return part
-    copy = keras.models.clone_model(
-        part,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": "float32"}
-        ),
-    )
+
+    def in_float32(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(part, clone_function=in_float32)
     copy.set_weights(part.get_weights())
     return copy
 

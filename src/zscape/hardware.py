@@ -47,10 +47,7 @@ _PEAK_SECONDS = 1.0
 
 
 def prepare_tensorflow() -> None:
-    """Set what has to be set before TensorFlow is imported; `import zscape` calls this.
-
-    When TensorFlow is there already nothing is changed, and one line says so.
-    """
+    """Set what has to be set before TensorFlow is imported; too late, warn and change nothing."""
     wanted = {_THREADS: str(_threads_per_operation())}
     if platform.machine() in _X86:
         wanted[_ONEDNN] = "1"
@@ -79,16 +76,14 @@ def _keep_memory() -> None:
 
 
 def _threads_per_operation() -> int:
-    """Return 1, or more where there are more cores than shards."""
-    return max(1, n_cores() // MAX_SHARDS)
+    return max(1, n_cores() // MAX_SHARDS)  # more than 1 where there are more cores than shards
 
 
 def n_cores() -> int:
     """Return the number of cores this process may use, in a container too."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
     if _CONTAINER_LIMIT.exists():
         # Processor time and the period it is for, both in microseconds; "max" is no limit.
         limit, period = _CONTAINER_LIMIT.read_text().split()
@@ -106,9 +101,8 @@ def default_shards() -> int:
     """
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    if os.environ.get(_THREADS) != str(_threads_per_operation()) or has_gpu():
+    prepared = os.environ.get(_THREADS) == str(_threads_per_operation())
+    if keras.backend.backend() != "tensorflow" or not prepared or has_gpu():
         return 1
     return min(n_cores(), MAX_SHARDS)
 
@@ -138,8 +132,7 @@ def processor_name() -> str:
 def vector_units() -> str:
     """Return the widest vector instructions, as oneDNN uses them: `AVX2`, `AVX-512`, ..."""
     names = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sve": "SVE", "asimd": "NEON"}
-    limit = os.environ.get(_ONEDNN_ISA, "")
-    if limit.upper().startswith("AVX2"):
+    if os.environ.get(_ONEDNN_ISA, "").upper().startswith("AVX2"):
         names.pop("avx512f")
     return next((name for feature, name in names.items() if feature in _features()), "unknown")
 
@@ -153,17 +146,12 @@ def has_bfloat16() -> bool:
     if has_gpu():
         return True
     limit = os.environ.get(_ONEDNN_ISA, "").upper()
-    if limit and not any(word in limit for word in ("BF16", "AMX", "ALL", "DEFAULT")):
-        return False
-    return bool(_features() & {"avx512_bf16", "amx_bf16", "bf16"})
+    allowed = not limit or any(word in limit for word in ("BF16", "AMX", "ALL", "DEFAULT"))
+    return allowed and bool(_features() & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def check_precision(precision: str) -> None:
-    """Refuse `mixed_bfloat16` where it would be slow and wrong.
-
-    Raises:
-        ConfigError: the hardware has no bfloat16 arithmetic.
-    """
+    """Refuse `mixed_bfloat16` where it would be slow and wrong."""
     if precision == "mixed_bfloat16" and not has_bfloat16():
         raise ConfigError(
             f"precision is 'mixed_bfloat16', but this processor ({processor_name()}) has no "
@@ -173,11 +161,7 @@ def check_precision(precision: str) -> None:
 
 
 def describe(*, measured: bool = False) -> dict[str, Any]:
-    """Return the machine and what zscape does with it, as plain values for JSON.
-
-    Args:
-        measured: add what takes a few seconds: the speed of a matrix product.
-    """
+    """Return the machine and what zscape does with it, for JSON; measuring it takes seconds."""
     import keras
 
     backend = keras.backend.backend()
@@ -211,27 +195,19 @@ def uses_onednn() -> bool:
 
 
 def measure_peak(dtype: str = "float32") -> float:
-    """Return the speed of a large matrix product on all cores, in 1e9 operations per second.
-
-    It is the most a network could reach, and takes about a second.
-    """
+    """Return the speed of a large matrix product on all cores, in 1e9 operations per second."""
     import keras
     from keras import ops
 
     shards = default_shards()
-    matrices = [
-        keras.random.normal((_PEAK_SIZE, _PEAK_SIZE), dtype=dtype, seed=i) for i in range(shards)
-    ]
+    size = (_PEAK_SIZE, _PEAK_SIZE)
+    matrices = [keras.random.normal(size, dtype=dtype, seed=i) for i in range(shards)]
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        compile_step = tf.function
+        from tensorflow import function as compiled
     else:
-        import jax
-
-        compile_step = jax.jit
+        from jax import jit as compiled
     # The products are independent, so that every core has one of its own.
-    step = compile_step(lambda *ms: [ops.cast(ops.sum(ops.matmul(m, m)), "float32") for m in ms])
+    step = compiled(lambda *ms: [ops.cast(ops.sum(ops.matmul(m, m)), "float32") for m in ms])
 
     def run() -> None:
         for total in step(*matrices):
@@ -239,8 +215,7 @@ def measure_peak(dtype: str = "float32") -> float:
 
     run()
     n_runs, started = 0, time.perf_counter()
-    while time.perf_counter() - started < _PEAK_SECONDS:
+    while (seconds := time.perf_counter() - started) < _PEAK_SECONDS:
         run()
         n_runs += 1
-    seconds = time.perf_counter() - started
     return 2e-9 * _PEAK_SIZE**3 * shards * n_runs / seconds

@@ -16,13 +16,14 @@ from zscape.data.checks import check_values
 from zscape.data.images import ImageStore, as_float, as_store
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
+from zscape.nn import networks
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
-from zscape.nn.networks import check_networks, trust_parts
 from zscape.nn.presets import make_preset
 from zscape.registry import Choice
-from zscape.settings import BottleneckConfig, NetworkConfig
+from zscape.settings import NetworkConfig
 
 PREDICT_BATCH_SIZE = 128
+_PARTS = ("encoder", "bottleneck", "decoder")
 
 for _name in BOTTLENECKS.names():  # Keras must know their classes to open a model file
     _ = BOTTLENECKS[_name]
@@ -34,15 +35,12 @@ class Autoencoder(keras.Model):
 
         images (N,H,W,C) --encoder--> features --bottleneck--> codes z (N,d) --decoder--> images
 
-    Where the bottleneck is spatial (`vq`), codes are (N, h, w, d) instead.
-
-    It is an ordinary Keras model: `compile`, `fit`, `save` and `keras.saving.load_model` work.
+    Where the bottleneck is spatial (`vq`), codes are (N, h, w, d). It is an ordinary Keras model:
+    `compile`, `fit`, `save` and `keras.saving.load_model` work.
 
     Attributes:
-        n_shards: how many parts a batch is cut into in training, which the processor's cores work
-            on side by side; by default one per core. It may be changed before `compile`, and is
-            not part of the model file. The arithmetic is the same but for the order in which the
-            gradients of the parts are added up.
+        n_shards: how many parts a batch is cut into in training, by default one per core. It may
+            be changed before `compile`, and only decides in which order gradients are added up.
 
     Args:
         encoder: a Keras model from images (N, H, W, C) in [0, 1] to features.
@@ -59,17 +57,11 @@ class Autoencoder(keras.Model):
     # --- layers ---
 
     def __init__(
-        self,
-        encoder: keras.Model,
-        bottleneck: Bottleneck,
-        decoder: keras.Model,
-        **kwargs: Any,
+        self, encoder: keras.Model, bottleneck: Bottleneck, decoder: keras.Model, **kwargs: Any
     ) -> None:
         # Images go in as they are; in bfloat16 a pixel would keep three digits only.
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.encoder = encoder
-        self.bottleneck = bottleneck
-        self.decoder = decoder
+        self.encoder, self.bottleneck, self.decoder = encoder, bottleneck, decoder
         self.n_shards = default_shards()
         # Means over an epoch, in the history under these names.
         self._terms = {name: keras.metrics.Mean(name=name) for name in bottleneck.terms}
@@ -83,35 +75,16 @@ class Autoencoder(keras.Model):
         """Build the bottleneck; encoder and decoder come built."""
         if not self.bottleneck.built:
             self.bottleneck.build(self.encoder.output_shape)
-            self.bottleneck.built = True
-        self.built = True
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
-        features = self._in_shards(self.encoder, images, training)
+        features = networks.in_shards(self.encoder, images, training, self.n_shards)
         # Whole: some bottlenecks look at all codes of a batch together.
         codes = self.bottleneck(features, training=training)
-        return self._in_shards(self.decoder, codes, training)
-
-    def _in_shards(self, part: keras.Model, inputs: Any, training: bool | None) -> Any:
-        """Send inputs (N, ...) through encoder or decoder, one shard per core."""
-        n_shards = 1 if isinstance(inputs, keras.KerasTensor) else self.n_shards
-        if n_shards == 1:
-            return part(inputs, training=training)
-        # Shards of one size; the last input fills up what is missing, and is cut off again.
-        n_inputs = ops.shape(inputs)[0]
-        n_padded = -(-n_inputs // n_shards) * n_shards
-        padded = ops.take(inputs, ops.minimum(ops.arange(n_padded), n_inputs - 1), axis=0)
-        outputs = [part(shard, training=training) for shard in ops.split(padded, n_shards)]
-        return ops.concatenate(outputs)[:n_inputs]
+        return networks.in_shards(self.decoder, codes, training, self.n_shards)
 
     def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return the loss: that of `compile`, and the terms of the bottleneck."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -129,11 +102,7 @@ class Autoencoder(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
-        parts = {
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "bottleneck": keras.saving.serialize_keras_object(self.bottleneck),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-        }
+        parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in _PARTS}
         for part in parts.values():
             part.pop("compile_config", None)  # how the whole is trained is the whole's matter
         return {**super().get_config(), **parts}
@@ -141,8 +110,7 @@ class Autoencoder(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Autoencoder:
         """Rebuild the model that `get_config` describes."""
-        parts = ("encoder", "bottleneck", "decoder")
-        made = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
+        made = {name: keras.saving.deserialize_keras_object(config[name]) for name in _PARTS}
         return cls(**{**config, **made})
 
     # --- encode and decode ---
@@ -150,8 +118,7 @@ class Autoencoder(keras.Model):
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one image."""
-        height, width, channels = self.encoder.input_shape[1:]
-        return height, width, channels
+        return self.encoder.input_shape[1:]
 
     @property
     def latent_dim(self) -> int:
@@ -161,8 +128,7 @@ class Autoencoder(keras.Model):
     @property
     def code_shape(self) -> tuple[int, ...]:
         """(d,), or (h, w, d) where codes are spatial."""
-        shape: tuple[int, ...] = self.decoder.input_shape[1:]
-        return shape
+        return self.decoder.input_shape[1:]
 
     @property
     def n_code_values(self) -> int:
@@ -170,26 +136,21 @@ class Autoencoder(keras.Model):
         return math.prod(self._indices_shape if self.bottleneck.discrete else self.code_shape)
 
     def encode(self, images: ImageStore, *, sample: bool = False, seed: int = 0) -> np.ndarray:
-        """Encode images; the same image always gives the same code, unless `sample`.
+        """Return codes, float32 (N, d) or (N, h, w, d): the same ones each time, unless `sample`.
 
         Args:
-            images: (N, H, W, C), floats in [0, 1] or integers as `as_float` takes them; those on
-                disk are read a batch at a time.
-            sample: draw each code from the distribution that the bottleneck has for the image,
-                as in training, instead of taking its mean. Bottlenecks without chance have one
-                code for an image and give that.
+            images: (N, H, W, C), floats in [0, 1] or integers; read from disk a batch at a time.
+            sample: draw each code, as in training, where the bottleneck has a distribution.
             seed: seeds the draws.
 
-        Returns:
-            Codes (N, d), float32; (N, h, w, d) where codes are spatial.
-
         Raises:
-            DataError: as for `check_images`.
+            DataError: the images have another shape, type or range than the model takes.
         """
         images = self.check_images(images)
         if not sample:
-            return self._map(self._step("encode"), images, self.code_shape)
-        features = self._map(self._step("features"), images, self.encoder.output_shape[1:])
+            step = self._step(self.encoder, self.bottleneck.encode)
+            return _mapped(step, images, self.code_shape)
+        features = _mapped(self._step(self.encoder), images, self.encoder.output_shape[1:])
         codes = self.bottleneck.sample(ops.convert_to_tensor(features), seed)
         return np.asarray(ops.convert_to_numpy(codes))
 
@@ -199,23 +160,16 @@ class Autoencoder(keras.Model):
         Raises:
             DataError: the codes do not have the length the model was made for.
         """
-        return self._map(self._step("decode"), self.check_codes(codes), self.image_shape)
+        return _mapped(self._step(self.decoder), self.check_codes(codes), self.image_shape)
 
     def reconstruct(self, images: ImageStore) -> np.ndarray:
-        """Encode and decode images (N, H, W, C); returns float32 in [0, 1] of the same shape.
-
-        Raises:
-            DataError: as for `check_images`.
-        """
-        images = self.check_images(images)
-        return self._map(self._step("reconstruct"), images, self.image_shape)
+        """Return `decode(encode(images))`, float32 (N, H, W, C) in [0, 1]; errors as there."""
+        step = self._step(self.encoder, self.bottleneck.encode, self.decoder)
+        return _mapped(step, self.check_images(images), self.image_shape)
 
     def project(self, codes: np.ndarray) -> np.ndarray:
-        """Return the nearest codes that an image can have, float32, of the same shape.
-
-        Any code is one, but for discrete codes and those on a sphere.
-        """
-        return self._map(self.bottleneck.project, np.asarray(codes, np.float32), self.code_shape)
+        """Return the nearest codes that an image can have: of `fsq`, `vq` and `sphere` not all."""
+        return _mapped(self.bottleneck.project, np.asarray(codes, np.float32), self.code_shape)
 
     def code_indices(self, codes: np.ndarray) -> np.ndarray:
         """Return the code indices of discrete codes, int32: (N, d), or (N, h, w) where spatial.
@@ -224,7 +178,7 @@ class Autoencoder(keras.Model):
             ConfigError: the codes of this model are not discrete.
         """
         # Whole numbers up to 2^24 are exact in float32.
-        return self._map(self.bottleneck.code_indices, codes, self._indices_shape).astype(np.int32)
+        return _mapped(self.bottleneck.code_indices, codes, self._indices_shape).astype(np.int32)
 
     def codes_from_indices(self, indices: np.ndarray) -> np.ndarray:
         """Return the codes, float32, that have these code indices; see `code_indices`.
@@ -233,7 +187,7 @@ class Autoencoder(keras.Model):
             ConfigError: the codes of this model are not discrete.
             DataError: the indices have another shape.
         """
-        self._check_shape("code indices", indices, self._indices_shape)
+        networks.check_shape("code indices", indices, self._indices_shape)
         codes = self.bottleneck.codes_from_indices(ops.convert_to_tensor(indices))
         return np.asarray(ops.convert_to_numpy(codes), np.float32)
 
@@ -246,102 +200,52 @@ class Autoencoder(keras.Model):
         self(keras.Input(self.image_shape))  # Keras exports no model that was never called
         super().export(str(filepath), *args, **kwargs)
 
-    def _step(self, name: str) -> Callable[[Any], Any]:
-        """Return what encodes, decodes or reconstructs one batch, compiled once for any length."""
-        # Not a property: Keras reads all properties when it saves. Not `self.x = ...`: Keras
-        # would look for layers in it.
-        steps: dict[str, Callable[[Any], Any]] = self.__dict__.setdefault("_steps", {})
-        if name not in steps:
-            steps[name] = self._compiled_step(name)
-        return steps[name]
-
-    def _compiled_step(self, name: str) -> Callable[[Any], Any]:
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-
-        def run(part: keras.Model, inputs: Any) -> Any:
-            if on_tensorflow:
-                return part(inputs, training=False)
-            return part.predict_on_batch(inputs)
-
-        def encode(images: Any) -> Any:
-            return self.bottleneck.encode(run(self.encoder, images))
-
-        step, shape = {
-            "features": (lambda images: run(self.encoder, images), self.image_shape),
-            "encode": (encode, self.image_shape),
-            "decode": (lambda codes: run(self.decoder, codes), self.code_shape),
-            "reconstruct": (lambda images: run(self.decoder, encode(images)), self.image_shape),
-        }[name]
-        if not on_tensorflow:
-            return step
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec((None, *shape))]
-        return tf.function(step, input_signature=signature).get_concrete_function()
-
-    @staticmethod
-    def _map(
-        step: Callable[[Any], Any], inputs: ImageStore, output_shape: tuple[int, ...]
-    ) -> np.ndarray:
-        """Send inputs (N, ...) through `step` in batches, as many at a time as there are shards."""
-        outputs = np.empty((len(inputs), *output_shape), np.float32)
-
-        def fill(start: int) -> None:
-            batch = slice(start, start + PREDICT_BATCH_SIZE)
-            results = step(ops.convert_to_tensor(as_float(inputs[batch])))
-            outputs[batch] = ops.convert_to_numpy(results)
-
-        with ThreadPoolExecutor(default_shards()) as pool:
-            list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
-        return outputs
+    def _step(self, *parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return what sends a batch of any length through some parts, compiled once."""
+        # Not `self.x = ...`: Keras would look for layers in it.
+        steps: dict[Any, Callable[[Any], Any]] = self.__dict__.setdefault("_steps", {})
+        if parts not in steps:
+            steps[parts] = networks.compiled(*parts)
+        return steps[parts]
 
     def check_images(self, images: ImageStore) -> ImageStore:
-        """Return images as an array or a store, if this model takes them.
-
-        Raises:
-            DataError: they do not have the shape the model was made for, or are not uint8,
-                uint16, bool or floats in [0, 1].
-        """
+        """Return images as an array or a store; DataError if the model does not take them."""
         store = as_store(images)
-        self._check_shape("images", store, self.image_shape)
+        networks.check_shape("images", store, self.image_shape)
         check_values(store)
         return store
 
     def check_codes(self, codes: np.ndarray) -> np.ndarray:
-        """Return codes as float32, if this model takes them.
-
-        Raises:
-            DataError: they are not numbers, or do not have the shape the model was made for.
-        """
+        """Return codes as float32; DataError if the model does not take them."""
         try:
             codes = np.asarray(codes, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"the codes are not numbers in rows of one length; "
-                f"this model takes (N, {_listed(self.code_shape)})."
+                "the codes are not numbers in rows of one length; this model takes "
+                f"{networks.shape_text(self.code_shape)}."
             ) from error
-        self._check_shape("codes", codes, self.code_shape)
+        networks.check_shape("codes", codes, self.code_shape)
         return codes
 
-    def _check_shape(self, what: str, array: ImageStore, expected: tuple[int, ...]) -> None:
-        if np.ndim(array) == 0 or np.shape(array)[1:] != expected:
-            raise DataError(
-                f"the {what} have shape {np.shape(array)}; this model takes "
-                f"(N, {_listed(expected)}): "
-                f"give it {what} of that shape, or train a model on yours."
-            )
-        if len(array) == 0:
-            raise DataError(f"there are no {what}; give at least one.")
 
+def _mapped(step: Callable[[Any], Any], inputs: ImageStore, shape: tuple[int, ...]) -> np.ndarray:
+    """Send inputs (N, ...) through `step` in batches, several at a time, to outputs (N, *shape)."""
+    outputs = np.empty((len(inputs), *shape), np.float32)
 
-def _listed(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(size) for size in shape)
+    def fill(start: int) -> None:
+        batch = slice(start, start + PREDICT_BATCH_SIZE)
+        results = step(ops.convert_to_tensor(as_float(inputs[batch])))
+        outputs[batch] = ops.convert_to_numpy(results)
+
+    with ThreadPoolExecutor(default_shards()) as pool:
+        list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
+    return outputs
 
 
 def build_autoencoder(
     image_shape: tuple[int, int, int],
     network: NetworkConfig | None = None,
-    bottleneck: BottleneckConfig | Choice | str | None = None,
+    bottleneck: Choice | str | None = None,
     *,
     seed: int = 0,
     precision: str = "float32",
@@ -389,6 +293,6 @@ def build_autoencoder(
         )
         encoder, decoder = preset.build_encoder(), preset.build_decoder()
     else:
-        check_networks(encoder, decoder, between, image_shape)
-    trust_parts(encoder=encoder, bottleneck=between, decoder=decoder)
+        networks.check_networks(encoder, decoder, between, image_shape)
+    networks.trust_parts(encoder=encoder, bottleneck=between, decoder=decoder)
     return Autoencoder(encoder, between, decoder, name="autoencoder")

@@ -6,10 +6,10 @@ import json
 import logging
 import math
 import struct
-import threading
 import warnings
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,7 @@ _DAMAGE: tuple[type[Exception], ...] = (
 
 
 def save_model(model: Autoencoder, path: Path) -> None:
-    """Save network and weights to a `.keras` file, atomically, without the optimizer's state.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Save network and weights to a `.keras` file, atomically, without the optimizer's state."""
     # A second wrapper around the same parts has no optimizer: a third of the size.
     bare = Autoencoder(model.encoder, model.bottleneck, model.decoder, name=model.name)
     write_atomically(path, lambda temporary: bare.save(temporary))
@@ -93,12 +89,7 @@ def _avoid_missing_arithmetic(model: Autoencoder, path: Path) -> None:
 
 
 def load_network(path: str | Path) -> keras.Model:
-    """Load a network of anyone's from a `.keras` file, checked as by `load_model`.
-
-    Raises:
-        ModelError: the file is missing, damaged, no network of one input and one output, or
-            names anything that may run code.
-    """
+    """Load a network with one input and one output from anyone's file, checked as a model is."""
     path = Path(path)
     config, n_weight_bytes = _read_config(path, "a network saved by Keras")
     expected = "a network with one input and one output"
@@ -121,7 +112,14 @@ def _checked_load(
                 "loaded. If it is your own, load the plugin that defines it with `load_plugin`; "
                 "else use model files that zscape saved, from a source you trust."
             )
-        _check_network(path, config, n_weight_bytes, is_right, expected, classes)
+        model = _without_weights(config, classes)
+        if not is_right(model):
+            raise ModelError(f"{path} is not {expected}; it was not loaded.")
+        # A few digits in the configuration could ask for all memory of the machine.
+        if sum(math.prod(weight.shape) for weight in model.variables) > n_weight_bytes:
+            raise ModelError(
+                f"{path} describes a larger network than it holds weights for; it was not loaded."
+            )
         with warnings.catch_warnings():
             # Where weights are missing Keras may keep random ones and only warn.
             warnings.filterwarnings("error", message="Skipping nested container")
@@ -179,41 +177,17 @@ def _read_config(path: Path, wanted: str) -> tuple[dict[str, Any], int]:
     return {**config, "compile_config": None}, n_weight_bytes
 
 
-def _check_network(
-    path: Path,
-    config: dict[str, Any],
-    n_weight_bytes: int,
-    is_right: Callable[[Any], bool],
-    expected: str,
-    classes: dict[str, type],
-) -> None:
-    """Refuse what is not what is expected, or has more weights than the file holds.
+def _without_weights(config: dict[str, Any], classes: dict[str, type]) -> Any:
+    """Build what a configuration describes, but allocate no weights."""
 
-    Without this a few digits in the configuration could ask for all memory of the machine.
-    """
-    found: list[Any] = []
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return keras.saving.deserialize_keras_object(config, classes, safe_mode=True)
 
-    def build() -> None:
-        # In this scope Keras allocates no weights. It keeps a list of those to be made later,
-        # one for each thread, so this runs in a thread of its own and leaves nothing behind.
-        try:
-            with keras.StatelessScope(initialize_variables=False):
-                found.append(keras.saving.deserialize_keras_object(config, classes, safe_mode=True))
-        except load_errors() as error:
-            found.append(error)
-
-    thread = threading.Thread(target=build)
-    thread.start()
-    thread.join()
-    (model,) = found
-    if isinstance(model, BaseException):
-        raise model
-    if not is_right(model):
-        raise ModelError(f"{path} is not {expected}; it was not loaded.")
-    if sum(math.prod(weight.shape) for weight in model.variables) > n_weight_bytes:
-        raise ModelError(
-            f"{path} describes a larger network than it holds weights for; it was not loaded."
-        )
+    # Keras keeps a list of weights to be made later, one for each thread, so this runs in a
+    # thread of its own and leaves nothing behind.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(build).result()
 
 
 def load_errors() -> tuple[type[Exception], ...]:

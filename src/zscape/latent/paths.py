@@ -1,7 +1,4 @@
-"""Points in the latent space to decode: axes, lattices, ways from code to code, traversals.
-
-Pure NumPy; no model is needed.
-"""
+"""Points in the latent space to decode: axes, lattices, paths between codes, traversals."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from numpy.typing import NDArray
 from zscape.errors import ConfigError, DataError
 
 MAX_AXIS_VALUES = 200
-
 MAX_PATH_CODES = 10_000
 PATH_NEIGHBOURS = 15
 PATH_POWER = 3
@@ -26,21 +22,9 @@ _STEP_TOLERANCE = 1e-6
 
 
 def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Return `low`, `low + step`, ... up to `high`, both ends included.
+    """Return `low`, `low + step`, ... up to `high`, (n,); ConfigError for more than 200 values.
 
     When `step` does not divide the range, the last value is the largest below `high`.
-
-    Args:
-        low: the first value.
-        high: the bound that no value exceeds; the last value when `step` divides the range.
-        step: the distance between neighbours, positive.
-
-    Returns:
-        Increasing values, shape (n,), 1 <= n <= 200.
-
-    Raises:
-        ConfigError: a number is not finite, the range is empty, the step is not positive, or
-            there would be more than 200 values.
 
     Example:
         >>> axis_values(-5, 5, 2.5)
@@ -71,15 +55,9 @@ def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
 
 
 def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the lattice of two-dimensional codes over two axes.
+    """Return the codes (rows, columns, 2) over two axes, `codes[i, j] = (xs[j], ys[i])`.
 
-    Args:
-        xs: first coordinates z1, shape (columns,).
-        ys: second coordinates z2, shape (rows,).
-
-    Returns:
-        Codes of shape (rows, columns, 2), `codes[i, j] = (xs[j], ys[i])`. Rows follow `ys`, so
-        with increasing values row 0 is the lowest: draw it at the bottom.
+    Rows follow `ys`, so with increasing values row 0 is the lowest: draw it at the bottom.
     """
     z1, z2 = np.meshgrid(xs, ys, indexing="xy")  # each (rows, columns)
     return np.stack([z1, z2], axis=-1).astype(np.float32)
@@ -88,39 +66,22 @@ def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
 def data_range(
     codes: NDArray[Any], coverage: float = 0.99
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for each dimension, the central interval that holds a share of the codes.
+    """Return the ends, each (d,), of the central interval with a share of the codes (N, d).
 
     Quantiles, not extremes: a single far code does not stretch the range. `low` equals `high`
     in a dimension where every code is the same.
-
-    Args:
-        codes: shape (N, d), finite.
-        coverage: the share of codes inside each interval, above 0 and at most 1.
-
-    Returns:
-        `(low, high)`, each of shape (d,).
-
-    Raises:
-        ConfigError: the coverage is out of its range.
-        DataError: there are no codes, or some are not finite.
     """
     if not 0.0 < coverage <= 1.0:
         raise ConfigError(f"coverage is {coverage}; expected a share above 0 and at most 1.")
-    checked = finite_codes(codes)
     tail = (1.0 - coverage) / 2.0
-    low, high = np.quantile(checked, [tail, 1.0 - tail], axis=0)  # each (d,)
+    low, high = np.quantile(finite_codes(codes), [tail, 1.0 - tail], axis=0)  # each (d,)
     return low, high
 
 
 def linear_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
-    """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-    """
+    """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included."""
     shares = _shares(steps)
-    points = np.outer(1 - shares, start) + np.outer(shares, end)
-    return points.astype(np.float32)
+    return (np.outer(1 - shares, start) + np.outer(shares, end)).astype(np.float32)
 
 
 def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
@@ -130,9 +91,6 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
     shorter than nearly all codes of a normal distribution; here it is not. Codes that point the
     same way, opposite ways or nowhere are joined by a straight line.
 
-    Raises:
-        ConfigError: `steps` is below 2.
-
     References:
         Shoemake, Animating Rotation with Quaternion Curves, SIGGRAPH 1985; White, Sampling
         Generative Networks, 2016.
@@ -140,16 +98,15 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
     lengths = np.linalg.norm(start), np.linalg.norm(end)
     if min(lengths) == 0:
         return linear_path(start, end, steps)
-    directions = start / lengths[0], end / lengths[1]
-    angle = math.acos(min(1.0, max(-1.0, float(directions[0] @ directions[1]))))
+    first, last = start / lengths[0], end / lengths[1]
+    angle = math.acos(float(np.clip(first @ last, -1.0, 1.0)))
     if math.sin(angle) < 1e-4:
         return linear_path(start, end, steps)
     shares = _shares(steps)
-    turned = np.outer(np.sin((1 - shares) * angle), directions[0])
-    turned += np.outer(np.sin(shares * angle), directions[1])
+    turned = np.outer(np.sin((1 - shares) * angle), first)
+    turned += np.outer(np.sin(shares * angle), last)
     along = (1 - shares) * lengths[0] + shares * lengths[1]
-    points: NDArray[np.float64] = turned / math.sin(angle) * along[:, None]
-    return points.astype(np.float32)
+    return np.asarray(turned / math.sin(angle) * along[:, None], np.float32)
 
 
 def density_path(
@@ -159,17 +116,8 @@ def density_path(
 
     The way goes from neighbour to neighbour among the codes, and a leap costs the cube of its
     length, so that many short ones through dense regions are cheaper than one over a hole. The
-    corners are then rounded off, and the points spread evenly along it.
-
-    Args:
-        start: the first code.
-        end: the last code.
-        codes: (N, d), of real images; at most 10,000 of them are used.
-        steps: how many points, both ends included.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-        DataError: there are no codes, or some are not finite.
+    corners are then rounded off, and the points spread evenly along it. At most 10,000 of the
+    codes (N, d) are used.
 
     References:
         Groisman, Jonckheere and Sapienza, Nonhomogeneous Euclidean First-Passage Percolation and
@@ -182,8 +130,7 @@ def density_path(
     codes = finite_codes(codes)
     chosen = np.random.default_rng(0).permutation(len(codes))[:MAX_PATH_CODES]
     points = np.concatenate([np.stack([start, end]), codes[chosen]])
-    n_neighbours = min(PATH_NEIGHBOURS, len(points) - 1)
-    graph = kneighbors_graph(points, n_neighbours, mode="distance")
+    graph = kneighbors_graph(points, min(PATH_NEIGHBOURS, len(points) - 1), mode="distance")
     graph.data = np.maximum(graph.data, 1e-12) ** PATH_POWER  # 0 would mean no way at all
     _, before = dijkstra(graph, directed=False, indices=0, return_predecessors=True)
     if before[1] < 0:  # an island: there is no way but over the water
@@ -196,31 +143,19 @@ def density_path(
         corners[1:-1] = (corners[:-2] + 2 * corners[1:-1] + corners[2:]) / 4
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     positions = np.concatenate([[0.0], np.cumsum(lengths)])
-    at = shares * positions[-1]
-    even = np.stack([np.interp(at, positions, column) for column in corners.T], axis=1)
-    return even.astype(np.float32)
+    even = [np.interp(shares * positions[-1], positions, column) for column in corners.T]
+    return np.stack(even, axis=1).astype(np.float32)
 
 
 def traversal(
     codes: NDArray[Any], base: NDArray[Any], steps: int, *, max_directions: int = 10
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Move one code along each latent direction, across the range where codes lie.
+    """Move the code `base` (d,) along each latent direction, across the range of codes (N, d).
 
     The directions are the latent variables, or where those are more than `max_directions` the
-    first principal directions of the codes.
+    first principal directions of the codes; the central 98 % of the codes is the range.
 
-    Args:
-        codes: (N, d), of real images; their central 98 % is the range.
-        base: (d,), what stays the same but for one direction at a time.
-        steps: points along a direction.
-        max_directions: how many at most.
-
-    Returns:
-        Codes (directions, steps, d), and a name for each direction.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-        DataError: there are no codes, or some are not finite.
+    Returns codes (directions, steps, d), and a name for each direction.
     """
     codes = finite_codes(codes)
     n_dims = codes.shape[1]
@@ -229,9 +164,8 @@ def traversal(
     else:
         _, sizes, rows = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
         shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
-        directions = rows[:max_directions]
+        directions, shares = rows[:max_directions], shares[:max_directions]
         names = [f"direction {j + 1}, {share:.0%}" for j, share in enumerate(shares)]
-        names = names[:max_directions]
     low, high = data_range(codes @ directions.T, coverage=0.98)  # each (directions,)
     positions = low[:, None] + np.outer(high - low, _shares(steps))  # (directions, steps)
     moves = positions - (directions @ base)[:, None]
@@ -246,11 +180,7 @@ def _shares(steps: int) -> NDArray[np.float64]:
 
 
 def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return codes as float64 (N, d), N >= 1, d >= 1, every value finite.
-
-    Raises:
-        DataError: the codes do not have that form.
-    """
+    """Return codes as float64 (N, d), N and d at least 1; DataError unless all are finite."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(
@@ -258,8 +188,7 @@ def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
             "as encode gives them."
         )
     codes = codes.astype(np.float64)
-    n_bad = int(np.count_nonzero(~np.isfinite(codes).all(axis=1)))
-    if n_bad:
+    if n_bad := int(np.count_nonzero(~np.isfinite(codes).all(axis=1))):
         raise DataError(
             f"{n_bad} of {len(codes)} codes hold NaN or infinite values; expected finite numbers; "
             "leave these codes out, or train again with a lower learning rate."

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,13 @@ class PcaBaseline:
     """The best linear autoencoder: principal component analysis of the pixels.
 
     No linear encoder and decoder with a code of this length has a lower mean squared error on
-    the images it was fitted to (Baldi and Hornik, "Neural networks and principal component
-    analysis", Neural Networks 2, 1989). A network that does not beat it has learned nothing
-    that is worth its price.
-
-    Reconstructions are not clipped to [0, 1]: the metrics are those of plain PCA, as published.
+    the images it was fitted to. A network that does not beat it has learned nothing that is worth
+    its price. Reconstructions are not clipped to [0, 1]: the metrics are those of plain PCA.
 
     Args:
         n_components: the length of a code, 1 or more. Fewer are used when there are fewer images
             or fewer values in an image.
-        seed: seeds the randomised solver that large images need; exact results do not depend
-            on it.
+        seed: seeds the randomised solver that large images need.
 
     Attributes:
         n_components_: the components really used.
@@ -41,25 +37,20 @@ class PcaBaseline:
         components_: orthonormal rows, shape (n_components_, H*W*C).
         image_shape_: (H, W, C).
         images_: names the images of `fit`, where a file has kept that; else empty.
+
+    References:
+        Baldi and Hornik, Neural Networks and Principal Component Analysis, Neural Networks 2,
+        1989.
     """
 
     images_ = ""
 
     def __init__(self, n_components: int, *, seed: int = 0) -> None:
-        """Store the settings; `fit` does the work."""
         self.n_components = n_components
         self.seed = seed
 
     def fit(self, images: ImageStore) -> Self:
-        """Find the principal components of training images.
-
-        Args:
-            images: shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes.
-
-        Raises:
-            ConfigError: `n_components` is below 1.
-            DataError: there is no image, or the array is not (N, H, W, C).
-        """
+        """Find the principal components of training images (N, H, W, C), of any accepted type."""
         from sklearn.decomposition import PCA
 
         if self.n_components < 1:
@@ -75,12 +66,11 @@ class PcaBaseline:
         # matrices, and the caller's images must stay as they are.
         centred = flat - mean
         n_images, n_features = centred.shape
-        pca = PCA(
-            n_components=min(self.n_components, n_images, n_features),
-            svd_solver=_solver(n_images, n_features),
-            copy=False,
-            random_state=self.seed,
-        )
+        n_components = min(self.n_components, n_images, n_features)
+        solver = "covariance_eigh" if n_features <= _MAX_EXACT_FEATURES else "randomized"
+        if n_images == 1:
+            solver = "full"  # a single image has no covariance to decompose
+        pca = PCA(n_components, copy=False, svd_solver=solver, random_state=self.seed)
         # Equal images have no variance, and scikit-learn divides by it for a share not used here.
         with np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(centred)
@@ -91,12 +81,7 @@ class PcaBaseline:
         return self
 
     def encode(self, images: ImageStore) -> NDArray[np.float32]:
-        """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype.
-
-        Raises:
-            DataError: the images have another shape than those of `fit`.
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype."""
         self._check_fitted()
         images = as_store(images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape_:
@@ -111,12 +96,7 @@ class PcaBaseline:
         return codes
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float32]:
-        """Return images, float32 (N, H, W, C), not clipped to [0, 1].
-
-        Raises:
-            DataError: the codes are not (N, n_components_).
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return images, float32 (N, H, W, C), not clipped to [0, 1]."""
         self._check_fitted()
         codes = np.asarray(codes, dtype=np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.n_components_:
@@ -128,24 +108,11 @@ class PcaBaseline:
         return flat.reshape(len(codes), *self.image_shape_)
 
     def reconstruct(self, images: ImageStore) -> NDArray[np.float32]:
-        """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1].
-
-        Raises:
-            DataError: the images have another shape than those of `fit`.
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1]."""
         return self.decode(self.encode(images))
 
     def save(self, path: Path, *, images: str = "") -> None:
-        """Save the fitted values to a `.npz` file.
-
-        Args:
-            path: the file.
-            images: names the images of `fit`, so that those of others are noticed.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Save the fitted values to a `.npz` file, and the name `images` of those they come from."""
         self._check_fitted()
         np.savez(
             path,
@@ -158,11 +125,7 @@ class PcaBaseline:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Load what `save` wrote, also before `n_components` and `images_` were kept.
-
-        Raises:
-            DataError: the file is damaged.
-        """
+        """Load what `save` wrote, also before `n_components` and `images_` were kept."""
         try:
             # NumPy leaves a file that it opened itself open when it cannot read it.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -189,13 +152,6 @@ class PcaBaseline:
             raise NotFittedError("this PcaBaseline is not fitted yet; call fit(images) first.")
 
 
-def _solver(n_images: int, n_features: int) -> Literal["full", "covariance_eigh", "randomized"]:
-    """Return scikit-learn's solver: exact and quick where that is possible."""
-    if n_images == 1:
-        return "full"  # a single image has no covariance to decompose
-    return "covariance_eigh" if n_features <= _MAX_EXACT_FEATURES else "randomized"
-
-
 @dataclass(frozen=True)
 class Projection:
     """Codes in the plane.
@@ -213,20 +169,12 @@ class Projection:
 
 
 def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) -> Projection:
-    """Show codes of any length in two dimensions.
+    """Show codes (N, d) of any length in two dimensions.
 
     Codes of two dimensions stay as they are, and codes of one dimension get zeros as the second
-    coordinate. Longer codes are projected on the first two principal components. The sign of a
-    component is arbitrary, so the entry of largest size is made positive: the same codes always
-    give the same picture.
-
-    Args:
-        codes: shape (N, d), finite.
-        reference: codes (M, d) that define the components, for pictures that share their axes;
-            `codes` themselves when None.
-
-    Raises:
-        DataError: there are no codes, some are not finite, or the lengths differ.
+    coordinate. Longer codes are projected on the first two principal components, those of the
+    `reference` (M, d) where several pictures share their axes. The sign of a component is
+    arbitrary, so the entry of largest size is made positive: equal codes give equal pictures.
     """
     codes = finite_codes(codes)
     basis = codes if reference is None else finite_codes(reference)
@@ -246,13 +194,10 @@ def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) ->
     axes = axes[:2]
     largest = np.abs(axes).argmax(axis=1)
     axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    points = np.zeros((n_codes, 2))  # a single reference code has one axis only
-    points[:, : len(axes)] = (codes - mean) @ axes.T
-
-    variances = np.zeros(2)
-    variances[: len(axes)] = sizes[:2] ** 2
-    total = float(np.sum(sizes**2))
-    shares = variances / total if total > 0 else variances
-    explained = (float(shares[0]), float(shares[1]))
-    names = [f"PC {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(explained, 1)]
-    return Projection(points, explained, (names[0], names[1]))
+    points, shares = np.zeros((n_codes, 2)), np.zeros(2)
+    n_axes = len(axes)  # a single reference code has one only
+    points[:, :n_axes] = (codes - mean) @ axes.T
+    shares[:n_axes] = sizes[:2] ** 2 / (float(np.sum(sizes**2)) or 1.0)
+    first, second = shares.tolist()
+    names = (f"PC {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(shares, 1))
+    return Projection(points, (first, second), (next(names), next(names)))

@@ -51,8 +51,7 @@ _handed_over: set[type] = set()
 def trust_layers(part: keras.layers.Layer) -> str | None:
     """Trust the classes of a network's layers, which the user handed over, in this process.
 
-    Returns:
-        What the network's model file would name all the same that may run code; None is good.
+    Returns what the network's model file would name all the same that may run code, or None.
     """
     classes = {type(layer) for layer in part._flatten_layers()}
     _handed_over.update(cls for cls in classes if _package(cls.__module__) not in _KNOWN)
@@ -62,12 +61,8 @@ def trust_layers(part: keras.layers.Layer) -> str | None:
 def check_classes(config: dict[str, Any]) -> tuple[dict[str, type], str | None]:
     """Look through a configuration, before Keras sees it, for all that it names.
 
-    Returns:
-        The user's classes in it by registered name, as Keras' `custom_objects`; and the name of
-        the first thing that is neither theirs nor known to be harmless, or None.
-
-    Raises:
-        RecursionError: it is nested too deep.
+    Returns the user's classes in it by registered name, as Keras' `custom_objects`; and the name
+    of the first thing that is neither theirs nor known to be harmless, or None.
     """
     registered = keras.saving.get_custom_objects()
     ours = {
@@ -106,9 +101,8 @@ def check_classes(config: dict[str, Any]) -> tuple[dict[str, type], str | None]:
 def _users_classes() -> Iterator[type]:
     """Yield the classes that the user's own code brought."""
     yield from _handed_over
-    for name in BOTTLENECKS.names():
-        if _package((cls := BOTTLENECKS[name]).__module__) != "zscape":
-            yield cls
+    bottlenecks = (BOTTLENECKS[name] for name in BOTTLENECKS.names())
+    yield from (cls for cls in bottlenecks if _package(cls.__module__) != "zscape")
     registered = list(keras.saving.get_custom_objects().values())
     for plugin in plugin_modules() & sys.modules.keys():
         for value in (*vars(sys.modules[plugin]).values(), *registered):

@@ -43,10 +43,9 @@ class _Convolution(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the kernel and the bias for the channels of the input."""
+        shape = self._kernel_shape(input_shape[-1])
         self.kernel = self.add_weight(
-            name="kernel",
-            shape=self._kernel_shape(input_shape[-1]),
-            initializer=self.kernel_initializer,
+            name="kernel", shape=shape, initializer=self.kernel_initializer
         )
         self.bias = self.add_weight(
             name="bias", shape=(self.filters,), initializer=self.bias_initializer
@@ -83,14 +82,7 @@ class UpsampleConv2D(_Convolution):
     The layer holds the ordinary 3x3 kernel, so that its weights are those of
     `UpSampling2D(2)` followed by `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (3, 3, C, filters).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, 2 H, 2 W, filters).
+    It maps (N, H, W, C) to (N, 2 H, 2 W, filters) with a kernel (3, 3, C, filters).
 
     References:
         Odena, Dumoulin and Olah, Deconvolution and Checkerboard Artifacts, Distill 2016
@@ -109,9 +101,7 @@ class UpsampleConv2D(_Convolution):
         kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
-        outputs = ops.conv_transpose(
-            inputs, kernel, strides=2, padding="same", data_format=DATA_FORMAT
-        )
+        outputs = ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
         return self.activation(ops.add(outputs, self.bias))
 
 
@@ -125,16 +115,8 @@ class SubpixelConv2DTranspose(_Convolution):
     direct form at 32 channels to one, with gradients half as fast again
     (`benchmarks/results/speed.md`), and the result is the same.
 
-    The weights are those of `Conv2DTranspose(filters, 6, strides=2, padding="same")`.
-
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (6, 6, filters, C).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, 2 H, 2 W, filters).
+    The weights are those of `Conv2DTranspose(filters, 6, strides=2, padding="same")`. It maps
+    (N, H, W, C) to (N, 2 H, 2 W, filters) with a kernel (6, 6, filters, C).
 
     References:
         Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient
@@ -172,16 +154,8 @@ class NarrowConv2D(_Convolution):
     nine maps in its place and adds them up. Twice as fast as the direct form at 32 channels to
     one (`benchmarks/results/speed.md`), and the same result.
 
-    The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions.
-
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (3, 3, C, filters).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, H, W, filters).
+    The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions. It maps
+    (N, H, W, C) to (N, H, W, filters) with a kernel (3, 3, C, filters).
 
     Example:
         >>> tuple(NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape)
@@ -199,10 +173,8 @@ class NarrowConv2D(_Convolution):
         maps = ops.conv(inputs, taps, padding="same", data_format=DATA_FORMAT)  # (N, H, W, 9 F)
         # Tap t of map (t, f) is one for output f: row t of an identity, once for every f.
         placing = np.einsum("ts,fg->tsfg", np.eye(9), np.eye(self.filters))
-        placing = placing.reshape(3, 3, n_maps, self.filters)
-        outputs = ops.conv(
-            maps, ops.cast(placing, maps.dtype), padding="same", data_format=DATA_FORMAT
-        )
+        placing = ops.cast(placing.reshape(3, 3, n_maps, self.filters), maps.dtype)
+        outputs = ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
         return self.activation(ops.add(outputs, self.bias))
 
 
@@ -213,13 +185,9 @@ def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
 
 
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:
-    """Yield an endless row of kernel initializers, each with a seed of its own.
+    """Yield kernel initializers without end, each with a seed that follows from the two numbers.
 
-    The weights then depend on `seed` alone and on nothing global.
-
-    Args:
-        seed: the seed of the model.
-        part: a number for the part of the model, so that encoder and decoder differ.
+    The `part` is a number for the part of the model, so that encoder and decoder differ.
 
     References:
         Glorot and Bengio, Understanding the Difficulty of Training Deep Feedforward Neural

@@ -1,12 +1,15 @@
-"""Encoder and decoder that the user built, checked before they become an autoencoder."""
+"""Encoder and decoder: those of the user checked, and either run in shards or compiled."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
-from zscape.errors import ConfigError
+from zscape.errors import ConfigError, DataError
 from zscape.nn.allowed import trust_layers
 from zscape.nn.bottlenecks import Bottleneck
 
@@ -26,15 +29,7 @@ def check_networks(
 ) -> None:
     """Refuse two networks that do not fit the images, the bottleneck and each other.
 
-    Args:
-        encoder: from images (N, H, W, C) to features (N, f), or (N, h, w, f) where codes are
-            spatial, with f = n_features_per_code * d.
-        decoder: from codes (N, d), or (N, h, w, d), to images (N, H, W, C).
-        bottleneck: the part between them.
-        image_shape: (H, W, C).
-
-    Raises:
-        ConfigError: they do not fit.
+    Features are (N, f), or (N, h, w, f) where codes are spatial, with f = n_features_per_code * d.
     """
     for what, network in (("encoder", encoder), ("decoder", decoder)):
         if not is_network(network):
@@ -47,7 +42,7 @@ def check_networks(
     wanted = "(N, h, w, d)" if bottleneck.spatial else "(N, d)"
     if len(code_shape) != (3 if bottleneck.spatial else 1) or None in code_shape:
         raise ConfigError(
-            f"the decoder takes {_text(code_shape)}; expected codes {wanted} of {kind}."
+            f"the decoder takes {shape_text(code_shape)}; expected codes {wanted} of {kind}."
         )
     features = (*code_shape[:-1], bottleneck.n_features_per_code * code_shape[-1])
     for what, found, expected in (
@@ -57,17 +52,58 @@ def check_networks(
     ):
         if found[1:] != expected:
             raise ConfigError(
-                f"the {what} {_text(found[1:])}; expected {_text(expected)} for these images, this "
-                f"decoder and {kind}."
+                f"the {what} {shape_text(found[1:])}; expected {shape_text(expected)} for these "
+                f"images, this decoder and {kind}."
             )
 
 
-def trust_parts(**parts: keras.layers.Layer) -> None:
-    """Trust the classes of the layers in this process, so that the model's file opens again.
+def check_shape(what: str, array: Any, expected: tuple[int, ...]) -> None:
+    """Refuse an array that is not (N, *expected), with N of 1 or more."""
+    if np.shape(array)[1:] != expected:
+        raise DataError(
+            f"the {what} have shape {np.shape(array)}; this model takes {shape_text(expected)}: "
+            f"give it {what} of that shape, or train a model on yours."
+        )
+    if len(array) == 0:
+        raise DataError(f"there are no {what}; give at least one.")
 
-    Raises:
-        ConfigError: a part cannot be saved, or has what a model file may not hold.
-    """
+
+def in_shards(part: keras.Model, inputs: Any, training: bool | None, n_shards: int) -> Any:
+    """Send inputs (N, ...) through a network in shards, on which cores work side by side."""
+    if n_shards == 1:
+        return part(inputs, training=training)
+    # Shards of one size; the last input fills up what is missing, and is cut off again.
+    n_inputs = ops.shape(inputs)[0]
+    n_padded = -(-n_inputs // n_shards) * n_shards
+    padded = ops.take(inputs, ops.minimum(ops.arange(n_padded), n_inputs - 1), axis=0)
+    outputs = [part(shard, training=training) for shard in ops.split(padded, n_shards)]
+    return ops.concatenate(outputs)[:n_inputs]
+
+
+def compiled(*parts: Any) -> Callable[[Any], Any]:
+    """Return what sends a batch of any length through networks, and functions between them."""
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+
+    def step(values: Any) -> Any:
+        for part in parts:
+            if not isinstance(part, keras.Model):
+                values = part(values)
+            elif on_tensorflow:
+                values = part(values, training=False)
+            else:
+                values = part.predict_on_batch(values)  # compiles by itself
+        return values
+
+    if not on_tensorflow:
+        return step
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *parts[0].input_shape[1:]))]
+    return tf.function(step, input_signature=signature).get_concrete_function()
+
+
+def trust_parts(**parts: keras.layers.Layer) -> None:
+    """Trust the classes of the layers in this process, so that the model's file opens again."""
     for what, part in parts.items():
         try:
             refused = trust_layers(part)
@@ -83,5 +119,6 @@ def trust_parts(**parts: keras.layers.Layer) -> None:
             )
 
 
-def _text(shape: tuple[int | None, ...]) -> str:
+def shape_text(shape: Iterable[int | None]) -> str:
+    """Return the shape of many arrays as text, from that of one: `(N, 28, 28, 1)`."""
     return f"(N, {', '.join(map(str, shape))})"

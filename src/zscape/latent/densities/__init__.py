@@ -42,11 +42,7 @@ class Density(ABC):
 
     @abstractmethod
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from codes (N, d); `seed` decides where there is a choice.
-
-        Raises:
-            DataError: there are no codes, or some are not finite.
-        """
+        """Learn from codes (N, d); `seed` decides where there is a choice."""
 
     @abstractmethod
     def sample(self, n: int, seed: int = 0) -> NDArray[Any]:
@@ -65,8 +61,7 @@ class Density(ABC):
         """Rebuild the density that `arrays` describes."""
         density = cls()
         for name in cls.learned:
-            value = arrays[name]
-            setattr(density, name, value if value.ndim else value.item())
+            setattr(density, name, arrays[name] if arrays[name].ndim else arrays[name].item())
         return density
 
 
@@ -75,15 +70,7 @@ register_density = DENSITIES.register
 
 
 def density_class(name: str, prior: str | None = None) -> type[Density]:
-    """Return the class of a density.
-
-    Args:
-        name: as it is registered, such as `gmm`; or `prior`.
-        prior: the name that `prior` stands for, as the bottleneck has it.
-
-    Raises:
-        ConfigError: the name is unknown, or there is no prior.
-    """
+    """Return the class of a density, by its name or as the `prior` of a bottleneck."""
     if name == "prior" and prior is None:
         raise ConfigError(
             "this run has no prior to draw from: its bottleneck does not ask where codes lie. "
@@ -116,28 +103,19 @@ def fit_density(
 
 
 def save_density(density: Density, path: Path) -> None:
-    """Write a density to a `.npz` file, atomically.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a density to a `.npz` file, atomically."""
     write_arrays(path, density.arrays())
 
 
 def load_density(name: str, path: Path, *, prior: str | None = None) -> Density:
-    """Read what `save_density` wrote of the density `name`; see `fit_density`.
-
-    Raises:
-        RunError: the file is damaged.
-    """
+    """Read what `save_density` wrote of the density `name`; RunError if it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         return density_class(name, prior).from_arrays(arrays)
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise RunError(
-            f"{path} is damaged ({error}); delete it, and it will be made again."
-        ) from error
+        message = f"{path} is damaged ({error}); delete it, and it will be made again."
+        raise RunError(message) from error
 
 
 def moments(codes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, Self
 
 import keras
@@ -15,6 +14,7 @@ from zscape.errors import DataError
 from zscape.latent.densities import positive_count, register_density
 from zscape.latent.densities._network import NetworkDensity
 from zscape.nn.layers import seeded_initializers
+from zscape.nn.networks import shape_text
 
 N_UNITS = 128
 N_STEPS = 2000
@@ -45,11 +45,7 @@ class Autoregressive(NetworkDensity):
     of_indices = True
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from indices (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood.
-
-        Raises:
-            DataError: there are no codes, or they are not such numbers.
-        """
+        """Learn from indices (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood."""
         codes = _checked(codes)
         self.shape, self.n_symbols = np.array(codes.shape[1:]), int(codes.max()) + 1
         self.network = self.build_network(seed)
@@ -68,10 +64,9 @@ class Autoregressive(NetworkDensity):
             batch = rest[rng.integers(len(rest), size=BATCH_SIZE)]
             self.network.train_on_batch(self._contexts(batch), batch.reshape(BATCH_SIZE, -1))
             if step % STEPS_A_ROUND == 0 and n_held_out:
-                loss = -float(self.log_prob(held_out).mean())
-                waited = 0 if loss < best else waited + 1
+                loss, waited = -float(self.log_prob(held_out).mean()), waited + 1
                 if loss < best:
-                    best, best_weights = loss, self.network.get_weights()
+                    best, best_weights, waited = loss, self.network.get_weights(), 0
                 if waited == PATIENCE:
                     break
         if n_held_out:
@@ -101,15 +96,11 @@ class Autoregressive(NetworkDensity):
         """Return the logarithm of the chance of indices (N, ...), in nats, shape (N,).
 
         An index that was never seen has no chance: minus infinity.
-
-        Raises:
-            DataError: the codes are not such numbers, or of another shape.
         """
         codes = _checked(codes)
         if codes.shape[1:] != tuple(self.shape):
             raise DataError(
-                f"codes have shape {codes.shape}; this prior is of (N, "
-                f"{', '.join(map(str, self.shape))})."
+                f"codes have shape {codes.shape}; this prior is of {shape_text(self.shape)}."
             )
         starts = range(0, len(codes), CODES_AT_A_TIME)
         return np.concatenate([self._log_prob(codes[i : i + CODES_AT_A_TIME]) for i in starts])
@@ -122,21 +113,16 @@ class Autoregressive(NetworkDensity):
         logits -= logits.max(axis=-1, keepdims=True)
         of_index = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
         each = of_index - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
-        result: NDArray[np.float64] = np.where(flat == known, each, -np.inf).sum(axis=1)
-        return result
+        return np.asarray(np.where(flat == known, each, -np.inf).sum(axis=1))
 
     def _contexts(self, indices: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the indices (N, places, 4) around each place that come before it.
+        """Return the indices (N, places, 4) left, above left, above and above right of each place.
 
-        They are those at the left, above left, above and above right; `n_symbols` stands for
-        those outside.
+        `n_symbols` stands for those outside.
         """
-        n, (height, width) = len(indices), _plane(self.shape)
-        padded = np.pad(
-            indices.reshape(n, height, width),
-            ((0, 0), (1, 0), (1, 1)),
-            constant_values=self.n_symbols,
-        )
+        n, (height, width) = len(indices), (1, *self.shape)[-2:]  # codes (N, d) are one row
+        planes = indices.reshape(n, height, width)
+        padded = np.pad(planes, ((0, 0), (1, 0), (1, 1)), constant_values=self.n_symbols)
         left = padded[:, 1:, :-2]
         above = [padded[:, :-1, column : column + width] for column in range(3)]
         return np.stack([left, *above], axis=-1).reshape(n, height * width, N_NEIGHBOURS)
@@ -157,9 +143,8 @@ class _NextIndex(keras.Model):
         initializers = seeded_initializers(seed, part=3)
 
         def table(n_rows: int) -> keras.layers.Embedding:
-            return keras.layers.Embedding(
-                n_rows, N_UNITS, embeddings_initializer=_small(initializers)
-            )
+            small = keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
+            return keras.layers.Embedding(n_rows, N_UNITS, embeddings_initializer=small)
 
         self.neighbours = [table(n_indices + 1) for _ in range(N_NEIGHBOURS)]
         self.places = table(n_places)
@@ -199,16 +184,6 @@ class _NextIndex(keras.Model):
         around = self._around(context, ops.full((1,), place, dtype="int32"))
         seen, (state,) = self.gru.cell(around, [state])
         return self.logits(ops.concatenate([seen, around], axis=-1)), state
-
-
-def _small(initializers: Iterator[Any]) -> Any:
-    return keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
-
-
-def _plane(shape: NDArray[Any]) -> tuple[int, int]:
-    """Return height and width; a code without them is one row."""
-    height, width = (1, *shape) if len(shape) == 1 else shape
-    return int(height), int(width)
 
 
 def _checked(codes: NDArray[Any]) -> NDArray[np.int32]:

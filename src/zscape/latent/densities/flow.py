@@ -35,12 +35,7 @@ class Flow(NetworkDensity):
     learned = ("shift", "scale")
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from codes (N, d), d at least 2, by maximum likelihood.
-
-        Raises:
-            ConfigError: codes of one dimension have no halves.
-            DataError: there are no codes, or some are not finite.
-        """
+        """Learn from codes (N, d), d at least 2, by maximum likelihood."""
         codes = finite_codes(codes)
         if codes.shape[1] < 2:
             raise ConfigError(

@@ -32,5 +32,4 @@ class StandardNormal(Density):
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
         """Return the log density at codes (N, d), in nats."""
         squares = np.square(matching_codes(codes, self.n_dims)).sum(axis=1)
-        result: NDArray[np.float64] = -0.5 * (squares + self.n_dims * math.log(2 * math.pi))
-        return result
+        return np.asarray(-0.5 * (squares + self.n_dims * math.log(2 * math.pi)))

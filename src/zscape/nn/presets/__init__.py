@@ -106,11 +106,10 @@ class Preset(ABC):
         self.dtype = dtype
         sizes = np.array(image_shape[:2])
         self.n_halvings = max(MIN_HALVINGS, round(math.log2(max(sizes) / INNER_SIZE)))
-        self._inner = tuple(int(size) for size in -(-sizes // 2**self.n_halvings))  # (h, w)
-        self._padded = tuple(size << self.n_halvings for size in self._inner)
-        self._edge = tuple(
-            (0, all_ - size) for all_, size in zip(self._padded, image_shape[:2], strict=True)
-        )
+        inner = -(-sizes // 2**self.n_halvings)
+        padded = inner * 2**self.n_halvings
+        self._inner, self._padded = tuple(inner.tolist()), tuple(padded.tolist())  # (h, w), (H, W)
+        self._edge = tuple((0, more) for more in (padded - sizes).tolist())
         self._code_scale = math.sqrt(self.inner_channels * math.prod(self._inner))
 
     @abstractmethod
@@ -130,31 +129,20 @@ class Preset(ABC):
 
     def conv(self, name: str, filters: int, size: int = 3, **options: Any) -> layers.Layer:
         """Return a convolution that keeps height and width, but for `strides`."""
-        named = self.named(name)
-        return layers.Conv2D(
-            filters, size, padding="same", data_format=DATA_FORMAT, **named, **options
-        )
+        options |= {"padding": "same", "data_format": DATA_FORMAT, **self.named(name)}
+        return layers.Conv2D(filters, size, **options)
 
     def named(self, name: str) -> dict[str, Any]:
-        """Return what the constructor of a layer with a kernel should be given.
-
-        The kernels' seeds differ, and follow from the seed of the model and the order of calls.
-        """
+        """Return what a layer with a kernel is given; seeds follow from the order of calls."""
         return {"name": name, "kernel_initializer": next(self._initializers), "dtype": self.dtype}
 
     def build_encoder(self) -> keras.Model:
-        """Build the encoder.
+        """Return the model from images (N, H, W, C) in [0, 1] to features, float32.
 
-        Returns:
-            A Keras model from images (N, H, W, C) in [0, 1] to features (N, n_features), float32;
-            (N, h, w, n_features), with the size of the innermost feature map, when spatial.
-
-        Raises:
-            ConfigError: the body gives a feature map of another size.
+        Features are (N, n_features), or where spatial (N, h, w, n_features).
         """
         self._initializers = seeded_initializers(self.seed, part=0)
-        images = keras.Input(self.image_shape, dtype="float32", name="images")
-        x = images  # (N, H, W, C)
+        x = images = keras.Input(self.image_shape, dtype="float32", name="images")
         if any(map(any, self._edge)):
             x = layers.ZeroPadding2D(self._edge, DATA_FORMAT, dtype=self.dtype, name="pad")(x)
         x = self._checked("encoder_body", self.encoder_body(x), self._inner)  # (N, h, w, K)
@@ -171,19 +159,13 @@ class Preset(ABC):
         return keras.Model(images, features, name="encoder")
 
     def build_decoder(self) -> keras.Model:
-        """Build the decoder.
+        """Return the model from codes to images (N, H, W, C) in [0, 1], float32.
 
-        Returns:
-            A Keras model from codes (N, latent_dim), or (N, h, w, latent_dim) when spatial, to
-            images (N, H, W, C) in [0, 1], float32.
-
-        Raises:
-            ConfigError: the body gives a feature map of another size.
+        Codes are (N, latent_dim), or where spatial (N, h, w, latent_dim).
         """
         self._initializers = seeded_initializers(self.seed, part=1)
         shape = (*(self._inner if self.spatial else ()), self.latent_dim)
-        codes = keras.Input(shape, dtype="float32", name="codes")
-        x = codes
+        x = codes = keras.Input(shape, dtype="float32", name="codes")
         options = {**self.named("dense"), "activation": self.first_activation}
         if self.spatial:
             x = layers.Conv2D(self.inner_channels, 1, data_format=DATA_FORMAT, **options)(x)
@@ -226,19 +208,7 @@ def make_preset(
     seed: int = 0,
     dtype: str = "float32",
 ) -> Preset:
-    """Return the preset that the settings name, with its options; see `Preset` for the rest.
-
-    Args:
-        image_shape: (H, W, C) of one image.
-        network: the settings; its preset may have options, as in `mine:width=64`.
-        n_features: latent_dim when None.
-        spatial: whether features and codes keep height and width.
-        seed: seeds the initial weights.
-        dtype: Keras dtype policy of the hidden layers.
-
-    Raises:
-        ConfigError: there is no such preset, or it lacks an option that is set.
-    """
+    """Return the preset that the settings name, with its options; see `Preset` for the rest."""
     choice = Choice.parse(network.preset)
     known, options = PRESETS.options(choice.name), dict(choice.options)
     defaults = {field.name: field.default for field in dataclasses.fields(network)}
@@ -269,11 +239,8 @@ def start_at_mean(decoder: keras.Model, mean: np.ndarray) -> None:
 
     From a bias of zero every pixel starts near 0.5. On mostly black images the first steps
     then push so hard towards black that the sigmoid saturates, its gradient vanishes and the
-    network stays black for good. A decoder without our output layer is left as it is.
-
-    Args:
-        decoder: a decoder that a preset built.
-        mean: mean value of each channel over the training images, (C,) in [0, 1].
+    network stays black for good. A decoder without our output layer is left as it is. The mean is
+    that of each channel over the training images, (C,) in [0, 1].
     """
     share = np.clip(mean, 0.01, 0.99)
     bias = np.log(share / (1 - share)).astype(np.float32)
