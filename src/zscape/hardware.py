@@ -85,10 +85,9 @@ def _threads_per_operation() -> int:
 
 def n_cores() -> int:
     """Return the number of cores this process may use, in a container too."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
     if _CONTAINER_LIMIT.exists():
         # Processor time and the period it is for, both in microseconds; "max" is no limit.
         limit, period = _CONTAINER_LIMIT.read_text().split()
@@ -159,11 +158,7 @@ def has_bfloat16() -> bool:
 
 
 def check_precision(precision: str) -> None:
-    """Refuse `mixed_bfloat16` where it would be slow and wrong.
-
-    Raises:
-        ConfigError: the hardware has no bfloat16 arithmetic.
-    """
+    """Refuse `mixed_bfloat16` with a ConfigError where it would be slow and wrong."""
     if precision == "mixed_bfloat16" and not has_bfloat16():
         raise ConfigError(
             f"precision is 'mixed_bfloat16', but this processor ({processor_name()}) has no "
@@ -175,8 +170,7 @@ def check_precision(precision: str) -> None:
 def describe(*, measured: bool = False) -> dict[str, Any]:
     """Return the machine and what zscape does with it, as plain values for JSON.
 
-    Args:
-        measured: add what takes a few seconds: the speed of a matrix product.
+    If `measured`, with what takes a few seconds: the speed of a matrix product.
     """
     import keras
 
@@ -223,13 +217,9 @@ def measure_peak(dtype: str = "float32") -> float:
         keras.random.normal((_PEAK_SIZE, _PEAK_SIZE), dtype=dtype, seed=i) for i in range(shards)
     ]
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        compile_step = tf.function
+        from tensorflow import function as compile_step
     else:
-        import jax
-
-        compile_step = jax.jit
+        from jax import jit as compile_step
     # The products are independent, so that every core has one of its own.
     step = compile_step(lambda *ms: [ops.cast(ops.sum(ops.matmul(m, m)), "float32") for m in ms])
 
@@ -242,5 +232,4 @@ def measure_peak(dtype: str = "float32") -> float:
     while time.perf_counter() - started < _PEAK_SECONDS:
         run()
         n_runs += 1
-    seconds = time.perf_counter() - started
-    return 2e-9 * _PEAK_SIZE**3 * shards * n_runs / seconds
+    return 2e-9 * _PEAK_SIZE**3 * shards * n_runs / (time.perf_counter() - started)

@@ -26,21 +26,9 @@ _STEP_TOLERANCE = 1e-6
 
 
 def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Return `low`, `low + step`, ... up to `high`, both ends included.
+    """Return `low`, `low + step`, ... up to `high`, both ends included; 200 values at most.
 
     When `step` does not divide the range, the last value is the largest below `high`.
-
-    Args:
-        low: the first value.
-        high: the bound that no value exceeds; the last value when `step` divides the range.
-        step: the distance between neighbours, positive.
-
-    Returns:
-        Increasing values, shape (n,), 1 <= n <= 200.
-
-    Raises:
-        ConfigError: a number is not finite, the range is empty, the step is not positive, or
-            there would be more than 200 values.
 
     Example:
         >>> axis_values(-5, 5, 2.5)
@@ -71,15 +59,9 @@ def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
 
 
 def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the lattice of two-dimensional codes over two axes.
+    """Return the lattice of codes (rows, columns, 2) over z1 in `xs` and z2 in `ys`.
 
-    Args:
-        xs: first coordinates z1, shape (columns,).
-        ys: second coordinates z2, shape (rows,).
-
-    Returns:
-        Codes of shape (rows, columns, 2), `codes[i, j] = (xs[j], ys[i])`. Rows follow `ys`, so
-        with increasing values row 0 is the lowest: draw it at the bottom.
+    `codes[i, j] = (xs[j], ys[i])`: with increasing `ys` row 0 is the lowest; draw it at the bottom.
     """
     z1, z2 = np.meshgrid(xs, ys, indexing="xy")  # each (rows, columns)
     return np.stack([z1, z2], axis=-1).astype(np.float32)
@@ -88,21 +70,9 @@ def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
 def data_range(
     codes: NDArray[Any], coverage: float = 0.99
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for each dimension, the central interval that holds a share of the codes.
+    """Return low and high (d,), between which the central share of codes (N, d) lies.
 
-    Quantiles, not extremes: a single far code does not stretch the range. `low` equals `high`
-    in a dimension where every code is the same.
-
-    Args:
-        codes: shape (N, d), finite.
-        coverage: the share of codes inside each interval, above 0 and at most 1.
-
-    Returns:
-        `(low, high)`, each of shape (d,).
-
-    Raises:
-        ConfigError: the coverage is out of its range.
-        DataError: there are no codes, or some are not finite.
+    Quantiles, not extremes: a single far code does not stretch the range.
     """
     if not 0.0 < coverage <= 1.0:
         raise ConfigError(f"coverage is {coverage}; expected a share above 0 and at most 1.")
@@ -113,11 +83,7 @@ def data_range(
 
 
 def linear_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
-    """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-    """
+    """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included."""
     shares = _shares(steps)
     points = np.outer(1 - shares, start) + np.outer(shares, end)
     return points.astype(np.float32)
@@ -129,9 +95,6 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
     The length of a code changes evenly too. In many dimensions the middle of a straight line is
     shorter than nearly all codes of a normal distribution; here it is not. Codes that point the
     same way, opposite ways or nowhere are joined by a straight line.
-
-    Raises:
-        ConfigError: `steps` is below 2.
 
     References:
         Shoemake, Animating Rotation with Quaternion Curves, SIGGRAPH 1985; White, Sampling
@@ -155,21 +118,11 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
 def density_path(
     start: NDArray[Any], end: NDArray[Any], codes: NDArray[Any], steps: int
 ) -> NDArray[np.float32]:
-    """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` are dense.
+    """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` (N, d) are dense.
 
-    The way goes from neighbour to neighbour among the codes, and a leap costs the cube of its
-    length, so that many short ones through dense regions are cheaper than one over a hole. The
-    corners are then rounded off, and the points spread evenly along it.
-
-    Args:
-        start: the first code.
-        end: the last code.
-        codes: (N, d), of real images; at most 10,000 of them are used.
-        steps: how many points, both ends included.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-        DataError: there are no codes, or some are not finite.
+    The way goes from neighbour to neighbour among 10,000 codes at most, and a leap costs the cube
+    of its length, so that many short ones through dense regions are cheaper than one over a hole.
+    The corners are then rounded off, and the points spread evenly along it.
 
     References:
         Groisman, Jonckheere and Sapienza, Nonhomogeneous Euclidean First-Passage Percolation and
@@ -207,31 +160,17 @@ def traversal(
     """Move one code along each latent direction, across the range where codes lie.
 
     The directions are the latent variables, or where those are more than `max_directions` the
-    first principal directions of the codes.
-
-    Args:
-        codes: (N, d), of real images; their central 98 % is the range.
-        base: (d,), what stays the same but for one direction at a time.
-        steps: points along a direction.
-        max_directions: how many at most.
-
-    Returns:
-        Codes (directions, steps, d), and a name for each direction.
-
-    Raises:
-        ConfigError: `steps` is below 2.
-        DataError: there are no codes, or some are not finite.
+    first principal directions of `codes` (N, d), of real images; their central 98 % is the range.
+    Returns codes (directions, steps, d), `base` (d,) but for one direction at a time, and a name
+    for each direction.
     """
     codes = finite_codes(codes)
     n_dims = codes.shape[1]
     if n_dims <= max_directions:
         directions, names = np.eye(n_dims), [f"z{j + 1}" for j in range(n_dims)]
     else:
-        _, sizes, rows = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
-        shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
-        directions = rows[:max_directions]
-        names = [f"direction {j + 1}, {share:.0%}" for j, share in enumerate(shares)]
-        names = names[:max_directions]
+        _, directions, shares = principal_directions(codes, max_directions)
+        names = [f"direction {j}, {share:.0%}" for j, share in enumerate(shares, 1)]
     low, high = data_range(codes @ directions.T, coverage=0.98)  # each (directions,)
     positions = low[:, None] + np.outer(high - low, _shares(steps))  # (directions, steps)
     moves = positions - (directions @ base)[:, None]
@@ -245,12 +184,24 @@ def _shares(steps: int) -> NDArray[np.float64]:
     return np.linspace(0.0, 1.0, steps)
 
 
-def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return codes as float64 (N, d), N >= 1, d >= 1, every value finite.
+def principal_directions(
+    codes: NDArray[np.float64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean (d,) of codes (N, d), unit directions (k, d), their shares of variance (k,).
 
-    Raises:
-        DataError: the codes do not have that form.
+    k is `n`, or N or d where that is less. The sign of a direction is arbitrary, so its entry of
+    largest size is made positive: the same codes always give the same picture.
     """
+    mean = codes.mean(axis=0)
+    _, sizes, rows = np.linalg.svd(codes - mean, full_matrices=False)  # (k,), (k, d)
+    shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
+    largest = np.abs(rows).argmax(axis=1, keepdims=True)
+    signs = np.sign(np.take_along_axis(rows, largest, axis=1))
+    return mean, (rows * signs)[:n], shares[:n]
+
+
+def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return codes as float64 (N, d), N >= 1, d >= 1; DataError unless every value is finite."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(

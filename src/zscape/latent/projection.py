@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, as_store, chunks
 from zscape.errors import ConfigError, DataError
-from zscape.latent.paths import finite_codes
+from zscape.files import load_arrays
+from zscape.latent.paths import finite_codes, principal_directions
 
 # Above this many values an image's covariance matrix takes too long to decompose exactly.
 _MAX_EXACT_FEATURES = 4096
@@ -51,15 +50,7 @@ class PcaBaseline:
         self.seed = seed
 
     def fit(self, images: ImageStore) -> Self:
-        """Find the principal components of training images.
-
-        Args:
-            images: shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes.
-
-        Raises:
-            ConfigError: `n_components` is below 1.
-            DataError: there is no image, or the array is not (N, H, W, C).
-        """
+        """Find the principal components of training images (N, H, W, C) of any stored dtype."""
         from sklearn.decomposition import PCA
 
         if self.n_components < 1:
@@ -74,10 +65,10 @@ class PcaBaseline:
         # Centred here, in a copy: the exact solver would otherwise subtract two large float32
         # matrices, and the caller's images must stay as they are.
         centred = flat - mean
-        n_images, n_features = centred.shape
+        exact = "covariance_eigh" if centred.shape[1] <= _MAX_EXACT_FEATURES else "randomized"
         pca = PCA(
-            n_components=min(self.n_components, n_images, n_features),
-            svd_solver=_solver(n_images, n_features),
+            n_components=min(self.n_components, *centred.shape),
+            svd_solver=exact if len(centred) > 1 else "full",  # one image has no covariance
             copy=False,
             random_state=self.seed,
         )
@@ -91,12 +82,7 @@ class PcaBaseline:
         return self
 
     def encode(self, images: ImageStore) -> NDArray[np.float32]:
-        """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype.
-
-        Raises:
-            DataError: the images have another shape than those of `fit`.
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype."""
         self._check_fitted()
         images = as_store(images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape_:
@@ -111,12 +97,7 @@ class PcaBaseline:
         return codes
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float32]:
-        """Return images, float32 (N, H, W, C), not clipped to [0, 1].
-
-        Raises:
-            DataError: the codes are not (N, n_components_).
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return images, float32 (N, H, W, C), not clipped to [0, 1]."""
         self._check_fitted()
         codes = np.asarray(codes, dtype=np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.n_components_:
@@ -128,24 +109,11 @@ class PcaBaseline:
         return flat.reshape(len(codes), *self.image_shape_)
 
     def reconstruct(self, images: ImageStore) -> NDArray[np.float32]:
-        """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1].
-
-        Raises:
-            DataError: the images have another shape than those of `fit`.
-            sklearn.exceptions.NotFittedError: `fit` was not called.
-        """
+        """Return `decode(encode(images))`, float32 (N, H, W, C), not clipped to [0, 1]."""
         return self.decode(self.encode(images))
 
     def save(self, path: Path, *, images: str = "") -> None:
-        """Save the fitted values to a `.npz` file.
-
-        Args:
-            path: the file.
-            images: names the images of `fit`, so that those of others are noticed.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Save to a `.npz` file; `images` names those of `fit`, so that others are noticed."""
         self._check_fitted()
         np.savez(
             path,
@@ -158,22 +126,16 @@ class PcaBaseline:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Load what `save` wrote, also before `n_components` and `images_` were kept.
-
-        Raises:
-            DataError: the file is damaged.
-        """
+        """Load what `save` wrote, also before `n_components` and `images_` were kept."""
         try:
-            # NumPy leaves a file that it opened itself open when it cannot read it.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                known = {name: stored[name] for name in ("asked", "images") if name in stored}
-                baseline = cls(int(known.get("asked", len(stored["components"]))))
-                baseline.images_ = str(known.get("images", ""))
-                baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
-                height, width, channels = (int(size) for size in stored["shape"])
-                if baseline.components_.shape[1:] != baseline.mean_.shape:
-                    raise ValueError("the arrays do not fit together")
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            stored = load_arrays(path)
+            baseline = cls(int(stored.get("asked", len(stored["components"]))))
+            baseline.images_ = str(stored.get("images", ""))
+            baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
+            height, width, channels = (int(size) for size in stored["shape"])
+            if baseline.components_.shape[1:] != baseline.mean_.shape:
+                raise ValueError("the arrays do not fit together")
+        except (ValueError, KeyError) as error:
             reason = str(error).partition(".")[0]
             raise DataError(
                 f"{path} is damaged ({reason}); delete it to have it made again."
@@ -187,13 +149,6 @@ class PcaBaseline:
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError("this PcaBaseline is not fitted yet; call fit(images) first.")
-
-
-def _solver(n_images: int, n_features: int) -> Literal["full", "covariance_eigh", "randomized"]:
-    """Return scikit-learn's solver: exact and quick where that is possible."""
-    if n_images == 1:
-        return "full"  # a single image has no covariance to decompose
-    return "covariance_eigh" if n_features <= _MAX_EXACT_FEATURES else "randomized"
 
 
 @dataclass(frozen=True)
@@ -213,46 +168,26 @@ class Projection:
 
 
 def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) -> Projection:
-    """Show codes of any length in two dimensions.
+    """Show codes (N, d) of any length in two dimensions.
 
     Codes of two dimensions stay as they are, and codes of one dimension get zeros as the second
-    coordinate. Longer codes are projected on the first two principal components. The sign of a
-    component is arbitrary, so the entry of largest size is made positive: the same codes always
-    give the same picture.
-
-    Args:
-        codes: shape (N, d), finite.
-        reference: codes (M, d) that define the components, for pictures that share their axes;
-            `codes` themselves when None.
-
-    Raises:
-        DataError: there are no codes, some are not finite, or the lengths differ.
+    coordinate. Longer codes are projected on their first two principal components, or on those of
+    `reference` codes (M, d), for pictures that share their axes.
     """
     codes = finite_codes(codes)
     basis = codes if reference is None else finite_codes(reference)
-    n_codes, latent_dim = codes.shape
+    latent_dim = codes.shape[1]
     if basis.shape[1] != latent_dim:
         raise DataError(
             f"reference codes have {basis.shape[1]} dimensions and codes have {latent_dim}; "
             "expected codes of the same model."
         )
+    points = np.zeros((len(codes), 2))
     if latent_dim <= 2:
-        points = np.zeros((n_codes, 2))
         points[:, :latent_dim] = codes
         return Projection(points, None, ("z1", "z2"))
-
-    mean = basis.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(basis - mean, full_matrices=False)  # (k,), (k, d)
-    axes = axes[:2]
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    points = np.zeros((n_codes, 2))  # a single reference code has one axis only
-    points[:, : len(axes)] = (codes - mean) @ axes.T
-
-    variances = np.zeros(2)
-    variances[: len(axes)] = sizes[:2] ** 2
-    total = float(np.sum(sizes**2))
-    shares = variances / total if total > 0 else variances
-    explained = (float(shares[0]), float(shares[1]))
-    names = [f"PC {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(explained, 1)]
-    return Projection(points, explained, (names[0], names[1]))
+    mean, axes, shares = principal_directions(basis, 2)
+    points[:, : len(axes)] = (codes - mean) @ axes.T  # a single reference code has one axis only
+    first, second = np.pad(shares, (0, 2 - len(shares))).tolist()
+    name = "PC {} ({:.1f} % of variance)".format
+    return Projection(points, (first, second), (name(1, 100 * first), name(2, 100 * second)))

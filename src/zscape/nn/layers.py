@@ -15,12 +15,7 @@ DATA_FORMAT = "channels_last"  # of every layer here, whatever Keras' own settin
 class _Convolution(keras.layers.Layer):
     """What the layers below share: kernel and bias of a convolution, and the activation.
 
-    Args:
-        filters: number of output channels.
-        activation: a Keras activation, by name or as a function; None for linear.
-        kernel_initializer: a Keras initializer for the kernel.
-        bias_initializer: a Keras initializer for the bias (filters,).
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    They take what `keras.layers.Conv2D` takes, but no sizes, strides or padding.
     """
 
     scale: ClassVar[int] = 2  # height and width of the output, in those of the input
@@ -43,17 +38,20 @@ class _Convolution(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the kernel and the bias for the channels of the input."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=self._kernel_shape(input_shape[-1]),
-            initializer=self.kernel_initializer,
-        )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.filters,), initializer=self.bias_initializer
-        )
+        shape = self._kernel_shape(input_shape[-1])
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias")
 
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 3, 3, n_channels, self.filters
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolved images (N, H, W, filters), or (N, 2 H, 2 W, filters)."""
+        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+        return self.activation(ops.add(self._convolve(inputs, kernel), self.bias))
+
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
+        raise NotImplementedError
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (N, H, W, filters), or (N, 2 H, 2 W, filters), for (N, H, W, C)."""
@@ -83,14 +81,7 @@ class UpsampleConv2D(_Convolution):
     The layer holds the ordinary 3x3 kernel, so that its weights are those of
     `UpSampling2D(2)` followed by `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (3, 3, C, filters).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, 2 H, 2 W, filters).
+    From (N, H, W, C) to (N, 2 H, 2 W, filters); the kernel is (3, 3, C, filters).
 
     References:
         Odena, Dumoulin and Olah, Deconvolution and Checkerboard Artifacts, Distill 2016
@@ -101,18 +92,13 @@ class UpsampleConv2D(_Convolution):
         (1, 14, 14, 32)
     """
 
-    def call(self, inputs: Any) -> Any:
-        """Return the upsampled and convolved (N, 2 H, 2 W, filters)."""
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
         # alone and the sum of the other two, or the reverse. A transposed convolution wants
         # them back to front, and its channels as (out, in).
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
-        outputs = ops.conv_transpose(
-            inputs, kernel, strides=2, padding="same", data_format=DATA_FORMAT
-        )
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.conv_transpose(inputs, kernel, 2, padding="same", data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -127,14 +113,7 @@ class SubpixelConv2DTranspose(_Convolution):
 
     The weights are those of `Conv2DTranspose(filters, 6, strides=2, padding="same")`.
 
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (6, 6, filters, C).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, 2 H, 2 W, filters).
+    From (N, H, W, C) to (N, 2 H, 2 W, filters); the kernel is (6, 6, filters, C).
 
     References:
         Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient
@@ -149,17 +128,14 @@ class SubpixelConv2DTranspose(_Convolution):
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 6, 6, self.filters, n_channels
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, 2 H, 2 W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         n_channels = kernel.shape[3]
         # Tap 2a + p belongs to sub-pixel p; a transposed convolution has them back to front.
         kernel = ops.reshape(kernel, (3, 2, 3, 2, self.filters, n_channels))
         kernel = ops.transpose(ops.flip(kernel, (0, 2)), (0, 2, 5, 1, 3, 4))
         kernel = ops.reshape(kernel, (3, 3, n_channels, 4 * self.filters))
         subpixels = ops.conv(inputs, kernel, padding="same", data_format=DATA_FORMAT)
-        outputs = ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -174,14 +150,7 @@ class NarrowConv2D(_Convolution):
 
     The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions.
 
-    It takes what `keras.layers.Conv2D` takes, but no sizes, strides or padding; the kernel is
-        (3, 3, C, filters).
-
-    Input shape:
-        (N, H, W, C).
-
-    Output shape:
-        (N, H, W, filters).
+    From (N, H, W, C) to (N, H, W, filters); the kernel is (3, 3, C, filters).
 
     Example:
         >>> tuple(NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape)
@@ -190,20 +159,15 @@ class NarrowConv2D(_Convolution):
 
     scale = 1
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, H, W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         n_channels, n_maps = kernel.shape[2], 9 * self.filters
         taps = ops.transpose(ops.reshape(kernel, (9, n_channels, self.filters)), (1, 0, 2))
         taps = ops.reshape(taps, (1, 1, n_channels, n_maps))
         maps = ops.conv(inputs, taps, padding="same", data_format=DATA_FORMAT)  # (N, H, W, 9 F)
         # Tap t of map (t, f) is one for output f: row t of an identity, once for every f.
         placing = np.einsum("ts,fg->tsfg", np.eye(9), np.eye(self.filters))
-        placing = placing.reshape(3, 3, n_maps, self.filters)
-        outputs = ops.conv(
-            maps, ops.cast(placing, maps.dtype), padding="same", data_format=DATA_FORMAT
-        )
-        return self.activation(ops.add(outputs, self.bias))
+        placing = ops.cast(placing.reshape(3, 3, n_maps, self.filters), maps.dtype)
+        return ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
 
 
 def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
@@ -215,11 +179,8 @@ def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:
     """Yield an endless row of kernel initializers, each with a seed of its own.
 
-    The weights then depend on `seed` alone and on nothing global.
-
-    Args:
-        seed: the seed of the model.
-        part: a number for the part of the model, so that encoder and decoder differ.
+    The weights then depend on `seed` alone and on nothing global; `part` is a number for the part
+    of the model, so that encoder and decoder differ.
 
     References:
         Glorot and Bengio, Understanding the Difficulty of Training Deep Feedforward Neural

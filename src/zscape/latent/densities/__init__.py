@@ -10,8 +10,6 @@ Example:
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import write_arrays
+from zscape.files import load_arrays, write_arrays
 from zscape.latent.paths import finite_codes
 from zscape.registry import Registry
 
@@ -75,15 +73,7 @@ register_density = DENSITIES.register
 
 
 def density_class(name: str, prior: str | None = None) -> type[Density]:
-    """Return the class of a density.
-
-    Args:
-        name: as it is registered, such as `gmm`; or `prior`.
-        prior: the name that `prior` stands for, as the bottleneck has it.
-
-    Raises:
-        ConfigError: the name is unknown, or there is no prior.
-    """
+    """Return the class of a density; the name `prior` stands for the one of the bottleneck."""
     if name == "prior" and prior is None:
         raise ConfigError(
             "this run has no prior to draw from: its bottleneck does not ask where codes lie. "
@@ -99,42 +89,23 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
 def fit_density(
     name: str, codes: NDArray[Any], *, prior: str | None = None, seed: int = 0
 ) -> Density:
-    """Fit a density to codes (N, d) of real images.
+    """Fit a density to codes (N, d) of real images, or one `of_indices` to code indices.
 
-    Args:
-        name: `normal`; `gmm`, a mixture of normal distributions; `kde`, a kernel at every code;
-            `flow`, a normalising flow; `prior`; or one that you registered.
-        codes: (N, d), finite; the code indices of discrete codes for a density `of_indices`.
-        prior: the density that `prior` stands for, as `model.bottleneck.prior`.
-        seed: decides where there is a choice.
-
-    Raises:
-        ConfigError: the name is unknown, or there is no prior.
-        DataError: there are no codes, or some are not finite.
+    The name is one of `DENSITIES`, or `prior` for the density named by the argument `prior`.
     """
     return density_class(name, prior)().fit(codes, seed)
 
 
 def save_density(density: Density, path: Path) -> None:
-    """Write a density to a `.npz` file, atomically.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a density to a `.npz` file, atomically."""
     write_arrays(path, density.arrays())
 
 
 def load_density(name: str, path: Path, *, prior: str | None = None) -> Density:
-    """Read what `save_density` wrote of the density `name`; see `fit_density`.
-
-    Raises:
-        RunError: the file is damaged.
-    """
+    """Read what `save_density` wrote of the density `name`; see `fit_density`."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        return density_class(name, prior).from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        return density_class(name, prior).from_arrays(load_arrays(path))
+    except (ValueError, KeyError) as error:
         raise RunError(
             f"{path} is damaged ({error}); delete it, and it will be made again."
         ) from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from zscape.errors import DataError
 from zscape.latent.densities import positive_count, register_density
@@ -23,6 +23,7 @@ PATIENCE = 2  # rounds
 BATCH_SIZE = 128
 LEARNING_RATE = 3e-3
 MAX_HELD_OUT = 1000
+N_NEIGHBOURS = 4
 CODES_AT_A_TIME = 500  # each has `n_symbols` numbers at every place
 
 
@@ -45,11 +46,7 @@ class Autoregressive(NetworkDensity):
     of_indices = True
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from indices (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood.
-
-        Raises:
-            DataError: there are no codes, or they are not such numbers.
-        """
+        """Learn from indices (N, d) or (N, h, w), whole numbers from 0, by maximum likelihood."""
         codes = _checked(codes)
         self.shape, self.n_symbols = np.array(codes.shape[1:]), int(codes.max()) + 1
         self.network = self.build_network(seed)
@@ -88,7 +85,7 @@ class Autoregressive(NetworkDensity):
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int32]:
         indices = np.zeros((n, *self.shape), np.int32)
         flat = indices.reshape(n, -1)  # the same memory
-        state = self.network.start(n)
+        state: Any = np.zeros((n, N_UNITS), np.float32)  # of the network, before the first index
         for place in range(flat.shape[1]):
             context = self._contexts(indices)[:, place]
             logits, state = self.network.step(context, place, state)
@@ -101,9 +98,6 @@ class Autoregressive(NetworkDensity):
         """Return the logarithm of the chance of indices (N, ...), in nats, shape (N,).
 
         An index that was never seen has no chance: minus infinity.
-
-        Raises:
-            DataError: the codes are not such numbers, or of another shape.
         """
         codes = _checked(codes)
         if codes.shape[1:] != tuple(self.shape):
@@ -119,19 +113,17 @@ class Autoregressive(NetworkDensity):
         known = np.minimum(flat, self.n_symbols - 1)
         contexts = self._contexts(known.reshape(codes.shape))
         logits = self.network.predict_on_batch(contexts).astype(np.float64)
-        logits -= logits.max(axis=-1, keepdims=True)
-        of_index = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
-        each = of_index - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
+        every = log_softmax(logits, axis=-1)  # (N, places, n_symbols)
+        each = np.take_along_axis(every, known[..., None], axis=-1)[..., 0]  # (N, places)
         result: NDArray[np.float64] = np.where(flat == known, each, -np.inf).sum(axis=1)
         return result
 
     def _contexts(self, indices: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the indices (N, places, 4) around each place that come before it.
+        """Return the indices (N, places, 4) at the left, above left, above and above right.
 
-        They are those at the left, above left, above and above right; `n_symbols` stands for
-        those outside.
+        `n_symbols` stands for those outside.
         """
-        n, (height, width) = len(indices), _plane(self.shape)
+        n, (height, width) = len(indices), (1, *self.shape)[-2:]  # one row if it has no height
         padded = np.pad(
             indices.reshape(n, height, width),
             ((0, 0), (1, 0), (1, 1)),
@@ -146,9 +138,6 @@ class Autoregressive(NetworkDensity):
         return _NextIndex(self.n_symbols, int(np.prod(self.shape)), seed)
 
 
-N_NEIGHBOURS = 4
-
-
 class _NextIndex(keras.Model):
     """From contexts (N, places, 4) to logits (N, places, n_symbols)."""
 
@@ -157,9 +146,8 @@ class _NextIndex(keras.Model):
         initializers = seeded_initializers(seed, part=3)
 
         def table(n_rows: int) -> keras.layers.Embedding:
-            return keras.layers.Embedding(
-                n_rows, N_UNITS, embeddings_initializer=_small(initializers)
-            )
+            small = keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
+            return keras.layers.Embedding(n_rows, N_UNITS, embeddings_initializer=small)
 
         self.neighbours = [table(n_indices + 1) for _ in range(N_NEIGHBOURS)]
         self.places = table(n_places)
@@ -190,25 +178,11 @@ class _NextIndex(keras.Model):
         tables = enumerate(self.neighbours)
         return sum(table(contexts[..., i]) for i, table in tables) + self.places(places)
 
-    def start(self, n: int) -> Any:
-        """Return the memory (n, units) before the first index."""
-        return ops.zeros((n, N_UNITS))
-
     def step(self, context: Any, place: int, state: Any) -> tuple[Any, Any]:
         """Return the logits (n, n_symbols) of one place, and the memory after it."""
         around = self._around(context, ops.full((1,), place, dtype="int32"))
         seen, (state,) = self.gru.cell(around, [state])
         return self.logits(ops.concatenate([seen, around], axis=-1)), state
-
-
-def _small(initializers: Iterator[Any]) -> Any:
-    return keras.initializers.RandomNormal(stddev=0.1, seed=next(initializers).seed)
-
-
-def _plane(shape: NDArray[Any]) -> tuple[int, int]:
-    """Return height and width; a code without them is one row."""
-    height, width = (1, *shape) if len(shape) == 1 else shape
-    return int(height), int(width)
 
 
 def _checked(codes: NDArray[Any]) -> NDArray[np.int32]:
