@@ -61,10 +61,10 @@ class PcaBaseline:
                 f"images have shape {images.shape}; expected (N, H, W, C) with at least one image."
             )
         flat = as_float(images).reshape(len(images), -1)  # (N, H*W*C)
-        mean = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.mean_ = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
         # Centred here, in a copy: the exact solver would otherwise subtract two large float32
         # matrices, and the caller's images must stay as they are.
-        centred = flat - mean
+        centred = flat - self.mean_
         exact = "covariance_eigh" if centred.shape[1] <= _MAX_EXACT_FEATURES else "randomized"
         pca = PCA(
             n_components=min(self.n_components, *centred.shape),
@@ -75,7 +75,6 @@ class PcaBaseline:
         # Equal images have no variance, and scikit-learn divides by it for a share not used here.
         with np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(centred)
-        self.mean_: NDArray[np.float32] = mean
         self.components_: NDArray[np.float32] = np.asarray(pca.components_, dtype=np.float32)
         self.n_components_ = len(self.components_)
         self.image_shape_: tuple[int, int, int] = images.shape[1:]

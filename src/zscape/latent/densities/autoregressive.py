@@ -85,7 +85,7 @@ class Autoregressive(NetworkDensity):
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int32]:
         indices = np.zeros((n, *self.shape), np.int32)
         flat = indices.reshape(n, -1)  # the same memory
-        state: Any = np.zeros((n, N_UNITS), np.float32)  # of the network, before the first index
+        state = ops.zeros((n, N_UNITS))  # of the network, before the first index
         for place in range(flat.shape[1]):
             context = self._contexts(indices)[:, place]
             logits, state = self.network.step(context, place, state)

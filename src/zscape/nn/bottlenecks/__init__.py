@@ -82,11 +82,15 @@ class Bottleneck(keras.layers.Layer):
         return codes
 
     def code_indices(self, codes: Any) -> Any:
-        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones."""
+        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones.
+
+        Raises:
+            ConfigError: the codes are not discrete.
+        """
         raise self._not_discrete()
 
     def codes_from_indices(self, indices: Any) -> Any:
-        """Return the discrete codes with these code indices."""
+        """Return the discrete codes with these code indices; raises as `code_indices` does."""
         raise self._not_discrete()
 
     def _not_discrete(self) -> ConfigError:
