@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.errors import ConfigError
+from zscape.errors import ConfigError, require
 from zscape.model import Autoencoder
 
 # Old enough for every runtime in use, new enough for all that the networks are made of.
@@ -32,10 +32,7 @@ def export_onnx(model: Autoencoder) -> OnnxModels:
     """Export a model; its arithmetic is float32, whatever it was trained in.
 
     The encoder gives the deterministic codes of `Autoencoder.encode`. The decoder first takes a
-    code to the nearest one that an image can have, as `zscape generate` does.
-
-    Raises:
-        ConfigError: a package is missing, or Keras does not run on TensorFlow.
+    code to the nearest one that an image can have, as `zscape generate` does. TensorFlow only.
     """
     import keras
 
@@ -75,13 +72,9 @@ def _in_float32(part: Any) -> Any:
 
 def _converted(step: Callable[[Any], Any], name: str, shape: tuple[int, ...]) -> bytes:
     """Return an ONNX file of a function of one array (N, *shape), called `name`."""
-    try:
-        import tf2onnx
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f'{error.name} is not installed; install it with: pip install "zscape[explore]".'
-        ) from error
+    require("tf2onnx", extra="explore")
     import tensorflow as tf
+    import tf2onnx
 
     signature = [tf.TensorSpec((None, *shape), np.float32, name=name)]
     made, _ = tf2onnx.convert.from_function(

@@ -16,7 +16,7 @@ from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError, require
 from zscape.export import export_onnx
 from zscape.latent.densities import fit_density
-from zscape.latent.paths import data_range, finite_codes
+from zscape.latent.paths import data_range, finite_codes, principal_directions
 from zscape.runs import Run
 
 N_MAP = 2000  # test images on the map
@@ -84,16 +84,12 @@ def _describe_space(codes: np.ndarray) -> tuple[dict[str, Any], dict[str, np.nda
     (d,), the map's `mapAxes` (2, d) and `mapCentre` (d,), and the mixture's `means` (m, d) and
     `factors` (m, d, d), with which means + factor @ normal numbers is a draw.
     """
-    from sklearn.decomposition import PCA
-
     n_dims = codes.shape[1]
-    n_directions = min(n_dims, MAX_DIRECTIONS)
-    with np.errstate(invalid="ignore"):  # equal codes have no variance to share
-        pca = PCA(min(n_directions, len(codes)), svd_solver="full").fit(codes)
-    missing = n_directions - pca.n_components_  # where there are fewer codes than dimensions
-    directions = np.pad(pca.components_, ((0, missing), (0, 0)))
-    shares = np.pad(np.nan_to_num(pca.explained_variance_ratio_), (0, missing))
-    mean, variances = pca.mean_, codes.var(axis=0)
+    mean, directions, shares = principal_directions(codes, MAX_DIRECTIONS)
+    # Where there are fewer codes than dimensions the others are zeros.
+    missing = min(n_dims, MAX_DIRECTIONS) - len(shares)
+    directions, shares = np.pad(directions, ((0, missing), (0, 0))), np.pad(shares, (0, missing))
+    variances = codes.var(axis=0)
     axes, centre, names = np.eye(2, n_dims), np.zeros(n_dims), ["z1", "z2"]
     if n_dims > 2:
         axes, centre = directions[:2], mean

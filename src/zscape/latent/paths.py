@@ -112,7 +112,7 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
 def density_path(
     start: NDArray[Any], end: NDArray[Any], codes: NDArray[Any], steps: int
 ) -> NDArray[np.float32]:
-    """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` are dense.
+    """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` (N, d) are dense.
 
     The way goes from neighbour to neighbour among the codes, and a leap costs the cube of its
     length, so that many short ones through dense regions are cheaper than one over a hole. The

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +11,8 @@ from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, as_store, chunks
 from zscape.errors import ConfigError, DataError
-from zscape.latent.paths import finite_codes
+from zscape.files import load_arrays
+from zscape.latent.paths import finite_codes, principal_directions
 
 # Above this many values an image's covariance matrix takes too long to decompose exactly.
 _MAX_EXACT_FEATURES = 4096
@@ -61,7 +60,7 @@ class PcaBaseline:
                 f"images have shape {images.shape}; expected (N, H, W, C) with at least one image."
             )
         flat = as_float(images).reshape(len(images), -1)  # (N, H*W*C)
-        mean = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.mean_ = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
         # Centred here, in a copy: the exact solver would otherwise subtract two large float32
         # matrices, and the caller's images must stay as they are.
         centred = flat - mean
@@ -74,7 +73,6 @@ class PcaBaseline:
         # Equal images have no variance, and scikit-learn divides by it for a share not used here.
         with np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(centred)
-        self.mean_: NDArray[np.float32] = mean
         self.components_: NDArray[np.float32] = np.asarray(pca.components_, dtype=np.float32)
         self.n_components_ = len(self.components_)
         self.image_shape_: tuple[int, int, int] = images.shape[1:]
@@ -127,16 +125,14 @@ class PcaBaseline:
     def load(cls, path: Path) -> Self:
         """Load what `save` wrote, also before `n_components` and `images_` were kept."""
         try:
-            # NumPy leaves a file that it opened itself open when it cannot read it.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                known = {name: stored[name] for name in ("asked", "images") if name in stored}
-                baseline = cls(int(known.get("asked", len(stored["components"]))))
-                baseline.images_ = str(known.get("images", ""))
-                baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
-                height, width, channels = (int(size) for size in stored["shape"])
-                if baseline.components_.shape[1:] != baseline.mean_.shape:
-                    raise ValueError("the arrays do not fit together")
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            stored = load_arrays(path)
+            baseline = cls(int(stored.get("asked", len(stored["components"]))))
+            baseline.images_ = str(stored.get("images", ""))
+            baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
+            height, width, channels = (int(size) for size in stored["shape"])
+            if baseline.components_.shape[1:] != baseline.mean_.shape:
+                raise ValueError("the arrays do not fit together")
+        except (ValueError, KeyError) as error:
             reason = str(error).partition(".")[0]
             raise DataError(
                 f"{path} is damaged ({reason}); delete it to have it made again."
@@ -178,14 +174,14 @@ def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) ->
     """
     codes = finite_codes(codes)
     basis = codes if reference is None else finite_codes(reference)
-    n_codes, latent_dim = codes.shape
+    latent_dim = codes.shape[1]
     if basis.shape[1] != latent_dim:
         raise DataError(
             f"reference codes have {basis.shape[1]} dimensions and codes have {latent_dim}; "
             "expected codes of the same model."
         )
+    points = np.zeros((len(codes), 2))
     if latent_dim <= 2:
-        points = np.zeros((n_codes, 2))
         points[:, :latent_dim] = codes
         return Projection(points, None, ("z1", "z2"))
 

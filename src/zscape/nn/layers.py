@@ -15,12 +15,7 @@ DATA_FORMAT = "channels_last"  # of every layer here, whatever Keras' own settin
 class _Convolution(keras.layers.Layer):
     """What the layers below share: kernel and bias of a convolution, and the activation.
 
-    Args:
-        filters: number of output channels.
-        activation: a Keras activation, by name or as a function; None for linear.
-        kernel_initializer: a Keras initializer for the kernel.
-        bias_initializer: a Keras initializer for the bias (filters,).
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+    They take what `keras.layers.Conv2D` takes, but no sizes, strides or padding.
     """
 
     scale: ClassVar[int] = 2  # height and width of the output, in those of the input
@@ -53,6 +48,14 @@ class _Convolution(keras.layers.Layer):
 
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 3, 3, n_channels, self.filters
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolved images (N, H, W, filters), or (N, 2 H, 2 W, filters)."""
+        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+        return self.activation(ops.add(self._convolve(inputs, kernel), self.bias))
+
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
+        raise NotImplementedError
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (N, H, W, filters), or (N, 2 H, 2 W, filters), for (N, H, W, C)."""
@@ -93,12 +96,10 @@ class UpsampleConv2D(_Convolution):
         (1, 14, 14, 32)
     """
 
-    def call(self, inputs: Any) -> Any:
-        """Return the upsampled and convolved (N, 2 H, 2 W, filters)."""
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
         # alone and the sum of the other two, or the reverse. A transposed convolution wants
         # them back to front, and its channels as (out, in).
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
         outputs = ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
@@ -131,17 +132,14 @@ class SubpixelConv2DTranspose(_Convolution):
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 6, 6, self.filters, n_channels
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, 2 H, 2 W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         n_channels = kernel.shape[3]
         # Tap 2a + p belongs to sub-pixel p; a transposed convolution has them back to front.
         kernel = ops.reshape(kernel, (3, 2, 3, 2, self.filters, n_channels))
         kernel = ops.transpose(ops.flip(kernel, (0, 2)), (0, 2, 5, 1, 3, 4))
         kernel = ops.reshape(kernel, (3, 3, n_channels, 4 * self.filters))
         subpixels = ops.conv(inputs, kernel, padding="same", data_format=DATA_FORMAT)
-        outputs = ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -164,9 +162,7 @@ class NarrowConv2D(_Convolution):
 
     scale = 1
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, H, W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolve(self, inputs: Any, kernel: Any) -> Any:
         n_channels, n_maps = kernel.shape[2], 9 * self.filters
         taps = ops.transpose(ops.reshape(kernel, (9, n_channels, self.filters)), (1, 0, 2))
         taps = ops.reshape(taps, (1, 1, n_channels, n_maps))

@@ -10,8 +10,6 @@ Example:
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import write_arrays
+from zscape.files import load_arrays, write_arrays
 from zscape.latent.paths import finite_codes
 from zscape.registry import Registry
 
@@ -86,18 +84,9 @@ def density_class(name: str, prior: str | None = None) -> type[Density]:
 def fit_density(
     name: str, codes: NDArray[Any], *, prior: str | None = None, seed: int = 0
 ) -> Density:
-    """Fit a density to codes (N, d) of real images.
+    """Fit a density to codes (N, d) of real images, or one `of_indices` to code indices.
 
-    Args:
-        name: `normal`; `gmm`, a mixture of normal distributions; `kde`, a kernel at every code;
-            `flow`, a normalising flow; `prior`; or one that you registered.
-        codes: (N, d), finite; the code indices of discrete codes for a density `of_indices`.
-        prior: the density that `prior` stands for, as `model.bottleneck.prior`.
-        seed: decides where there is a choice.
-
-    Raises:
-        ConfigError: the name is unknown, or there is no prior.
-        DataError: there are no codes, or some are not finite.
+    The name is one of `DENSITIES`, or `prior` for the density named by the argument `prior`.
     """
     return density_class(name, prior)().fit(codes, seed)
 

@@ -21,13 +21,11 @@ class NetworkDensity(Density):
         """Return a new network, of the size that the learned attributes say."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all that was learned, for `from_arrays`."""
         weights = enumerate(self.network.get_weights())
         return {**super().arrays(), **{f"weight_{i:03d}": value for i, value in weights}}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
-        """Rebuild the density that `arrays` describes."""
         density = super().from_arrays(arrays)
         density.network = density.build_network()
         names = sorted(name for name in arrays if name.startswith("weight_"))

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from zscape.errors import DataError
 from zscape.latent.densities import positive_count, register_density
@@ -23,6 +24,7 @@ PATIENCE = 2  # rounds
 BATCH_SIZE = 128
 LEARNING_RATE = 3e-3
 MAX_HELD_OUT = 1000
+N_NEIGHBOURS = 4
 CODES_AT_A_TIME = 500  # each has `n_symbols` numbers at every place
 
 
@@ -83,7 +85,7 @@ class Autoregressive(NetworkDensity):
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int32]:
         indices = np.zeros((n, *self.shape), np.int32)
         flat = indices.reshape(n, -1)  # the same memory
-        state = self.network.start(n)
+        state = ops.zeros((n, N_UNITS))  # of the network, before the first index
         for place in range(flat.shape[1]):
             context = self._contexts(indices)[:, place]
             logits, state = self.network.step(context, place, state)
@@ -132,9 +134,6 @@ class Autoregressive(NetworkDensity):
         return _NextIndex(self.n_symbols, int(np.prod(self.shape)), seed)
 
 
-N_NEIGHBOURS = 4
-
-
 class _NextIndex(keras.Model):
     """From contexts (N, places, 4) to logits (N, places, n_symbols)."""
 
@@ -174,10 +173,6 @@ class _NextIndex(keras.Model):
     def _around(self, contexts: Any, places: Any) -> Any:
         tables = enumerate(self.neighbours)
         return sum(table(contexts[..., i]) for i, table in tables) + self.places(places)
-
-    def start(self, n: int) -> Any:
-        """Return the memory (n, units) before the first index."""
-        return ops.zeros((n, N_UNITS))
 
     def step(self, context: Any, place: int, state: Any) -> tuple[Any, Any]:
         """Return the logits (n, n_symbols) of one place, and the memory after it."""

@@ -55,13 +55,11 @@ class Flow(NetworkDensity):
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
-        """Draw codes (n, d)."""
         draws = np.random.default_rng(seed).standard_normal((positive_count(n), len(self.shift)))
         codes = ops.convert_to_numpy(self.network.invert(draws.astype(np.float32)))
         return (codes * self.scale + self.shift).astype(np.float32)
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the log density at codes (N, d), in nats."""
         centred = matching_codes(codes, len(self.shift)) - self.shift
         scaled = (centred / self.scale).astype(np.float32)
         values = ops.convert_to_numpy(self.network(scaled))[:, 0]

@@ -36,7 +36,6 @@ class Mixture(Density):
         self.n_components = n_components
 
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from codes (N, d)."""
         from sklearn.mixture import GaussianMixture
 
         codes = finite_codes(codes)
@@ -53,13 +52,11 @@ class Mixture(Density):
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
-        """Draw codes (n, d)."""
         draws, _ = self._mixture(seed).sample(positive_count(n))
         order = np.random.default_rng(seed).permutation(n)  # they come sorted by component
         return np.asarray(draws[order] * self.scale + self.shift, dtype=np.float32)
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the log density at codes (N, d), in nats."""
         scaled = (matching_codes(codes, len(self.shift)) - self.shift) / self.scale
         values: NDArray[np.float64] = self._mixture().score_samples(scaled)
         return values - float(np.log(self.scale).sum())

@@ -54,14 +54,12 @@ class Kernels(Density):
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
-        """Draw codes (n, d)."""
         rng = np.random.default_rng(seed)
         centres = self.codes[rng.integers(len(self.codes), size=positive_count(n))]
         draws = centres + rng.normal(scale=self.width, size=centres.shape)
         return np.asarray(draws @ self.factor.T + self.shift, dtype=np.float32)
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the log density at codes (N, d), in nats."""
         from sklearn.neighbors import KernelDensity
 
         round_codes = self._rounded(matching_codes(codes, len(self.shift)))

@@ -17,7 +17,6 @@ class Sphere(StandardNormal):
     """The uniform distribution on the sphere of radius sqrt(d)."""
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
-        """Draw codes (n, d)."""
         draws = super().sample(n, seed)
         lengths = np.linalg.norm(draws, axis=1, keepdims=True)
         return np.asarray(draws / lengths * math.sqrt(self.n_dims), dtype=np.float32)

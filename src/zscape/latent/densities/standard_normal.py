@@ -25,11 +25,9 @@ class StandardNormal(Density):
         return self
 
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
-        """Draw codes (n, d)."""
         draws = np.random.default_rng(seed).standard_normal((positive_count(n), self.n_dims))
         return draws.astype(np.float32)
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the log density at codes (N, d), in nats."""
         squares = np.square(matching_codes(codes, self.n_dims)).sum(axis=1)
         return np.asarray(-0.5 * (squares + self.n_dims * math.log(2 * math.pi)))

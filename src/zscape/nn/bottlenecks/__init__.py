@@ -90,11 +90,7 @@ class Bottleneck(keras.layers.Layer):
         raise self._not_discrete()
 
     def codes_from_indices(self, indices: Any) -> Any:
-        """Return the codes with these code indices.
-
-        Raises:
-            ConfigError: the codes are not discrete.
-        """
+        """Return the discrete codes with these code indices; raises as `code_indices` does."""
         raise self._not_discrete()
 
     def _not_discrete(self) -> ConfigError:
@@ -141,16 +137,7 @@ register_bottleneck = BOTTLENECKS.register
 
 
 def build_bottleneck(choice: Choice | str, *, n_values: int = 1, seed: int = 0) -> Bottleneck:
-    """Build a bottleneck.
-
-    Args:
-        choice: its name and options, or a text such as `gaussian:beta=2`.
-        n_values: H W C of an image.
-        seed: seeds what is random in training.
-
-    Raises:
-        ConfigError: the name or an option is unknown, or an option is outside its range.
-    """
+    """Build a bottleneck of a choice such as `gaussian:beta=2`; `n_values` is H W C of an image."""
     # Codes stay float32, whatever the global policy is: bfloat16 keeps three digits only.
     return BOTTLENECKS.make(
         choice, n_values=n_values, seed=seed, name="bottleneck", dtype="float32"

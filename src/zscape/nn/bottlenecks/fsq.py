@@ -18,7 +18,6 @@ class ScalarQuantizedBottleneck(Bottleneck):
 
     Args:
         levels: levels of a number, 2 or more; a code then has d log2(levels) bits.
-        **kwargs: what every bottleneck takes.
 
     References:
         Mentzer et al., Finite Scalar Quantization: VQ-VAE Made Simple, ICLR 2024.
@@ -31,26 +30,23 @@ class ScalarQuantizedBottleneck(Bottleneck):
     def __init__(self, levels: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.levels = check_number("levels", levels, low=2, whole=True)
+        self.steps = (self.levels - 1) / 2  # from -1 to 0
 
     def encode(self, features: Any) -> Any:
-        """Return the nearest levels (N, d)."""
         return self._rounded(ops.tanh(features))
 
     def project(self, codes: Any) -> Any:
-        """Return the nearest levels (N, d)."""
         return self._rounded(ops.clip(codes, -1.0, 1.0))
 
     def code_indices(self, codes: Any) -> Any:
         """Return the number of the level (N, d) of every number of a code, from 0."""
-        steps = (self.levels - 1) / 2
-        return ops.cast(ops.round((self.project(codes) + 1.0) * steps), "int32")
+        return ops.cast(ops.round((self.project(codes) + 1.0) * self.steps), "int32")
 
     def codes_from_indices(self, indices: Any) -> Any:
         """Return codes (N, d) with levels of these numbers."""
-        return ops.cast(indices, "float32") / ((self.levels - 1) / 2) - 1.0
+        return ops.cast(indices, "float32") / self.steps - 1.0
 
     def _rounded(self, values: Any) -> Any:
-        steps = (self.levels - 1) / 2  # from -1 to 0
-        scaled = ops.multiply(ops.add(values, 1.0), steps)  # in [0, levels - 1]
+        scaled = ops.multiply(ops.add(values, 1.0), self.steps)  # in [0, levels - 1]
         rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
-        return ops.subtract(ops.divide(rounded, steps), 1.0)
+        return ops.subtract(ops.divide(rounded, self.steps), 1.0)

@@ -18,22 +18,16 @@ MAX_LOG_VARIANCE = 8.0  # beyond it exp() only makes numbers that train nothing
 class GaussianBottleneck(Bottleneck):
     """Every image has a normal distribution of codes, held near the standard normal.
 
-    In training the decoder sees a draw, so that nearby codes must mean similar images; otherwise
-    it sees the mean. The loss adds `beta` times the Kullback-Leibler divergence
-    KL(N(m, s^2) || N(0, 1)), summed over dimensions, in nats per image.
+    Features (N, 2 d) are means, then logarithms of variances. In training the decoder sees a draw
+    (N, d), so that nearby codes must mean similar images; otherwise it sees the mean. The loss
+    adds `beta` times the Kullback-Leibler divergence KL(N(m, s^2) || N(0, 1)), summed over
+    dimensions, in nats per image.
 
     Args:
         beta: weight of the divergence; 1 gives the evidence lower bound of pixels with unit
             variance, more gives tidier codes and blurrier images, less the reverse.
         warmup: optimizer steps over which the weight grows from 0 to `beta`.
         free_bits: nats that every dimension may have without a cost, in the mean over a batch.
-        **kwargs: what every bottleneck takes.
-
-    Input shape:
-        features (N, 2 d): means, then logarithms of variances.
-
-    Output shape:
-        codes z (N, d).
 
     References:
         Kingma and Welling, Auto-Encoding Variational Bayes, ICLR 2014; Higgins et al.,
@@ -56,22 +50,16 @@ class GaussianBottleneck(Bottleneck):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the counter of training steps, and a variable for each term."""
         super().build(input_shape)
-        self.step = self.add_weight(
-            name="step", shape=(), initializer="zeros", dtype="float32", trainable=False
-        )
+        self.step = self.add_weight((), "zeros", "float32", trainable=False, name="step")
 
     def encode(self, features: Any) -> Any:
-        """Return the means (N, d)."""
         return moments(features)[0]
 
     def sample(self, features: Any, seed: int) -> Any:
-        """Return a draw (N, d) for every image."""
         return draw(*moments(features), seed)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Return draws (N, d) in training, else the means."""
         mean, log_variance = moments(features)
         divergences = ops.mean(kl_from_standard_normal(mean, log_variance), axis=0)  # (d,)
         weight = self.current_weight(training)

@@ -21,7 +21,6 @@ class MmdBottleneck(Bottleneck):
 
     Args:
         weight: weight of the discrepancy.
-        **kwargs: what every bottleneck takes.
 
     References:
         Tolstikhin et al., Wasserstein Auto-Encoders, ICLR 2018; Zhao et al., InfoVAE, AAAI 2019.
@@ -37,7 +36,6 @@ class MmdBottleneck(Bottleneck):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Return the features (N, d)."""
         prior = keras.random.normal(ops.shape(features), seed=self.random)
         self.report("mmd", squared_mmd(features, prior), self.weight)
         return features

@@ -24,7 +24,6 @@ class RegularizedBottleneck(Bottleneck):
         decoder: weight of half the squared length of all kernels of the decoder.
         spectral: weight of half the squared spectral norm of each of these kernels, the most by
             which it can stretch its input.
-        **kwargs: what every bottleneck takes.
 
     References:
         Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020 (RAE-L2, RAE-SN);
@@ -45,7 +44,6 @@ class RegularizedBottleneck(Bottleneck):
             self.terms = (*self.terms, "spectral_sq")
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Return the features (N, d)."""
         self.report("code_sq", ops.mean(ops.sum(ops.square(features), axis=-1)) / 2, self.code)
         return features
 

@@ -21,7 +21,6 @@ class SphereBottleneck(Bottleneck):
     Args:
         noise: standard deviation of the normal noise that is added in training before a code is
             put back on the sphere.
-        **kwargs: what every bottleneck takes.
 
     References:
         Zhao, Zhu and Zhang, Latent Variables on Spheres for Autoencoders in High Dimensions,
@@ -37,20 +36,16 @@ class SphereBottleneck(Bottleneck):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def encode(self, features: Any) -> Any:
-        """Return the codes (N, d) on the sphere."""
         squares = ops.mean(ops.square(features), axis=-1, keepdims=True)
         return ops.multiply(features, ops.rsqrt(squares + 1e-12))
 
     def project(self, codes: Any) -> Any:
-        """Return the nearest codes (N, d) on the sphere."""
         return self.encode(codes)
 
     def sample(self, features: Any, seed: int) -> Any:
-        """Return codes (N, d) with noise, on the sphere."""
         return self._noisy(self.encode(features), seed)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Return the codes (N, d), in training with noise."""
         codes = self.encode(features)
         return self._noisy(codes, self.random) if training and self.noise else codes
 

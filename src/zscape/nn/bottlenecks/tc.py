@@ -27,7 +27,6 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
     Args:
         beta: weight of the total correlation.
         warmup: optimizer steps over which all three weights grow from 0.
-        **kwargs: what every bottleneck takes.
 
     References:
         Chen et al., Isolating Sources of Disentanglement in Variational Autoencoders,
@@ -41,7 +40,6 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
         super().__init__(check_number("beta", beta, above=True), warmup, **kwargs)
 
     def call(self, features: Any, training: bool | None = None) -> Any:
-        """Return draws (N, d) in training, else the means."""
         mean, log_variance = moments(features)
         codes = draw(mean, log_variance, self.random)
         parts = kl_parts(codes, mean, log_variance)
@@ -55,14 +53,8 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
 def kl_parts(codes: Any, mean: Any, log_variance: Any) -> tuple[Any, Any, Any]:
     """Return information, total correlation and the dimensions' own divergence, in nats.
 
-    Args:
-        codes: (N, d), one drawn for each image.
-        mean: (N, d) of the images' distributions.
-        log_variance: (N, d).
-
-    Returns:
-        Three scalars, whose sum is the mean divergence from the standard normal, estimated with
-        the images of the batch as all images there are.
+    Of codes (N, d), one drawn from each image's distribution. The sum is the mean divergence from
+    the standard normal, estimated with the images of the batch as all images there are.
     """
     # log q(z_i | image j) in each dimension: (N, N, d)
     each = log_normal(codes[:, None], mean[None], log_variance[None])

@@ -18,7 +18,7 @@ DEAD_SHARE = 0.1
 @register_bottleneck("vq")
 @keras.saving.register_keras_serializable("zscape")
 class VectorQuantizedBottleneck(Bottleneck):
-    """Every place of the innermost feature map shows one vector of a codebook.
+    """Every place of the innermost feature map (N, h, w, d) shows one vector of a codebook.
 
     The codebook is learned without gradients: every vector moves to the mean of the features for
     which it is the nearest, a step of k-means at a time. A vector that is hardly ever the nearest
@@ -29,13 +29,6 @@ class VectorQuantizedBottleneck(Bottleneck):
         commitment: weight of the squared distance from features to their vectors, which keeps
             the encoder from running away from its codebook.
         decay: how much of the running means a step keeps, below 1.
-        **kwargs: what every bottleneck takes.
-
-    Input shape:
-        features (N, h, w, d).
-
-    Output shape:
-        codes z (N, h, w, d), every place one of the vectors.
 
     References:
         van den Oord, Vinyals and Kavukcuoglu, Neural Discrete Representation Learning, NeurIPS
@@ -59,26 +52,18 @@ class VectorQuantizedBottleneck(Bottleneck):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the codebook, and the running means that it is made of."""
         super().build(input_shape)
-        n_dims = input_shape[-1]
+        shape = (self.codebook, input_shape[-1])
         start = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-        self.vectors, self.sums = (
-            self.add_weight(name=name, shape=(self.codebook, n_dims), initializer=initializer,
-                            trainable=False)
-            for name, initializer in (("vectors", start), ("sums", "zeros"))
-        )  # fmt: skip
+        self.vectors = self.add_weight(shape, start, trainable=False, name="vectors")
+        self.sums = self.add_weight(shape, "zeros", trainable=False, name="sums")
         # No vector has been used yet: the first step of training puts them all among features.
-        self.counts = self.add_weight(
-            name="counts", shape=(self.codebook,), initializer="zeros", trainable=False
-        )
+        self.counts = self.add_weight(shape[:1], "zeros", trainable=False, name="counts")
 
     def encode(self, features: Any) -> Any:
-        """Return the nearest vectors (N, h, w, d)."""
         return self.codes_from_indices(self.code_indices(features))
 
     def project(self, codes: Any) -> Any:
-        """Return the nearest vectors (N, h, w, d)."""
         return self.encode(codes)
 
     def code_indices(self, codes: Any) -> Any:
