@@ -62,10 +62,10 @@ def _in_float32(part: Any) -> Any:
     if all(layer.compute_dtype == "float32" for layer in part.layers):
         return part
 
-    def in_float32(layer: Any) -> Any:
+    def cloned(layer: Any) -> Any:
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
-    copy = keras.models.clone_model(part, clone_function=in_float32)
+    copy = keras.models.clone_model(part, clone_function=cloned)
     copy.set_weights(part.get_weights())
     return copy
 

@@ -1,4 +1,7 @@
-"""Points in the latent space to decode: axes, lattices, paths between codes, traversals."""
+"""Points in the latent space to decode: axes, lattices, ways from code to code, traversals.
+
+Pure NumPy; no model is needed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 from zscape.errors import ConfigError, DataError
 
 MAX_AXIS_VALUES = 200
+
 MAX_PATH_CODES = 10_000
 PATH_NEIGHBOURS = 15
 PATH_POWER = 3
@@ -22,7 +26,7 @@ _STEP_TOLERANCE = 1e-6
 
 
 def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Return `low`, `low + step`, ... up to `high`, (n,); ConfigError for more than 200 values.
+    """Return `low`, `low + step`, ... up to `high`, both ends included; 200 values at most.
 
     When `step` does not divide the range, the last value is the largest below `high`.
 
@@ -55,9 +59,9 @@ def axis_values(low: float, high: float, step: float) -> NDArray[np.float64]:
 
 
 def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the codes (rows, columns, 2) over two axes, `codes[i, j] = (xs[j], ys[i])`.
+    """Return the lattice of codes (rows, columns, 2) over z1 in `xs` and z2 in `ys`.
 
-    Rows follow `ys`, so with increasing values row 0 is the lowest: draw it at the bottom.
+    `codes[i, j] = (xs[j], ys[i])`: with increasing `ys` row 0 is the lowest; draw it at the bottom.
     """
     z1, z2 = np.meshgrid(xs, ys, indexing="xy")  # each (rows, columns)
     return np.stack([z1, z2], axis=-1).astype(np.float32)
@@ -66,22 +70,23 @@ def latent_grid(xs: NDArray[Any], ys: NDArray[Any]) -> NDArray[np.float32]:
 def data_range(
     codes: NDArray[Any], coverage: float = 0.99
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends, each (d,), of the central interval with a share of the codes (N, d).
+    """Return low and high (d,), between which the central share of codes (N, d) lies.
 
-    Quantiles, not extremes: a single far code does not stretch the range. `low` equals `high`
-    in a dimension where every code is the same.
+    Quantiles, not extremes: a single far code does not stretch the range.
     """
     if not 0.0 < coverage <= 1.0:
         raise ConfigError(f"coverage is {coverage}; expected a share above 0 and at most 1.")
+    checked = finite_codes(codes)
     tail = (1.0 - coverage) / 2.0
-    low, high = np.quantile(finite_codes(codes), [tail, 1.0 - tail], axis=0)  # each (d,)
+    low, high = np.quantile(checked, [tail, 1.0 - tail], axis=0)  # each (d,)
     return low, high
 
 
 def linear_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
     """Return codes (steps, d) on the straight line from `start` (d,) to `end`, both included."""
     shares = _shares(steps)
-    return (np.outer(1 - shares, start) + np.outer(shares, end)).astype(np.float32)
+    points = np.outer(1 - shares, start) + np.outer(shares, end)
+    return points.astype(np.float32)
 
 
 def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArray[np.float32]:
@@ -98,15 +103,16 @@ def spherical_path(start: NDArray[Any], end: NDArray[Any], steps: int) -> NDArra
     lengths = np.linalg.norm(start), np.linalg.norm(end)
     if min(lengths) == 0:
         return linear_path(start, end, steps)
-    first, last = start / lengths[0], end / lengths[1]
-    angle = math.acos(float(np.clip(first @ last, -1.0, 1.0)))
+    directions = start / lengths[0], end / lengths[1]
+    angle = math.acos(min(1.0, max(-1.0, float(directions[0] @ directions[1]))))
     if math.sin(angle) < 1e-4:
         return linear_path(start, end, steps)
     shares = _shares(steps)
-    turned = np.outer(np.sin((1 - shares) * angle), first)
-    turned += np.outer(np.sin(shares * angle), last)
+    turned = np.outer(np.sin((1 - shares) * angle), directions[0])
+    turned += np.outer(np.sin(shares * angle), directions[1])
     along = (1 - shares) * lengths[0] + shares * lengths[1]
-    return np.asarray(turned / math.sin(angle) * along[:, None], np.float32)
+    points: NDArray[np.float64] = turned / math.sin(angle) * along[:, None]
+    return points.astype(np.float32)
 
 
 def density_path(
@@ -114,10 +120,9 @@ def density_path(
 ) -> NDArray[np.float32]:
     """Return codes (steps, d) from `start` (d,) to `end` that stay where `codes` (N, d) are dense.
 
-    The way goes from neighbour to neighbour among the codes, and a leap costs the cube of its
-    length, so that many short ones through dense regions are cheaper than one over a hole. The
-    corners are then rounded off, and the points spread evenly along it. At most 10,000 of the
-    codes (N, d) are used.
+    The way goes from neighbour to neighbour among 10,000 codes at most, and a leap costs the cube
+    of its length, so that many short ones through dense regions are cheaper than one over a hole.
+    The corners are then rounded off, and the points spread evenly along it.
 
     References:
         Groisman, Jonckheere and Sapienza, Nonhomogeneous Euclidean First-Passage Percolation and
@@ -130,7 +135,8 @@ def density_path(
     codes = finite_codes(codes)
     chosen = np.random.default_rng(0).permutation(len(codes))[:MAX_PATH_CODES]
     points = np.concatenate([np.stack([start, end]), codes[chosen]])
-    graph = kneighbors_graph(points, min(PATH_NEIGHBOURS, len(points) - 1), mode="distance")
+    n_neighbours = min(PATH_NEIGHBOURS, len(points) - 1)
+    graph = kneighbors_graph(points, n_neighbours, mode="distance")
     graph.data = np.maximum(graph.data, 1e-12) ** PATH_POWER  # 0 would mean no way at all
     _, before = dijkstra(graph, directed=False, indices=0, return_predecessors=True)
     if before[1] < 0:  # an island: there is no way but over the water
@@ -143,29 +149,28 @@ def density_path(
         corners[1:-1] = (corners[:-2] + 2 * corners[1:-1] + corners[2:]) / 4
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     positions = np.concatenate([[0.0], np.cumsum(lengths)])
-    even = [np.interp(shares * positions[-1], positions, column) for column in corners.T]
-    return np.stack(even, axis=1).astype(np.float32)
+    at = shares * positions[-1]
+    even = np.stack([np.interp(at, positions, column) for column in corners.T], axis=1)
+    return even.astype(np.float32)
 
 
 def traversal(
     codes: NDArray[Any], base: NDArray[Any], steps: int, *, max_directions: int = 10
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Move the code `base` (d,) along each latent direction, across the range of codes (N, d).
+    """Move one code along each latent direction, across the range where codes lie.
 
     The directions are the latent variables, or where those are more than `max_directions` the
-    first principal directions of the codes; the central 98 % of the codes is the range.
-
-    Returns codes (directions, steps, d), and a name for each direction.
+    first principal directions of `codes` (N, d), of real images; their central 98 % is the range.
+    Returns codes (directions, steps, d), `base` (d,) but for one direction at a time, and a name
+    for each direction.
     """
     codes = finite_codes(codes)
     n_dims = codes.shape[1]
     if n_dims <= max_directions:
         directions, names = np.eye(n_dims), [f"z{j + 1}" for j in range(n_dims)]
     else:
-        _, sizes, rows = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
-        shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
-        directions, shares = rows[:max_directions], shares[:max_directions]
-        names = [f"direction {j + 1}, {share:.0%}" for j, share in enumerate(shares)]
+        _, directions, shares = principal_directions(codes, max_directions)
+        names = [f"direction {j}, {share:.0%}" for j, share in enumerate(shares, 1)]
     low, high = data_range(codes @ directions.T, coverage=0.98)  # each (directions,)
     positions = low[:, None] + np.outer(high - low, _shares(steps))  # (directions, steps)
     moves = positions - (directions @ base)[:, None]
@@ -179,8 +184,24 @@ def _shares(steps: int) -> NDArray[np.float64]:
     return np.linspace(0.0, 1.0, steps)
 
 
+def principal_directions(
+    codes: NDArray[np.float64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean (d,) of codes (N, d), unit directions (k, d), their shares of variance (k,).
+
+    k is `n`, or N or d where that is less. The sign of a direction is arbitrary, so its entry of
+    largest size is made positive: the same codes always give the same picture.
+    """
+    mean = codes.mean(axis=0)
+    _, sizes, rows = np.linalg.svd(codes - mean, full_matrices=False)  # (k,), (k, d)
+    shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
+    largest = np.abs(rows).argmax(axis=1, keepdims=True)
+    signs = np.sign(np.take_along_axis(rows, largest, axis=1))
+    return mean, (rows * signs)[:n], shares[:n]
+
+
 def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return codes as float64 (N, d), N and d at least 1; DataError unless all are finite."""
+    """Return codes as float64 (N, d), N >= 1, d >= 1; DataError unless every value is finite."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(
@@ -188,7 +209,8 @@ def finite_codes(codes: NDArray[Any]) -> NDArray[np.float64]:
             "as encode gives them."
         )
     codes = codes.astype(np.float64)
-    if n_bad := int(np.count_nonzero(~np.isfinite(codes).all(axis=1))):
+    n_bad = int(np.count_nonzero(~np.isfinite(codes).all(axis=1)))
+    if n_bad:
         raise DataError(
             f"{n_bad} of {len(codes)} codes hold NaN or infinite values; expected finite numbers; "
             "leave these codes out, or train again with a lower learning rate."

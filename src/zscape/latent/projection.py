@@ -22,13 +22,17 @@ class PcaBaseline:
     """The best linear autoencoder: principal component analysis of the pixels.
 
     No linear encoder and decoder with a code of this length has a lower mean squared error on
-    the images it was fitted to. A network that does not beat it has learned nothing that is worth
-    its price. Reconstructions are not clipped to [0, 1]: the metrics are those of plain PCA.
+    the images it was fitted to (Baldi and Hornik, "Neural networks and principal component
+    analysis", Neural Networks 2, 1989). A network that does not beat it has learned nothing
+    that is worth its price.
+
+    Reconstructions are not clipped to [0, 1]: the metrics are those of plain PCA, as published.
 
     Args:
         n_components: the length of a code, 1 or more. Fewer are used when there are fewer images
             or fewer values in an image.
-        seed: seeds the randomised solver that large images need.
+        seed: seeds the randomised solver that large images need; exact results do not depend
+            on it.
 
     Attributes:
         n_components_: the components really used.
@@ -36,20 +40,17 @@ class PcaBaseline:
         components_: orthonormal rows, shape (n_components_, H*W*C).
         image_shape_: (H, W, C).
         images_: names the images of `fit`, where a file has kept that; else empty.
-
-    References:
-        Baldi and Hornik, Neural Networks and Principal Component Analysis, Neural Networks 2,
-        1989.
     """
 
     images_ = ""
 
     def __init__(self, n_components: int, *, seed: int = 0) -> None:
+        """Store the settings; `fit` does the work."""
         self.n_components = n_components
         self.seed = seed
 
     def fit(self, images: ImageStore) -> Self:
-        """Find the principal components of training images (N, H, W, C), of any accepted type."""
+        """Find the principal components of training images (N, H, W, C) of any stored dtype."""
         from sklearn.decomposition import PCA
 
         if self.n_components < 1:
@@ -63,13 +64,14 @@ class PcaBaseline:
         self.mean_ = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
         # Centred here, in a copy: the exact solver would otherwise subtract two large float32
         # matrices, and the caller's images must stay as they are.
-        centred = flat - mean
-        n_images, n_features = centred.shape
-        n_components = min(self.n_components, n_images, n_features)
-        solver = "covariance_eigh" if n_features <= _MAX_EXACT_FEATURES else "randomized"
-        if n_images == 1:
-            solver = "full"  # a single image has no covariance to decompose
-        pca = PCA(n_components, copy=False, svd_solver=solver, random_state=self.seed)
+        centred = flat - self.mean_
+        exact = "covariance_eigh" if centred.shape[1] <= _MAX_EXACT_FEATURES else "randomized"
+        pca = PCA(
+            n_components=min(self.n_components, *centred.shape),
+            svd_solver=exact if len(centred) > 1 else "full",  # one image has no covariance
+            copy=False,
+            random_state=self.seed,
+        )
         # Equal images have no variance, and scikit-learn divides by it for a share not used here.
         with np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(centred)
@@ -110,7 +112,7 @@ class PcaBaseline:
         return self.decode(self.encode(images))
 
     def save(self, path: Path, *, images: str = "") -> None:
-        """Save the fitted values to a `.npz` file, and the name `images` of those they come from."""
+        """Save to a `.npz` file; `images` names those of `fit`, so that others are noticed."""
         self._check_fitted()
         np.savez(
             path,
@@ -168,9 +170,8 @@ def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) ->
     """Show codes (N, d) of any length in two dimensions.
 
     Codes of two dimensions stay as they are, and codes of one dimension get zeros as the second
-    coordinate. Longer codes are projected on the first two principal components, those of the
-    `reference` (M, d) where several pictures share their axes. The sign of a component is
-    arbitrary, so the entry of largest size is made positive: equal codes give equal pictures.
+    coordinate. Longer codes are projected on their first two principal components, or on those of
+    `reference` codes (M, d), for pictures that share their axes.
     """
     codes = finite_codes(codes)
     basis = codes if reference is None else finite_codes(reference)
@@ -184,16 +185,8 @@ def project_codes(codes: NDArray[Any], reference: NDArray[Any] | None = None) ->
     if latent_dim <= 2:
         points[:, :latent_dim] = codes
         return Projection(points, None, ("z1", "z2"))
-
-    mean = basis.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(basis - mean, full_matrices=False)  # (k,), (k, d)
-    axes = axes[:2]
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    points, shares = np.zeros((n_codes, 2)), np.zeros(2)
-    n_axes = len(axes)  # a single reference code has one only
-    points[:, :n_axes] = (codes - mean) @ axes.T
-    shares[:n_axes] = sizes[:2] ** 2 / (float(np.sum(sizes**2)) or 1.0)
-    first, second = shares.tolist()
-    names = (f"PC {i} ({100 * share:.1f} % of variance)" for i, share in enumerate(shares, 1))
-    return Projection(points, (first, second), (next(names), next(names)))
+    mean, axes, shares = principal_directions(basis, 2)
+    points[:, : len(axes)] = (codes - mean) @ axes.T  # a single reference code has one axis only
+    first, second = np.pad(shares, (0, 2 - len(shares))).tolist()
+    name = "PC {} ({:.1f} % of variance)".format
+    return Projection(points, (first, second), (name(1, 100 * first), name(2, 100 * second)))

@@ -40,7 +40,11 @@ class Density(ABC):
 
     @abstractmethod
     def fit(self, codes: NDArray[Any], seed: int = 0) -> Self:
-        """Learn from codes (N, d); `seed` decides where there is a choice."""
+        """Learn from codes (N, d); `seed` decides where there is a choice.
+
+        Raises:
+            DataError: there are no codes, or some are not finite.
+        """
 
     @abstractmethod
     def sample(self, n: int, seed: int = 0) -> NDArray[Any]:
@@ -59,7 +63,8 @@ class Density(ABC):
         """Rebuild the density that `arrays` describes."""
         density = cls()
         for name in cls.learned:
-            setattr(density, name, arrays[name] if arrays[name].ndim else arrays[name].item())
+            value = arrays[name]
+            setattr(density, name, value if value.ndim else value.item())
         return density
 
 
@@ -68,7 +73,7 @@ register_density = DENSITIES.register
 
 
 def density_class(name: str, prior: str | None = None) -> type[Density]:
-    """Return the class of a density, by its name or as the `prior` of a bottleneck."""
+    """Return the class of a density; the name `prior` stands for the one of the bottleneck."""
     if name == "prior" and prior is None:
         raise ConfigError(
             "this run has no prior to draw from: its bottleneck does not ask where codes lie. "
@@ -97,14 +102,13 @@ def save_density(density: Density, path: Path) -> None:
 
 
 def load_density(name: str, path: Path, *, prior: str | None = None) -> Density:
-    """Read what `save_density` wrote of the density `name`; RunError if it is damaged."""
+    """Read what `save_density` wrote of the density `name`; see `fit_density`."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        return density_class(name, prior).from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        message = f"{path} is damaged ({error}); delete it, and it will be made again."
-        raise RunError(message) from error
+        return density_class(name, prior).from_arrays(load_arrays(path))
+    except (ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} is damaged ({error}); delete it, and it will be made again."
+        ) from error
 
 
 def moments(codes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

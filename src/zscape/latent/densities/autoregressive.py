@@ -15,7 +15,6 @@ from zscape.errors import DataError
 from zscape.latent.densities import positive_count, register_density
 from zscape.latent.densities._network import NetworkDensity
 from zscape.nn.layers import seeded_initializers
-from zscape.nn.networks import shape_text
 
 N_UNITS = 128
 N_STEPS = 2000
@@ -66,9 +65,10 @@ class Autoregressive(NetworkDensity):
             batch = rest[rng.integers(len(rest), size=BATCH_SIZE)]
             self.network.train_on_batch(self._contexts(batch), batch.reshape(BATCH_SIZE, -1))
             if step % STEPS_A_ROUND == 0 and n_held_out:
-                loss, waited = -float(self.log_prob(held_out).mean()), waited + 1
+                loss = -float(self.log_prob(held_out).mean())
+                waited = 0 if loss < best else waited + 1
                 if loss < best:
-                    best, best_weights, waited = loss, self.network.get_weights(), 0
+                    best, best_weights = loss, self.network.get_weights()
                 if waited == PATIENCE:
                     break
         if n_held_out:
@@ -102,7 +102,8 @@ class Autoregressive(NetworkDensity):
         codes = _checked(codes)
         if codes.shape[1:] != tuple(self.shape):
             raise DataError(
-                f"codes have shape {codes.shape}; this prior is of {shape_text(self.shape)}."
+                f"codes have shape {codes.shape}; this prior is of (N, "
+                f"{', '.join(map(str, self.shape))})."
             )
         starts = range(0, len(codes), CODES_AT_A_TIME)
         return np.concatenate([self._log_prob(codes[i : i + CODES_AT_A_TIME]) for i in starts])
@@ -112,19 +113,22 @@ class Autoregressive(NetworkDensity):
         known = np.minimum(flat, self.n_symbols - 1)
         contexts = self._contexts(known.reshape(codes.shape))
         logits = self.network.predict_on_batch(contexts).astype(np.float64)
-        logits -= logits.max(axis=-1, keepdims=True)
-        of_index = np.take_along_axis(logits, known[..., None], axis=-1)[..., 0]
-        each = of_index - np.log(np.exp(logits).sum(axis=-1))  # (N, places)
-        return np.asarray(np.where(flat == known, each, -np.inf).sum(axis=1))
+        every = log_softmax(logits, axis=-1)  # (N, places, n_symbols)
+        each = np.take_along_axis(every, known[..., None], axis=-1)[..., 0]  # (N, places)
+        result: NDArray[np.float64] = np.where(flat == known, each, -np.inf).sum(axis=1)
+        return result
 
     def _contexts(self, indices: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the indices (N, places, 4) left, above left, above and above right of each place.
+        """Return the indices (N, places, 4) at the left, above left, above and above right.
 
         `n_symbols` stands for those outside.
         """
-        n, (height, width) = len(indices), (1, *self.shape)[-2:]  # codes (N, d) are one row
-        planes = indices.reshape(n, height, width)
-        padded = np.pad(planes, ((0, 0), (1, 0), (1, 1)), constant_values=self.n_symbols)
+        n, (height, width) = len(indices), (1, *self.shape)[-2:]  # one row if it has no height
+        padded = np.pad(
+            indices.reshape(n, height, width),
+            ((0, 0), (1, 0), (1, 1)),
+            constant_values=self.n_symbols,
+        )
         left = padded[:, 1:, :-2]
         above = [padded[:, :-1, column : column + width] for column in range(3)]
         return np.stack([left, *above], axis=-1).reshape(n, height * width, N_NEIGHBOURS)

@@ -43,10 +43,10 @@ class Mixture(Density):
         # In units of the spread of the codes: the floor under variances means the same for all.
         self.shift, self.scale = moments(codes)
         scaled = (codes - self.shift) / self.scale
-        # A low tolerance: the last steps take most of the time and change the draws little.
-        options = {"reg_covar": 1e-5, "tol": 1e-2, "max_iter": 200, "random_state": seed}
-        fitted = GaussianMixture(n_components, **options)
-        fitted.fit(scaled if len(scaled) > 1 else np.concatenate([scaled, scaled]))  # it wants two
+        # With this `tol`: the last steps take most of the time and change the draws little.
+        fitted = GaussianMixture(
+            n_components, reg_covar=1e-5, tol=1e-2, max_iter=200, random_state=seed
+        ).fit(scaled if len(scaled) > 1 else np.concatenate([scaled, scaled]))  # it wants two
         self.weights, self.means = fitted.weights_, fitted.means_
         self.covariances = fitted.covariances_
         return self

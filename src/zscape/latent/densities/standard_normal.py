@@ -30,4 +30,5 @@ class StandardNormal(Density):
 
     def log_prob(self, codes: NDArray[Any]) -> NDArray[np.float64]:
         squares = np.square(matching_codes(codes, self.n_dims)).sum(axis=1)
-        return np.asarray(-0.5 * (squares + self.n_dims * math.log(2 * math.pi)))
+        result: NDArray[np.float64] = -0.5 * (squares + self.n_dims * math.log(2 * math.pi))
+        return result
