@@ -55,17 +55,14 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
         **colors,
         **space,
     }
-    return pack(
-        meta,
-        {
-            "codes": codes,
-            "images": pixels,
-            "colorIndex": color_index,
-            "encoder": np.frombuffer(models.encoder, np.uint8),
-            "decoder": np.frombuffer(models.decoder, np.uint8),
-            **space_arrays,
-        },
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "codes": codes,
+        "images": pixels,
+        "colorIndex": color_index,
+        "encoder": np.frombuffer(models.encoder, np.uint8),
+        "decoder": np.frombuffer(models.decoder, np.uint8),
+    }
+    return pack(meta, {**arrays, **space_arrays})
 
 
 def pack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -31,10 +31,9 @@ def write_decoded(run: Run, codes_path: Path, out: Path) -> dict[str, int]:
 def _read_codes(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays `codes`, as float32, and `labels` of a file."""
     expected = "expected a .npz file with an array codes (N, d), as zscape encode writes it"
-    if not path.exists():
-        raise DataError(f"{path} does not exist; {expected}.")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; {expected}.")
+    if not path.exists() or path.is_dir():
+        what = "is a folder" if path.exists() else "does not exist"
+        raise DataError(f"{path} {what}; {expected}.")
     try:
         # NumPy leaves a file that it opened itself open when it cannot read it.
         with path.open("rb") as file:
@@ -50,8 +49,7 @@ def _read_codes(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"the codes in {path} are of type {codes.dtype}, not numbers; {expected}.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
         codes = arrays["codes"] = codes.astype(np.float32)
-    n_bad = int((~np.isfinite(codes)).sum())
-    if n_bad:
+    if n_bad := int((~np.isfinite(codes)).sum()):
         raise DataError(
             f"the codes in {path} hold {n_bad:,} values that are NaN, infinite or too large; "
             "replace them first."

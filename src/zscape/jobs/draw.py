@@ -21,8 +21,6 @@ from zscape.runs import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-N_MAP = 1000
-GRID_LOW, GRID_HIGH, GRID_STEP = -5.0, 5.0, 1.0
 MAX_GRID_VALUES = 2**28  # a gigabyte
 N_GRID_CODES = 5000  # enough to see where the codes lie
 
@@ -69,7 +67,7 @@ def latent_map(
     run: Run,
     data: str | Path | np.ndarray | Images | None = None,
     *,
-    n: int = N_MAP,
+    n: int = 1000,
     thumbnails: bool = False,
 ) -> Figure:
     """Draw the codes of `n` images, of the test split when `data` is None.
@@ -105,9 +103,7 @@ def _some(images: Images, n: int) -> Images:
     return images.take(rows if images.names is None else rows * len(images) // n)
 
 
-def grid(
-    run: Run, *, low: float = GRID_LOW, high: float = GRID_HIGH, step: float = GRID_STEP
-) -> Figure:
+def grid(run: Run, *, low: float = -5.0, high: float = 5.0, step: float = 1.0) -> Figure:
     """Draw decoded codes on a lattice, and beside it a lattice placed where the codes lie.
 
     The second one is left out when the images of the run are gone or have the same code.

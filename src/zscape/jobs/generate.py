@@ -119,15 +119,15 @@ def _label_number(run: Run, label: str) -> int:
 
 def write_generated(images: np.ndarray, codes: np.ndarray, out: Path) -> dict[str, Any]:
     """Write images as arrays to a `.npz` file, or as pictures, a sheet and arrays to a folder."""
-    arrays = {"images": images, "codes": codes}
-    if out.suffix.lower() == ".npz":
-        write_arrays(out, arrays)
-        return {"n_images": len(images)}
     from zscape.viz.sheets import plot_images
     from zscape.viz.style import figure_png
 
-    picture_folder(out, beside="generated.npz")
-    write_arrays(out / "generated.npz", arrays)
-    write_bytes(out / "sheet.png", figure_png(plot_images(images)))
-    write_pictures(out, images)
+    arrays = {"images": images, "codes": codes}
+    if out.suffix.lower() == ".npz":
+        write_arrays(out, arrays)
+    else:
+        picture_folder(out, beside="generated.npz")
+        write_arrays(out / "generated.npz", arrays)
+        write_bytes(out / "sheet.png", figure_png(plot_images(images)))
+        write_pictures(out, images)
     return {"n_images": len(images)}

@@ -126,18 +126,17 @@ def _figures(run: Run) -> list[ReportFigure]:
         "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
         "loss": "The loss by epoch; the best epoch on validation is the one kept.",
     }
-    figures = []
-    for name, caption in captions.items():
-        path = run.path / "figures" / f"{name}.png"
-        if path.exists():
-            figures.append(ReportFigure(caption, caption, path.read_bytes()))
+    files = {run.path / "figures" / f"{name}.png": text for name, text in captions.items()}
+    figures = [
+        ReportFigure(text, text, path.read_bytes()) for path, text in files.items() if path.exists()
+    ]
     if not figures:
         raise RunError(f"{run.path} has no figures yet; make them with: zscape evaluate {run.path}")
     return figures
 
 
-def _settings(run: Run, training: Training) -> dict[str, str]:
-    config, network = run.config, vars(run.config.network)
+def _settings(run: Run, done: Training) -> dict[str, str]:
+    config, asked, network = run.config, run.config.training, vars(run.config.network)
     defaults = vars(NetworkConfig(preset=network["preset"], latent_dim=network["latent_dim"]))
     chosen = [
         f"{name.replace('_', ' ')} {network[name]}"
@@ -146,20 +145,15 @@ def _settings(run: Run, training: Training) -> dict[str, str]:
     ]
     return {
         "data": short_source(config.source),
-        "images": (
-            f"{training.n_train:,} train, {training.n_validation:,} validation, "
-            f"{training.n_test:,} test"
-        ),
-        "network": ", ".join([network["preset"], f"{training.n_parameters:,} parameters", *chosen]),
+        "images": f"{done.n_train:,} train, {done.n_validation:,} validation, {done.n_test:,} test",
+        "network": ", ".join([network["preset"], f"{done.n_parameters:,} parameters", *chosen]),
         "bottleneck": str(config.bottleneck),
         "training": (
-            f"{config.training.optimizer} at {config.training.learning_rate:g}, "
-            f"{config.training.schedule} schedule, batches of {config.training.batch_size}, "
-            f"{config.training.precision}, seed {config.training.seed}"
+            f"{asked.optimizer} at {asked.learning_rate:g}, {asked.schedule} schedule, batches of "
+            f"{asked.batch_size}, {asked.precision}, seed {asked.seed}"
         ),
-        "corruption": str(config.training.corruption) or "none",
+        "corruption": str(asked.corruption) or "none",
         "epochs": (
-            f"{training.epochs} of {config.training.epochs}, best {training.best_epoch}, "
-            f"{training.seconds:.0f} s"
+            f"{done.epochs} of {asked.epochs}, best {done.best_epoch}, {done.seconds:.0f} s"
         ),
     }
