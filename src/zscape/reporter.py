@@ -71,7 +71,7 @@ class ConsoleReporter(Reporter):
         self._phrase = phrase
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._drawn = 0.0
+        self._drawn: dict[str, float] = {}  # when, by task
         self._said = time.monotonic()
 
     def say(self, message: str) -> None:
@@ -90,18 +90,18 @@ class ConsoleReporter(Reporter):
             if done < total and now - self._said > _LINE_SECONDS:
                 self.say(f"{task}: {done:,} of {total:,}")
             return
-        if done < total and now - self._drawn < _REFRESH_SECONDS:
+        if done < total and now - self._drawn.get(task, 0.0) < _REFRESH_SECONDS:
             return
-        self._drawn = now
+        self._drawn[task] = now
         self._bars = self._bars or _started_bars(self._console)
         if task not in self._tasks:
             self._tasks[task] = self._bars.add_task(task, total=total, note=note)
         self._bars.update(self._tasks[task], completed=done, total=total, note=note)
-        self._bars.refresh()
         if done >= total:
             self._bars.remove_task(self._tasks.pop(task))
-            if not self._tasks:
-                self.close()
+        self._bars.refresh()
+        if not self._tasks:
+            self.close()
 
     def close(self) -> None:
         """Take the bars off the screen."""

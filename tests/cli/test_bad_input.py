@@ -101,7 +101,7 @@ def test_npz_without_images(zscape: Zscape, tmp_path: Path) -> None:
         (("--seed", -1), "--seed is -1"),
         (("--limit", 3), "at least 20"),
         (("--preset", "deep"), "'deep'"),
-        (("--bottleneck", "vae"), "expected one of fsq, gaussian"),
+        (("--bottleneck", "vae"), "fsq, gaussian, mmd, plain"),
         (("--bottleneck", "gaussian:gamma=1"), "it has beta, warmup, free_bits"),
         (("--bottleneck", "mmd", "--code-activation", "relu"), "relu"),
         (("--optimizer", "Adam"), "rmsprop"),

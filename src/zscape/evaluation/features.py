@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zscape.data.images import ImageStore, as_float, chunk_length, chunks
-from zscape.errors import ConfigError, ModelError
+from zscape.errors import ConfigError, ModelError, require
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.files import sha256_of
 
@@ -111,13 +111,10 @@ def _from_keras(path: Path) -> FeatureModel:
 
 
 def _from_onnx(path: Path) -> FeatureModel:
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            'onnxruntime is not installed; install it with: pip install "zscape[onnx]".'
-        ) from error
+    require("onnxruntime", extra="onnx")
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
     # What is wrong with a file or a run; onnxruntime's exceptions have no base of their own.
     failures = (
         state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,

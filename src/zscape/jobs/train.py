@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -17,7 +16,7 @@ from zscape.data.images import Dataset, Images
 from zscape.data.load import load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
-from zscape.errors import ConfigError, DataError
+from zscape.errors import ConfigError, DataError, require
 from zscape.jobs.evaluate import write_results
 from zscape.model import build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
@@ -167,10 +166,8 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
         build_autoencoder((8, 8, 1), network, bottleneck, precision=training.precision)
     for step in steps:
         CORRUPTIONS.make(step)
-    if options.get("tensorboard") and not find_spec("tensorboard"):
-        raise ConfigError(
-            'tensorboard is not installed; install it with: pip install "zscape[tensorboard]".'
-        )
+    if options.get("tensorboard"):
+        require("tensorboard", extra="tensorboard")
     return Plan(
         network,
         bottleneck,

@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from zscape.data.pictures import PictureList, reason_of
 from zscape.data.sources import ShardSource
-from zscape.errors import ConfigError, DataError
+from zscape.errors import DataError, require
 
 _KEPT_GROUPS = 4  # of rows, read as a whole
 
@@ -33,10 +32,7 @@ class Parquet(ShardSource):
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
         """List the pictures in the rows of several Parquet files."""
-        if not find_spec("pyarrow"):
-            raise ConfigError(
-                'pyarrow is not installed; install it with: pip install "zscape[parquet]".'
-            )
+        require("pyarrow", extra="parquet")
         import pyarrow as pa
         import pyarrow.parquet as pq
 
