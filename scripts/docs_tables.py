@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from zscape.evaluation import GENERATION_METRICS, METRICS, Metric
+from zscape.evaluation.metrics import GENERATION_METRICS, METRICS, Metric
 
 
 def metrics_table(metrics: Mapping[str, Metric]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import zscape
+from scripts.docs_tables import on_page_markdown
 from tests.docs.conftest import ROOT
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.nn.bottlenecks import BOTTLENECKS
@@ -48,6 +49,13 @@ def test_every_module_is_in_the_reference() -> None:
         and re.search(r"^(class|def) [A-Za-z]", path.read_text(), re.M)
     }
     assert public <= listed
+
+
+def test_the_guide_gets_its_tables_of_metrics() -> None:
+    assert "\nhooks: [scripts/docs_tables.py]" in (ROOT / "mkdocs.yml").read_text()
+    made = on_page_markdown((ROOT / "docs" / "guide.md").read_text())
+    assert "<!-- table" not in made
+    assert "| k-NN accuracy |" in made
 
 
 def test_the_citation_is_of_this_version() -> None:
