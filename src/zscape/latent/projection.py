@@ -112,7 +112,7 @@ class PcaBaseline:
         return self.decode(self.encode(images))
 
     def save(self, path: Path, *, images: str = "") -> None:
-        """Save the fitted values to a `.npz` file, and the name `images` of those they come from."""
+        """Save the fitted values to a `.npz` file, and a name for the images they come from."""
         self._check_fitted()
         np.savez(
             path,

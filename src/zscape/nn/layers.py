@@ -54,6 +54,15 @@ class _Convolution(keras.layers.Layer):
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 3, 3, n_channels, self.filters
 
+    def call(self, inputs: Any) -> Any:
+        """Return the convolved (N, H, W, filters), or (N, 2 H, 2 W, filters)."""
+        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+        return self.activation(ops.add(self._convolved(inputs, kernel), self.bias))
+
+    def _convolved(self, inputs: Any, kernel: Any) -> Any:
+        """Return the outputs without bias and activation."""
+        raise NotImplementedError
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (N, H, W, filters), or (N, 2 H, 2 W, filters), for (N, H, W, C)."""
         n, *sizes, _ = input_shape
@@ -87,22 +96,15 @@ class UpsampleConv2D(_Convolution):
     References:
         Odena, Dumoulin and Olah, Deconvolution and Checkerboard Artifacts, Distill 2016
         (why to interpolate before a convolution).
-
-    Example:
-        >>> UpsampleConv2D(32, activation="relu")(keras.ops.ones((1, 7, 7, 64))).shape
-        (1, 14, 14, 32)
     """
 
-    def call(self, inputs: Any) -> Any:
-        """Return the upsampled and convolved (N, 2 H, 2 W, filters)."""
+    def _convolved(self, inputs: Any, kernel: Any) -> Any:
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
         # alone and the sum of the other two, or the reverse. A transposed convolution wants
         # them back to front, and its channels as (out, in).
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
-        outputs = ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -122,26 +124,19 @@ class SubpixelConv2DTranspose(_Convolution):
         Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient
         Sub-Pixel Convolutional Neural Network, CVPR 2016; Shi et al., Is the Deconvolution Layer
         the Same as a Convolutional Layer?, arXiv:1609.07009.
-
-    Example:
-        >>> SubpixelConv2DTranspose(1)(keras.ops.ones((1, 14, 14, 32))).shape
-        (1, 28, 28, 1)
     """
 
     def _kernel_shape(self, n_channels: int | None) -> tuple[int | None, ...]:
         return 6, 6, self.filters, n_channels
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, 2 H, 2 W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolved(self, inputs: Any, kernel: Any) -> Any:
         n_channels = kernel.shape[3]
         # Tap 2a + p belongs to sub-pixel p; a transposed convolution has them back to front.
         kernel = ops.reshape(kernel, (3, 2, 3, 2, self.filters, n_channels))
         kernel = ops.transpose(ops.flip(kernel, (0, 2)), (0, 2, 5, 1, 3, 4))
         kernel = ops.reshape(kernel, (3, 3, n_channels, 4 * self.filters))
         subpixels = ops.conv(inputs, kernel, padding="same", data_format=DATA_FORMAT)
-        outputs = ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.depth_to_space(subpixels, 2, data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -156,17 +151,11 @@ class NarrowConv2D(_Convolution):
 
     The weights are those of `Conv2D(filters, 3, padding="same")`, in both directions. It maps
     (N, H, W, C) to (N, H, W, filters) with a kernel (3, 3, C, filters).
-
-    Example:
-        >>> NarrowConv2D(1, activation="sigmoid")(keras.ops.ones((1, 28, 28, 32))).shape
-        (1, 28, 28, 1)
     """
 
     scale = 1
 
-    def call(self, inputs: Any) -> Any:
-        """Return the convolved (N, H, W, filters)."""
-        kernel = ops.convert_to_tensor(self.kernel)  # in the compute dtype; JAX needs an array
+    def _convolved(self, inputs: Any, kernel: Any) -> Any:
         n_channels, n_maps = kernel.shape[2], 9 * self.filters
         taps = ops.transpose(ops.reshape(kernel, (9, n_channels, self.filters)), (1, 0, 2))
         taps = ops.reshape(taps, (1, 1, n_channels, n_maps))
@@ -174,8 +163,7 @@ class NarrowConv2D(_Convolution):
         # Tap t of map (t, f) is one for output f: row t of an identity, once for every f.
         placing = np.einsum("ts,fg->tsfg", np.eye(9), np.eye(self.filters))
         placing = ops.cast(placing.reshape(3, 3, n_maps, self.filters), maps.dtype)
-        outputs = ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
 
 
 def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:

@@ -64,10 +64,10 @@ class Bottleneck(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make a variable for each term."""
         # Variables and not metrics: on JAX only the state of layers comes out of a training step.
-        self.latest = {
-            name: self.add_weight(name=name, shape=(), initializer="zeros", trainable=False)
-            for name in self.terms
-        }
+        self.latest = {name: self._state(name, ()) for name in self.terms}
+
+    def _state(self, name: str, shape: tuple[int | None, ...], start: Any = "zeros") -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=start, trainable=False)
 
     def encode(self, features: Any) -> Any:
         """Return the codes (N, d) of features; always the same for the same features."""
@@ -82,19 +82,11 @@ class Bottleneck(keras.layers.Layer):
         return codes
 
     def code_indices(self, codes: Any) -> Any:
-        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones.
-
-        Raises:
-            ConfigError: the codes are not discrete.
-        """
+        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones."""
         raise self._not_discrete()
 
     def codes_from_indices(self, indices: Any) -> Any:
-        """Return the codes with these code indices.
-
-        Raises:
-            ConfigError: the codes are not discrete.
-        """
+        """Return the codes with these code indices."""
         raise self._not_discrete()
 
     def _not_discrete(self) -> ConfigError:
@@ -110,8 +102,7 @@ class Bottleneck(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (N, d) for features, or (N, h, w, d)."""
         *others, n_features = input_shape
-        n_dims = None if n_features is None else n_features // self.n_features_per_code
-        return *others, n_dims
+        return *others, n_features and n_features // self.n_features_per_code
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""
@@ -141,16 +132,7 @@ register_bottleneck = BOTTLENECKS.register
 
 
 def build_bottleneck(choice: Choice | str, *, n_values: int = 1, seed: int = 0) -> Bottleneck:
-    """Build a bottleneck.
-
-    Args:
-        choice: its name and options, or a text such as `gaussian:beta=2`.
-        n_values: H W C of an image.
-        seed: seeds what is random in training.
-
-    Raises:
-        ConfigError: the name or an option is unknown, or an option is outside its range.
-    """
+    """Build a bottleneck, chosen by name and options or by a text such as `gaussian:beta=2`."""
     # Codes stay float32, whatever the global policy is: bfloat16 keeps three digits only.
     return BOTTLENECKS.make(
         choice, n_values=n_values, seed=seed, name="bottleneck", dtype="float32"

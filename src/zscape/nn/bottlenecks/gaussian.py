@@ -20,7 +20,8 @@ class GaussianBottleneck(Bottleneck):
 
     In training the decoder sees a draw, so that nearby codes must mean similar images; otherwise
     it sees the mean. The loss adds `beta` times the Kullback-Leibler divergence
-    KL(N(m, s^2) || N(0, 1)), summed over dimensions, in nats per image.
+    KL(N(m, s^2) || N(0, 1)), summed over dimensions, in nats per image. Features (N, 2 d) are the
+    means, then the logarithms of the variances.
 
     Args:
         beta: weight of the divergence; 1 gives the evidence lower bound of pixels with unit
@@ -28,12 +29,6 @@ class GaussianBottleneck(Bottleneck):
         warmup: optimizer steps over which the weight grows from 0 to `beta`.
         free_bits: nats that every dimension may have without a cost, in the mean over a batch.
         **kwargs: what every bottleneck takes.
-
-    Input shape:
-        features (N, 2 d): means, then logarithms of variances.
-
-    Output shape:
-        codes z (N, d).
 
     References:
         Kingma and Welling, Auto-Encoding Variational Bayes, ICLR 2014; Higgins et al.,
@@ -58,9 +53,7 @@ class GaussianBottleneck(Bottleneck):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the counter of training steps, and a variable for each term."""
         super().build(input_shape)
-        self.step = self.add_weight(
-            name="step", shape=(), initializer="zeros", dtype="float32", trainable=False
-        )
+        self.step = self._state("step", ())
 
     def encode(self, features: Any) -> Any:
         """Return the means (N, d)."""

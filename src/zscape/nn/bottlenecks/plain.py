@@ -1,7 +1,5 @@
 """The bottleneck of an ordinary autoencoder."""
 
-from __future__ import annotations
-
 import keras
 
 from zscape.nn.bottlenecks import Bottleneck, register_bottleneck
@@ -10,13 +8,7 @@ from zscape.nn.bottlenecks import Bottleneck, register_bottleneck
 @register_bottleneck("plain")
 @keras.saving.register_keras_serializable("zscape")
 class PlainBottleneck(Bottleneck):
-    """The features are the code: an ordinary autoencoder, with no prior and no penalty.
-
-    Input shape:
-        features (N, d).
-
-    Output shape:
-        codes z (N, d).
+    """The features (N, d) are the code: an ordinary autoencoder, with no prior and no penalty.
 
     References:
         Hinton and Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks,

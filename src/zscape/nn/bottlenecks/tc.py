@@ -55,14 +55,8 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
 def kl_parts(codes: Any, mean: Any, log_variance: Any) -> tuple[Any, Any, Any]:
     """Return information, total correlation and the dimensions' own divergence, in nats.
 
-    Args:
-        codes: (N, d), one drawn for each image.
-        mean: (N, d) of the images' distributions.
-        log_variance: (N, d).
-
-    Returns:
-        Three scalars, whose sum is the mean divergence from the standard normal, estimated with
-        the images of the batch as all images there are.
+    Their sum is the mean divergence from the standard normal, estimated with the images of the
+    batch as all images there are; codes (N, d), one drawn for each image, and the moments (N, d).
     """
     # log q(z_i | image j) in each dimension: (N, N, d)
     each = log_normal(codes[:, None], mean[None], log_variance[None])

@@ -22,7 +22,7 @@ class VectorQuantizedBottleneck(Bottleneck):
 
     The codebook is learned without gradients: every vector moves to the mean of the features for
     which it is the nearest, a step of k-means at a time. A vector that is hardly ever the nearest
-    is put where features are badly served.
+    is put where features are badly served. Features and codes are (N, h, w, d).
 
     Args:
         codebook: how many vectors there are to choose from, 2 or more.
@@ -30,12 +30,6 @@ class VectorQuantizedBottleneck(Bottleneck):
             the encoder from running away from its codebook.
         decay: how much of the running means a step keeps, below 1.
         **kwargs: what every bottleneck takes.
-
-    Input shape:
-        features (N, h, w, d).
-
-    Output shape:
-        codes z (N, h, w, d), every place one of the vectors.
 
     References:
         van den Oord, Vinyals and Kavukcuoglu, Neural Discrete Representation Learning, NeurIPS
@@ -61,17 +55,12 @@ class VectorQuantizedBottleneck(Bottleneck):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the codebook, and the running means that it is made of."""
         super().build(input_shape)
-        n_dims = input_shape[-1]
+        shape = self.codebook, input_shape[-1]
         start = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-        self.vectors, self.sums = (
-            self.add_weight(name=name, shape=(self.codebook, n_dims), initializer=initializer,
-                            trainable=False)
-            for name, initializer in (("vectors", start), ("sums", "zeros"))
-        )  # fmt: skip
+        self.vectors = self._state("vectors", shape, start)
+        self.sums = self._state("sums", shape)
         # No vector has been used yet: the first step of training puts them all among features.
-        self.counts = self.add_weight(
-            name="counts", shape=(self.codebook,), initializer="zeros", trainable=False
-        )
+        self.counts = self._state("counts", shape[:1])
 
     def encode(self, features: Any) -> Any:
         """Return the nearest vectors (N, h, w, d)."""
