@@ -102,8 +102,7 @@ class UpsampleConv2D(_Convolution):
         # them back to front, and its channels as (out, in).
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
-        outputs = ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
 
 
 @keras.saving.register_keras_serializable("zscape")
@@ -170,8 +169,7 @@ class NarrowConv2D(_Convolution):
         # Tap t of map (t, f) is one for output f: row t of an identity, once for every f.
         placing = np.einsum("ts,fg->tsfg", np.eye(9), np.eye(self.filters))
         placing = ops.cast(placing.reshape(3, 3, n_maps, self.filters), maps.dtype)
-        outputs = ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
-        return self.activation(ops.add(outputs, self.bias))
+        return ops.conv(maps, placing, padding="same", data_format=DATA_FORMAT)
 
 
 def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:

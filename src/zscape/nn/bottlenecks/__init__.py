@@ -64,10 +64,10 @@ class Bottleneck(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make a variable for each term."""
         # Variables and not metrics: on JAX only the state of layers comes out of a training step.
-        self.latest = {
-            name: self.add_weight(name=name, shape=(), initializer="zeros", trainable=False)
-            for name in self.terms
-        }
+        self.latest = {name: self._state(name, ()) for name in self.terms}
+
+    def _state(self, name: str, shape: tuple[int | None, ...], start: Any = "zeros") -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=start, trainable=False)
 
     def encode(self, features: Any) -> Any:
         """Return the codes (N, d) of features; always the same for the same features."""
@@ -82,11 +82,7 @@ class Bottleneck(keras.layers.Layer):
         return codes
 
     def code_indices(self, codes: Any) -> Any:
-        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones.
-
-        Raises:
-            ConfigError: the codes are not discrete.
-        """
+        """Return the code indices of discrete codes, whole numbers from 0; the nearest ones."""
         raise self._not_discrete()
 
     def codes_from_indices(self, indices: Any) -> Any:
@@ -106,8 +102,7 @@ class Bottleneck(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (N, d) for features, or (N, h, w, d)."""
         *others, n_features = input_shape
-        n_dims = None if n_features is None else n_features // self.n_features_per_code
-        return *others, n_dims
+        return *others, n_features and n_features // self.n_features_per_code
 
     def get_config(self) -> dict[str, Any]:
         """Return every constructor argument, for `from_config`."""

@@ -52,14 +52,11 @@ def squared_mmd(codes: Any, prior: Any) -> Any:
     """
     n = ops.cast(ops.shape(codes)[0], codes.dtype)
     n_pairs = ops.maximum(n * (n - 1), 1.0)
-    n_dims = codes.shape[-1]
+    widths = [2 * codes.shape[-1] * scale for scale in KERNEL_SCALES]
 
     def kernel_sum(a: Any, b: Any) -> Any:
         distances = ops.sum(ops.square(a[:, None] - b[None]), axis=-1)  # (N, N)
-        return sum(
-            ops.sum(2 * n_dims * scale / (2 * n_dims * scale + distances))
-            for scale in KERNEL_SCALES
-        )
+        return sum(ops.sum(width / (width + distances)) for width in widths)
 
     diagonal = n * len(KERNEL_SCALES)  # every point is at distance 0 from itself
     within = kernel_sum(codes, codes) + kernel_sum(prior, prior) - 2 * diagonal

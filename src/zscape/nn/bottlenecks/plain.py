@@ -1,7 +1,5 @@
 """The bottleneck of an ordinary autoencoder."""
 
-from __future__ import annotations
-
 import keras
 
 from zscape.nn.bottlenecks import Bottleneck, register_bottleneck

@@ -22,7 +22,7 @@ class VectorQuantizedBottleneck(Bottleneck):
 
     The codebook is learned without gradients: every vector moves to the mean of the features for
     which it is the nearest, a step of k-means at a time. A vector that is hardly ever the nearest
-    is put where features are badly served.
+    is put where features are badly served. Features and codes are (N, h, w, d).
 
     Args:
         codebook: how many vectors there are to choose from, 2 or more.

@@ -39,7 +39,7 @@ class Recipe:
     """How a preset is trained unless something else is asked for (`docs/study.md`).
 
     Attributes:
-        images_seen: the number of epochs is such that the network sees about so many images.
+        images_seen: about so many images the network sees in all epochs.
         optimizer: see `TrainConfig`, as for the others.
         learning_rate: the peak learning rate.
         precision: the arithmetic.

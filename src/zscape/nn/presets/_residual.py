@@ -26,6 +26,11 @@ class ResidualPreset(Preset):
 
     Attributes:
         depth: residual blocks at the innermost size, in each of the two.
+
+    References:
+        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016 (normalise first); Zhang
+        and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019; Elfwing et al.,
+        Sigmoid-Weighted Linear Units, 2017 (SiLU).
     """
 
     depth: ClassVar[int]
@@ -63,21 +68,12 @@ class ResidualPreset(Preset):
         return SubpixelConv2DTranspose(self.image_shape[-1], **self.named(OUTPUT_LAYER))
 
     def normalise(self, x: KerasTensor, name: str) -> KerasTensor:
-        """Divide each pixel's channels by their root mean square, then apply SiLU.
-
-        References:
-            Zhang and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019;
-            Elfwing et al., Sigmoid-Weighted Linear Units, 2017 (SiLU).
-        """
+        """Divide each pixel's channels by their root mean square, then apply SiLU."""
         x = layers.RMSNormalization(dtype=self.dtype, name=f"{name}_norm")(x)
         return layers.Activation("silu", dtype=self.dtype, name=f"{name}_silu")(x)
 
     def block(self, x: KerasTensor, name: str) -> KerasTensor:
-        """Return (N, H, W, K) for the same shape: x + conv(silu(conv(normalise(x)))).
-
-        References:
-            He et al., Identity Mappings in Deep Residual Networks, ECCV 2016 (normalise first).
-        """
+        """Return (N, H, W, K) for the same shape: x + conv(silu(conv(normalise(x))))."""
         y = layers.RMSNormalization(dtype=self.dtype, name=f"{name}_norm")(x)
         y = self.conv(f"{name}_conv1", x.shape[-1])(y)
         y = layers.Activation("silu", dtype=self.dtype, name=f"{name}_silu")(y)

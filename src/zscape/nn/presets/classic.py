@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from keras import KerasTensor, layers
 
@@ -35,9 +35,9 @@ class ClassicPreset(Preset):
         self,
         downsampling: Downsampling = "stride",
         upsampling: Upsampling = "nearest",
-        **given: object,
+        **given: Any,
     ) -> None:
-        super().__init__(**given)  # type: ignore[arg-type]
+        super().__init__(**given)
         for name, value, kind in (
             ("downsampling", downsampling, Downsampling),
             ("upsampling", upsampling, Upsampling),
@@ -55,9 +55,8 @@ class ClassicPreset(Preset):
             strides = self.strides if halve else 1
             x = self.conv(f"conv{index}", 8, strides=strides, activation="relu")(x)
             if halve and strides == 1:
-                x = layers.MaxPooling2D(
-                    2, data_format=DATA_FORMAT, dtype=self.dtype, name=f"pool{index}"
-                )(x)
+                named = {"dtype": self.dtype, "name": f"pool{index}"}
+                x = layers.MaxPooling2D(2, data_format=DATA_FORMAT, **named)(x)
         return x
 
     def decoder_body(self, x: KerasTensor) -> KerasTensor:

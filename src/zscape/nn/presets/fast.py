@@ -1,7 +1,5 @@
 """The preset `fast`."""
 
-from __future__ import annotations
-
 from zscape.nn.presets import Recipe, register_preset
 from zscape.nn.presets._residual import ResidualPreset
 
