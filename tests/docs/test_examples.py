@@ -85,6 +85,7 @@ def test_examples_of_docstrings_run(module: str, names: dict[str, Any]) -> None:
     failures: list[str] = []
     for test in tests:
         test.globs.update(names)
-        doctest.DocTestRunner(Shown()).run(test, out=failures.append, clear_globs=False)
+        runner = doctest.DocTestRunner(Shown(), verbose=False)  # whatever -v asks of pytest
+        runner.run(test, out=failures.append, clear_globs=False)
     assert any(test.examples for test in tests)
     assert not failures, "".join(failures)
