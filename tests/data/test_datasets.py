@@ -351,6 +351,14 @@ def spoiled(value: float) -> np.ndarray:
         (spoiled(-0.75), "from -0.75 to 0.5; expected floats in [0, 1]: add 1 and divide by 2"),
         (spoiled(1.0000001), "0.5 to 1.0000001; expected floats in [0, 1]: clip them"),
         (spoiled(-1e-9), "from -1e-09 to 0.5; expected floats in [0, 1]: clip them"),
+        (spoiled(-0.01), "from -0.01 to 0.5; expected floats in [0, 1]: clip them"),
+        (spoiled(1.01), "from 0.5 to 1.01; expected floats in [0, 1]: clip them"),
+        (spoiled(1.02), "from 0.5 to 1.02; expected floats in [0, 1]: divide them by 255"),
+        (spoiled(255), "from 0.5 to 255; expected floats in [0, 1]: divide them by 255"),
+        (spoiled(255.5), "from 0.5 to 255.5; expected floats in [0, 1]: rescale them"),
+        (spoiled(2) * 2 - 2, "from -1 to 2; expected floats in [0, 1]: rescale them"),
+        (spoiled(-1.5), "from -1.5 to 0.5; expected floats in [0, 1]: rescale them"),
+        (spoiled(0) * 4 - 1, "from -1 to 1; expected floats in [0, 1]: add 1 and divide by 2"),
         (spoiled(1e300), "to 1e+300; expected floats in [0, 1]: rescale them"),
         (np.full((30, 6, 5), -1), "whole numbers from -1 to -1; expected 0 to 255"),
         (np.full((30, 6, 5), 256), "whole numbers from 256 to 256; expected 0 to 255"),
@@ -380,6 +388,7 @@ def test_arrays_that_are_no_images(tmp_path: Path, images: np.ndarray, expected:
         (np.full(30, 0.5), "labels of type float64 that are not whole numbers"),
         (np.full(30, np.nan), "not whole numbers"),
         (np.full(30, 1e30), "not whole numbers"),
+        (np.full(30, 2.0**53), "not whole numbers"),
         (np.full(30, "cat"), "labels of type <U3 that are not whole numbers"),
     ],
 )
@@ -397,3 +406,10 @@ def test_whole_labels_of_any_type_are_taken(tmp_path: Path, dtype: Any) -> None:
     assert loaded is not None
     assert loaded.dtype == np.int64
     assert loaded.tolist() == [0, 1] * 15
+
+
+def test_labels_are_taken_up_to_where_floats_stop_counting() -> None:
+    labels = np.full(30, 2.0**53 - 1)
+    loaded = load_images(Images(GOOD[..., np.newaxis], labels, "array")).labels
+    assert loaded is not None
+    assert set(loaded.tolist()) == {2**53 - 1}

@@ -22,7 +22,9 @@ from zscape.data.images import (
     as_float,
     chunk_length,
     chunks,
+    is_broken,
     on_disk,
+    readable_rows,
 )
 from zscape.data.load import load_dataset
 from zscape.errors import DataError
@@ -242,11 +244,17 @@ def test_a_value_at_the_end_of_many_parts_is_found(monkeypatch: pytest.MonkeyPat
     images = np.zeros((50, 2, 2, 1), np.float32)
     check_values(images)
     images[-1, 1, 1] = 1.5
-    with pytest.raises(DataError, match=r"from 0 to 1\.5;"):
+    with pytest.raises(DataError, match=r"^the images have values from 0 to 1\.5;"):
         check_values(images)
     images[3:6, 0, 0] = np.nan
-    with pytest.raises(DataError, match="3 NaN or infinite values"):
-        check_values(images)
+    with pytest.raises(DataError, match=r"^spots\.npy has 3 NaN or infinite values"):
+        check_values(images, "spots.npy")
+
+
+def test_whole_numbers_of_unknown_white_are_refused() -> None:
+    for dtype in ("int8", "int64", "uint32"):
+        with pytest.raises(DataError, match=f"the images are {dtype}; expected uint8, uint16"):
+            check_values(np.zeros((2, 4, 4, 1), dtype))
 
 
 def test_an_array_is_neither_copied_nor_on_disk() -> None:
@@ -255,3 +263,8 @@ def test_an_array_is_neither_copied_nor_on_disk() -> None:
     assert checked.shape == (3, 8, 8, 1)
     assert np.shares_memory(np.asarray(checked), images)
     assert on_disk(checked) is None
+
+
+def test_every_image_of_an_array_can_be_read() -> None:
+    assert readable_rows(ARRAY).tolist() == [0, 1, 2, 3, 4]
+    assert is_broken(ARRAY, np.array([4, 0])).tolist() == [False, False]
