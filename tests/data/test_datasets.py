@@ -226,9 +226,12 @@ def test_a_part_of_mnist_is_not_called_mnist() -> None:
 
 
 def test_take_keeps_the_order_asked_for() -> None:
-    images = Images(PIXELS[..., np.newaxis], np.arange(50), "array")
+    names = np.array([f"{i}.png" for i in range(50)])
+    images = Images(PIXELS[..., np.newaxis], np.arange(50), "array", names=names)
     taken = images.take(np.array([3, 1, 3]))
     assert numbers(taken) == [3, 1, 3]
+    assert taken.names is not None
+    assert taken.names.tolist() == ["3.png", "1.png", "3.png"]
     assert taken.labels is not None
     assert taken.labels.tolist() == [3, 1, 3]
     assert numbers(images.take(slice(2))) == [0, 1]
@@ -343,6 +346,7 @@ def spoiled(value: float) -> np.ndarray:
         (np.zeros((28, 28, 3)), "add a first axis"),
         (np.zeros((9, 3, 32, 32)), "looks like (N, C, H, W)"),
         (np.zeros((0, 28, 28)), "there are no pixels"),
+        (np.zeros((0, 28, 28, 1)), "there are no pixels"),
         (np.zeros((5, 0, 28)), "there are no pixels"),
         (spoiled(np.nan), "1 NaN or infinite value; expected"),
         (spoiled(-np.inf).astype(np.float32), "1 NaN or infinite value;"),
@@ -354,7 +358,7 @@ def spoiled(value: float) -> np.ndarray:
         (spoiled(-0.01), "from -0.01 to 0.5; expected floats in [0, 1]: clip them"),
         (spoiled(1.01), "from 0.5 to 1.01; expected floats in [0, 1]: clip them"),
         (spoiled(1.02), "from 0.5 to 1.02; expected floats in [0, 1]: divide them by 255"),
-        (spoiled(255), "from 0.5 to 255; expected floats in [0, 1]: divide them by 255"),
+        (spoiled(0) * 510, "from 0 to 255; expected floats in [0, 1]: divide them by 255"),
         (spoiled(255.5), "from 0.5 to 255.5; expected floats in [0, 1]: rescale them"),
         (spoiled(2) * 2 - 2, "from -1 to 2; expected floats in [0, 1]: rescale them"),
         (spoiled(-1.5), "from -1.5 to 0.5; expected floats in [0, 1]: rescale them"),
@@ -377,6 +381,11 @@ def test_arrays_that_are_no_images(tmp_path: Path, images: np.ndarray, expected:
     if images.dtype != object:
         np.savez(tmp_path / "a.npz", images=images)
         assert expected in message_of(tmp_path / "a.npz")
+
+
+def test_low_images_of_many_channels_are_images() -> None:
+    for shape in ((30, 3, 4, 32), (30, 1, 32, 7)):
+        assert load_images(np.zeros(shape)).image_shape == shape[1:]
 
 
 @pytest.mark.parametrize(

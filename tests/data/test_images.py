@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -86,6 +86,9 @@ part = (
 
 
 @given(part | st.lists(part, max_size=5).map(tuple))
+@example(np.eye(6, 4, dtype=bool))  # a mask of images and rows
+@example(([0, 1], [1, 2]))  # pairs, not every image with every row
+@example((0, slice(None), [1, 2]))  # NumPy puts the list's axis first
 def test_any_index_gives_what_numpy_gives(index: Any) -> None:
     found, expected = outcome(lambda: stored()[index]), outcome(lambda: WHOLE[index])
     assert same(found, expected), (found, expected)
@@ -107,6 +110,10 @@ def test_calculations_give_what_numpy_gives(calculate: Callable[[Any], Any]) -> 
     found, expected = calculate(stored()), calculate(WHOLE)
     np.testing.assert_array_equal(found, expected)
     assert np.shape(found) == np.shape(expected)
+
+
+def test_a_value_of_two_bytes_counts_twice() -> None:
+    assert stored(ARRAY.astype(np.uint16)).nbytes == WHOLE.astype(np.uint16).nbytes
 
 
 def test_what_would_change_them_is_refused() -> None:
@@ -134,7 +141,8 @@ def test_only_what_is_asked_for_is_read() -> None:
     read = images.decoding.n_read
     checked: Any = as_images(images)
     assert checked is images
-    assert stored().take(slice(2)).shape == (2, 4, 3, 2)
+    assert images.take(slice(2)).shape == (2, 4, 3, 2)
+    assert Images(images, None, "spots").take(slice(2)).images.shape == (2, 4, 3, 2)
     assert images.decoding.n_read == read
 
 

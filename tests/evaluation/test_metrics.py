@@ -318,6 +318,8 @@ def test_nothing_but_nan() -> None:
     health = latent_health(np.full((20, 3), np.nan))
     assert all(math.isnan(value) for value in health.mean + health.low)
     assert len(health.warnings()) == 2
+    assert health.dead == health.collapsed == ()
+    assert health.duplicate == ()
     assert health.to_dict()["high"] == [None, None, None]
 
 

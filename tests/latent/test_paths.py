@@ -231,6 +231,11 @@ def test_the_dense_way_between_islands_is_straight() -> None:
     np.testing.assert_allclose(points, linear_path(start, end, 3))
 
 
+@pytest.mark.parametrize("steps", [2, 200])
+def test_a_way_has_two_to_two_hundred_points(steps: int) -> None:
+    assert len(linear_path(np.zeros(2), np.ones(2), steps)) == steps
+
+
 @pytest.mark.parametrize("steps", [-1, 0, 1, 201])
 def test_a_way_has_two_points_at_least(steps: int) -> None:
     codes = np.ones((9, 2))
