@@ -82,6 +82,16 @@ def test_blur_keeps_the_mean_and_takes_the_edges() -> None:
     assert np.abs(np.diff(blurred, axis=1)).max() < 0.4
 
 
+def test_blur_continues_the_edge_and_leaves_channels_and_images_apart() -> None:
+    np.testing.assert_allclose(done("blur:sigma=3", gray(0.7)), gray(0.7), atol=1e-6)
+    images = gray(0.0, n=3, channels=3)
+    images[1, 10:20, 10:20, 1] = 1
+    blurred = done("blur:sigma=3", images)
+    assert blurred[1, ..., 1].any()
+    assert not blurred[..., [0, 2]].any()
+    assert not blurred[[0, 2]].any()
+
+
 def test_several_are_done_in_turn() -> None:
     images = gray()
     both = done("salt_pepper:amount=1+blur:sigma=3", images)

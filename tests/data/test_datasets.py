@@ -226,9 +226,12 @@ def test_a_part_of_mnist_is_not_called_mnist() -> None:
 
 
 def test_take_keeps_the_order_asked_for() -> None:
-    images = Images(PIXELS[..., np.newaxis], np.arange(50), "array")
+    names = np.array([f"{i}.png" for i in range(50)])
+    images = Images(PIXELS[..., np.newaxis], np.arange(50), "array", names=names)
     taken = images.take(np.array([3, 1, 3]))
     assert numbers(taken) == [3, 1, 3]
+    assert taken.names is not None
+    assert taken.names.tolist() == ["3.png", "1.png", "3.png"]
     assert taken.labels is not None
     assert taken.labels.tolist() == [3, 1, 3]
     assert numbers(images.take(slice(2))) == [0, 1]
@@ -343,6 +346,7 @@ def spoiled(value: float) -> np.ndarray:
         (np.zeros((28, 28, 3)), "add a first axis"),
         (np.zeros((9, 3, 32, 32)), "looks like (N, C, H, W)"),
         (np.zeros((0, 28, 28)), "there are no pixels"),
+        (np.zeros((0, 28, 28, 1)), "there are no pixels"),
         (np.zeros((5, 0, 28)), "there are no pixels"),
         (spoiled(np.nan), "1 NaN or infinite value; expected"),
         (spoiled(-np.inf).astype(np.float32), "1 NaN or infinite value;"),
@@ -351,6 +355,14 @@ def spoiled(value: float) -> np.ndarray:
         (spoiled(-0.75), "from -0.75 to 0.5; expected floats in [0, 1]: add 1 and divide by 2"),
         (spoiled(1.0000001), "0.5 to 1.0000001; expected floats in [0, 1]: clip them"),
         (spoiled(-1e-9), "from -1e-09 to 0.5; expected floats in [0, 1]: clip them"),
+        (spoiled(-0.01), "from -0.01 to 0.5; expected floats in [0, 1]: clip them"),
+        (spoiled(1.01), "from 0.5 to 1.01; expected floats in [0, 1]: clip them"),
+        (spoiled(1.02), "from 0.5 to 1.02; expected floats in [0, 1]: divide them by 255"),
+        (spoiled(0) * 510, "from 0 to 255; expected floats in [0, 1]: divide them by 255"),
+        (spoiled(255.5), "from 0.5 to 255.5; expected floats in [0, 1]: rescale them"),
+        (spoiled(2) * 2 - 2, "from -1 to 2; expected floats in [0, 1]: rescale them"),
+        (spoiled(-1.5), "from -1.5 to 0.5; expected floats in [0, 1]: rescale them"),
+        (spoiled(0) * 4 - 1, "from -1 to 1; expected floats in [0, 1]: add 1 and divide by 2"),
         (spoiled(1e300), "to 1e+300; expected floats in [0, 1]: rescale them"),
         (np.full((30, 6, 5), -1), "whole numbers from -1 to -1; expected 0 to 255"),
         (np.full((30, 6, 5), 256), "whole numbers from 256 to 256; expected 0 to 255"),
@@ -371,6 +383,11 @@ def test_arrays_that_are_no_images(tmp_path: Path, images: np.ndarray, expected:
         assert expected in message_of(tmp_path / "a.npz")
 
 
+def test_low_images_of_many_channels_are_images() -> None:
+    for shape in ((30, 3, 4, 32), (30, 1, 32, 7)):
+        assert load_images(np.zeros(shape)).image_shape == shape[1:]
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
@@ -380,6 +397,7 @@ def test_arrays_that_are_no_images(tmp_path: Path, images: np.ndarray, expected:
         (np.full(30, 0.5), "labels of type float64 that are not whole numbers"),
         (np.full(30, np.nan), "not whole numbers"),
         (np.full(30, 1e30), "not whole numbers"),
+        (np.full(30, 2.0**53), "not whole numbers"),
         (np.full(30, "cat"), "labels of type <U3 that are not whole numbers"),
     ],
 )
@@ -397,3 +415,10 @@ def test_whole_labels_of_any_type_are_taken(tmp_path: Path, dtype: Any) -> None:
     assert loaded is not None
     assert loaded.dtype == np.int64
     assert loaded.tolist() == [0, 1] * 15
+
+
+def test_labels_are_taken_up_to_where_floats_stop_counting() -> None:
+    labels = np.full(30, 2.0**53 - 1)
+    loaded = load_images(Images(GOOD[..., np.newaxis], labels, "array")).labels
+    assert loaded is not None
+    assert set(loaded.tolist()) == {2**53 - 1}

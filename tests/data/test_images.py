@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,7 +22,9 @@ from zscape.data.images import (
     as_float,
     chunk_length,
     chunks,
+    is_broken,
     on_disk,
+    readable_rows,
 )
 from zscape.data.load import load_dataset
 from zscape.errors import DataError
@@ -84,6 +86,9 @@ part = (
 
 
 @given(part | st.lists(part, max_size=5).map(tuple))
+@example(np.eye(6, 4, dtype=bool))  # a mask of images and rows
+@example(([0, 1], [1, 2]))  # pairs, not every image with every row
+@example((0, slice(None), [1, 2]))  # NumPy puts the list's axis first
 def test_any_index_gives_what_numpy_gives(index: Any) -> None:
     found, expected = outcome(lambda: stored()[index]), outcome(lambda: WHOLE[index])
     assert same(found, expected), (found, expected)
@@ -105,6 +110,10 @@ def test_calculations_give_what_numpy_gives(calculate: Callable[[Any], Any]) -> 
     found, expected = calculate(stored()), calculate(WHOLE)
     np.testing.assert_array_equal(found, expected)
     assert np.shape(found) == np.shape(expected)
+
+
+def test_a_value_of_two_bytes_counts_twice() -> None:
+    assert stored(ARRAY.astype(np.uint16)).nbytes == WHOLE.astype(np.uint16).nbytes
 
 
 def test_what_would_change_them_is_refused() -> None:
@@ -132,7 +141,8 @@ def test_only_what_is_asked_for_is_read() -> None:
     read = images.decoding.n_read
     checked: Any = as_images(images)
     assert checked is images
-    assert stored().take(slice(2)).shape == (2, 4, 3, 2)
+    assert images.take(slice(2)).shape == (2, 4, 3, 2)
+    assert Images(images, None, "spots").take(slice(2)).images.shape == (2, 4, 3, 2)
     assert images.decoding.n_read == read
 
 
@@ -242,11 +252,17 @@ def test_a_value_at_the_end_of_many_parts_is_found(monkeypatch: pytest.MonkeyPat
     images = np.zeros((50, 2, 2, 1), np.float32)
     check_values(images)
     images[-1, 1, 1] = 1.5
-    with pytest.raises(DataError, match=r"from 0 to 1\.5;"):
+    with pytest.raises(DataError, match=r"^the images have values from 0 to 1\.5;"):
         check_values(images)
     images[3:6, 0, 0] = np.nan
-    with pytest.raises(DataError, match="3 NaN or infinite values"):
-        check_values(images)
+    with pytest.raises(DataError, match=r"^spots\.npy has 3 NaN or infinite values"):
+        check_values(images, "spots.npy")
+
+
+def test_whole_numbers_of_unknown_white_are_refused() -> None:
+    for dtype in ("int8", "int64", "uint32"):
+        with pytest.raises(DataError, match=f"the images are {dtype}; expected uint8, uint16"):
+            check_values(np.zeros((2, 4, 4, 1), dtype))
 
 
 def test_an_array_is_neither_copied_nor_on_disk() -> None:
@@ -255,3 +271,8 @@ def test_an_array_is_neither_copied_nor_on_disk() -> None:
     assert checked.shape == (3, 8, 8, 1)
     assert np.shares_memory(np.asarray(checked), images)
     assert on_disk(checked) is None
+
+
+def test_every_image_of_an_array_can_be_read() -> None:
+    assert readable_rows(ARRAY).tolist() == [0, 1, 2, 3, 4]
+    assert is_broken(ARRAY, np.array([4, 0])).tolist() == [False, False]

@@ -154,3 +154,12 @@ def test_cluster_agreement_of_separate_and_of_random_classes() -> None:
     assert abs(cluster_agreement(codes, RNG(5).integers(0, 3, 300)) or 0.0) < 0.05
     assert cluster_agreement(codes, np.ones(300)) is None
     assert cluster_agreement(np.ones((300, 2)), labels) is None
+
+
+def test_two_classes_are_enough() -> None:
+    codes, labels = classes(300)
+    codes, labels = codes[labels < 2], labels[labels < 2]
+    found = linear_probe_accuracy(codes, labels, codes, labels)
+    assert found is not None
+    assert found > 0.9
+    assert cluster_agreement(np.eye(2)[labels], labels) == 1.0  # as many codes as classes

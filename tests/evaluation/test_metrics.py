@@ -19,6 +19,7 @@ from zscape.evaluation import (
     peak_signal_to_noise_ratio,
     structural_similarity,
 )
+from zscape.evaluation.metrics import METRICS, Coded, measure
 
 Measure = Callable[[np.ndarray, np.ndarray], float | None]
 
@@ -123,6 +124,13 @@ def test_ssim_of_small_images_follows_the_formula(side: int) -> None:
     assert -1 <= padded < 1
 
 
+@pytest.mark.parametrize(("height", "width"), [(12, 4), (13, 7), (20, 10), (11, 12)])
+def test_ssim_does_not_depend_on_which_side_is_the_short_one(height: int, width: int) -> None:
+    images, reconstructions = pair(2, height, width)
+    turned = structural_similarity(images.swapaxes(1, 2), reconstructions.swapaxes(1, 2))
+    assert structural_similarity(images, reconstructions) == pytest.approx(turned)
+
+
 def test_ssim_of_equal_images_is_one() -> None:
     images, _ = pair(3, 9, 30)
     assert structural_similarity(images, images) == pytest.approx(1.0)
@@ -148,8 +156,10 @@ def test_image_measures_refuse_arrays_that_do_not_fit(measure: Measure) -> None:
 def test_compression_ratio() -> None:
     assert compression_ratio((28, 28, 1), 10) == pytest.approx(78.4)
     assert compression_ratio((4, 5, 3), 120) == 0.5
-    with pytest.raises(ConfigError, match="1 or more"):
-        compression_ratio((28, 28, 1), 0)
+    assert compression_ratio((4, 5, 1), 1) == 20
+    for shape, latent_dim in (((28, 28, 1), 0), ((28, 0, 1), 5), ((), 5)):
+        with pytest.raises(ConfigError, match="1 or more"):
+            compression_ratio(shape, latent_dim)
 
 
 # ------------------------------------------------------------------ nearest neighbours
@@ -234,7 +244,10 @@ def test_participation_ratio_from_eigenvalues() -> None:
     eigenvalues = np.linalg.eigvalsh(np.cov(codes, rowvar=False))
     expected = eigenvalues.sum() ** 2 / np.sum(eigenvalues**2)
     assert latent_health(codes).n_effective == pytest.approx(expected)
+    assert latent_health(codes * 1e-4).n_effective == pytest.approx(expected)
     assert latent_health(healthy_codes()).n_effective == pytest.approx(4, abs=0.1)
+    assert latent_health(np.ones((20, 3))).n_effective == 0
+    assert latent_health(np.full((20, 3), np.nan)).n_effective == 0
 
 
 def test_dead_dimensions() -> None:
@@ -272,6 +285,17 @@ def test_duplicate_dimensions_of_either_sign() -> None:
     assert sentence.startswith("1 duplicate pair of dimensions (z1 and z4)")
 
 
+def test_duplicate_dimensions_may_be_neighbours() -> None:
+    codes = healthy_codes()
+    codes[:, 2] = codes[:, 1]
+    assert latent_health(codes).duplicate == ((1, 2),)
+
+
+def test_eight_dead_dimensions_are_all_named() -> None:
+    (sentence,) = latent_health(np.zeros((100, 8))).warnings()
+    assert "8 dead dimensions (z1, z2, z3, z4, z5, z6, z7, z8), with" in sentence
+
+
 def test_many_dead_dimensions_are_cut_short() -> None:
     codes = np.zeros((100, 30))
     (sentence,) = latent_health(codes).warnings()
@@ -294,6 +318,8 @@ def test_nothing_but_nan() -> None:
     health = latent_health(np.full((20, 3), np.nan))
     assert all(math.isnan(value) for value in health.mean + health.low)
     assert len(health.warnings()) == 2
+    assert health.dead == health.collapsed == ()
+    assert health.duplicate == ()
     assert health.to_dict()["high"] == [None, None, None]
 
 
@@ -305,6 +331,13 @@ def test_too_few_codes_are_not_judged(n_codes: int, latent_dim: int) -> None:
     (sentence,) = health.warnings()
     assert "cannot be judged" in sentence
     assert len(health.low) == latent_dim
+
+
+def test_ten_codes_are_judged() -> None:
+    codes = healthy_codes(10, 2)
+    assert latent_health(codes).warnings() == []
+    codes[:, 1] = 0
+    assert latent_health(codes).dead == (1,)
 
 
 def test_one_dimension() -> None:
@@ -338,6 +371,27 @@ def test_warnings_are_single_lines() -> None:
 def test_health_of_no_codes(codes: np.ndarray) -> None:
     with pytest.raises(DataError, match="at least one code"):
         latent_health(codes)
+
+
+# ------------------------------------------------------------------ the table
+
+
+def test_a_value_is_shown_in_the_form_of_its_metric_or_as_a_dash() -> None:
+    assert METRICS["psnr"].text(21.456) == "21.46"
+    assert METRICS["compression_ratio"].text(78.4) == "78.4x"
+    assert METRICS["psnr"].text(None) == "-"
+
+
+def test_metrics_of_labels_are_measured_where_there_are_labels() -> None:
+    images, outputs = pair(30, 12, 12)
+    codes, labels = healthy_codes(30), np.arange(30) % 2
+    known = (codes, labels, codes[:20], labels[:20])
+    values = measure(METRICS, Coded(images, outputs, codes, True, known))
+    assert values["mse"] == mean_squared_error(images, outputs)
+    assert values["knn_accuracy"] == knn_accuracy(*known)
+    without = measure(METRICS, Coded(images, outputs, codes, True, None))
+    of_labels = {"knn_accuracy", "linear_probe_accuracy", "cluster_agreement"}
+    assert {name for name, value in without.items() if value is None} == of_labels
 
 
 def test_results_are_python_numbers() -> None:

@@ -43,6 +43,7 @@ def test_axis_values(low: float, high: float, step: float, expected: list[float]
 
 def test_axis_through_the_origin_holds_zero_itself() -> None:
     assert axis_values(-0.3, 0.3, 0.1)[3] == 0.0
+    assert axis_values(-(0.1 + 0.2), 0.6, 0.3)[1] == 0.0
 
 
 @given(
@@ -180,10 +181,22 @@ def test_the_spherical_way_is_straight_where_nothing_turns(end: list[float]) -> 
     np.testing.assert_allclose(points, linear_path(start, np.array(end), 5), atol=1e-6)
 
 
-def test_the_dense_way_goes_around_a_hole() -> None:
+def test_the_spherical_way_is_straight_between_multiples_of_a_code() -> None:
+    for start in np.random.default_rng(0).normal(size=(100, 3)):  # rounding: cosines beyond 1
+        for factor in (-2, 3):
+            points = spherical_path(start, factor * start, 3)
+            np.testing.assert_allclose(points, linear_path(start, factor * start, 3), rtol=1e-5)
+
+
+def half_ring() -> np.ndarray:
+    """Return codes in the upper half of a ring of radius 5; straight on is a hole."""
     rng = np.random.default_rng(0)
-    angles = rng.uniform(0, np.pi, 2000)  # the upper half of a ring; straight on is a hole
-    codes = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.normal(5, 0.2, (2000, 1))
+    angles = rng.uniform(0, np.pi, 2000)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.normal(5, 0.2, (2000, 1))
+
+
+def test_the_dense_way_goes_around_a_hole() -> None:
+    codes = half_ring()
     start, end = np.array([-5.0, 0.0]), np.array([5.0, 0.0])
     points = density_path(start, end, codes, 9)
     np.testing.assert_allclose(points[[0, -1]], [start, end], atol=1e-5)
@@ -192,12 +205,35 @@ def test_the_dense_way_goes_around_a_hole() -> None:
     assert lengths.max() < 1.2 * lengths.min()
 
 
+def test_the_dense_way_does_not_depend_on_the_scale() -> None:
+    codes, start, end = half_ring(), np.array([-5.0, 0.0]), np.array([5.0, 0.0])
+    small = density_path(start / 64, end / 64, codes / 64, 9)
+    np.testing.assert_allclose(64 * small, density_path(start, end, codes, 9), rtol=1e-5, atol=1e-5)
+
+
+def test_the_dense_way_reaches_codes_that_are_nobodys_neighbour() -> None:
+    start, end = np.array([-5.0, 0.0]), np.array([7.0, 0.0])  # the ring ends at 5
+    for way in (density_path(start, end, half_ring(), 9), density_path(end, start, half_ring(), 9)):
+        assert np.linalg.norm(way, axis=1).min() > 4
+
+
+def test_the_dense_way_through_few_codes() -> None:
+    start, end = np.array([-1.0, 0.0]), np.array([1.0, 0.0])
+    points = density_path(start, end, np.array([[0.0, 0.0]]), 5)
+    np.testing.assert_allclose(points, linear_path(start, end, 5), atol=1e-6)
+
+
 def test_the_dense_way_between_islands_is_straight() -> None:
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(size=(50, 2)), rng.normal(100, 1, (50, 2))])
     start, end = np.zeros(2), np.full(2, 100.0)
     points = density_path(start, end, codes, 3)
     np.testing.assert_allclose(points, linear_path(start, end, 3))
+
+
+@pytest.mark.parametrize("steps", [2, 200])
+def test_a_way_has_two_to_two_hundred_points(steps: int) -> None:
+    assert len(linear_path(np.zeros(2), np.ones(2), steps)) == steps
 
 
 @pytest.mark.parametrize("steps", [-1, 0, 1, 201])
@@ -243,3 +279,20 @@ def test_a_traversal_of_many_dimensions_follows_the_principal_directions() -> No
     way = moved[0, -1] - moved[0, 0]
     assert abs(way @ basis[:, 0]) == pytest.approx(np.linalg.norm(way), rel=1e-3)
     assert np.linalg.norm(way) == pytest.approx(2 * 2.326 * 8, rel=0.1)  # from 1 % to 99 %
+
+
+def test_a_traversal_has_ten_directions_at_most_if_not_told_otherwise() -> None:
+    codes = np.random.default_rng(0).normal(size=(50, 11))
+    moved, names = traversal(codes[:, :10], np.zeros(10), 2)
+    assert names == [f"z{j}" for j in range(1, 11)]
+    moved, names = traversal(codes, np.zeros(11), 2)
+    assert moved.shape == (10, 2, 11)
+    assert names[9].startswith("direction 10, ")
+
+
+def test_the_shares_of_directions_do_not_depend_on_the_scale() -> None:
+    codes = np.random.default_rng(0).normal(size=(50, 12))
+    assert traversal(codes, codes[0], 2)[1] == traversal(codes / 1024, codes[0], 2)[1]
+    moved, names = traversal(np.ones((50, 12)), np.ones(12), 2)
+    assert names[0] == "direction 1, 0%"
+    np.testing.assert_allclose(moved, 1, atol=1e-6)

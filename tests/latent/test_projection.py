@@ -137,6 +137,34 @@ def test_damaged_pca_file_is_one_clear_line(images: np.ndarray, tmp_path: Path) 
         assert "\n" not in str(caught.value)
 
 
+def test_a_pca_file_of_arrays_that_do_not_fit_says_so(images: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "pca.npz"
+    PcaBaseline(3).fit(images).save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **{**arrays, "mean": arrays["mean"][1:]})
+    expected = r"is damaged \(the arrays do not fit together\); delete it to have it made again\.$"
+    with pytest.raises(DataError, match=expected):
+        PcaBaseline.load(path)
+
+
+def test_nothing_pickled_in_a_pca_file_is_opened(images: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "pca.npz"
+    PcaBaseline(3).fit(images).save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **{**arrays, "images": np.array(["a name", None], object)})
+    with pytest.raises(DataError, match=r"is damaged \(Object arrays cannot be loaded"):
+        PcaBaseline.load(path)
+
+
+def test_what_a_pca_file_keeps_of_its_making(images: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "pca.npz"
+    PcaBaseline(100).fit(images).save(path, images="spots")
+    again = PcaBaseline.load(path)
+    assert (again.n_components, again.n_components_, again.images_) == (100, 60, "spots")
+
+
 def test_two_dimensions_stay_as_they_are() -> None:
     codes = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
     projection = project_codes(codes)
