@@ -163,3 +163,10 @@ def test_two_classes_are_enough() -> None:
     assert found is not None
     assert found > 0.9
     assert cluster_agreement(np.eye(2)[labels], labels) == 1.0  # as many codes as classes
+
+
+def test_the_seed_repeats_the_clusters() -> None:
+    codes, labels = RNG(0).random((300, 2)), RNG(1).integers(0, 8, 300)
+    found = [cluster_agreement(codes, labels, seed=seed) for seed in (0, 0, 0, 1, 2, 3)]
+    assert found[0] == found[1] == found[2]
+    assert len(set(found)) > 1

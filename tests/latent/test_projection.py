@@ -193,6 +193,15 @@ def test_longer_codes_keep_their_principal_plane() -> None:
     np.testing.assert_allclose(np.abs(projection.points), np.abs(columns[:, :2] * [3, 2]))
 
 
+@pytest.mark.parametrize("n_dims", [3, 4])
+def test_the_plane_does_not_depend_on_the_scale(n_dims: int) -> None:
+    codes = np.random.default_rng(0).normal(size=(50, n_dims))
+    whole, small = project_codes(codes), project_codes(codes / 1024)
+    np.testing.assert_allclose(1024 * small.points, whole.points, atol=1e-9)
+    assert small.explained == pytest.approx(whole.explained)
+    assert small.axis_names == whole.axis_names
+
+
 def test_signs_do_not_depend_on_the_order_of_codes() -> None:
     rng = np.random.default_rng(3)
     codes = rng.normal(size=(200, 6)) * [5, 4, 3, 1, 1, 1]
