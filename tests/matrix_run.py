@@ -1,4 +1,4 @@
-"""Run every verb on a run of each bottleneck: matrix_run.py FOLDER RESULTS.json.
+"""Run every verb on a run of some bottlenecks: matrix_run.py FOLDER RESULTS.json NAME...
 
 The backend is that of KERAS_BACKEND. Each command runs as `zscape VERB ...` does, in this process.
 """
@@ -17,7 +17,6 @@ from PIL import Image
 
 from tests.conftest import blobs
 from zscape.cli import main
-from zscape.nn.bottlenecks import BOTTLENECKS
 
 
 def command(*words: object) -> dict[str, Any]:
@@ -72,15 +71,15 @@ def features(path: Path) -> None:
     keras.Model(images, keras.layers.Flatten()(pooled)).save(path)
 
 
-def matrix(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what every verb did on a run of each bottleneck."""
+def matrix(folder: Path, bottlenecks: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what every verb did on a run of each of the bottlenecks."""
     images, labels = blobs(60)
     data = folder / "spots.npz"
     np.savez(data, images=images, labels=labels)
     Image.fromarray(images[0].reshape(8, 8)).save(folder / "one.png")
     features(folder / "features.keras")
     done: dict[str, dict[str, Any]] = {}
-    for name in BOTTLENECKS.names():
+    for name in bottlenecks:
         run, out = folder / name, folder / f"{name}-out"
         done[name] = {
             "train": command(
@@ -95,4 +94,4 @@ def matrix(folder: Path) -> dict[str, dict[str, Any]]:
 
 if __name__ == "__main__":
     target = Path(sys.argv[2])
-    target.write_text(json.dumps(matrix(Path(sys.argv[1]))))
+    target.write_text(json.dumps(matrix(Path(sys.argv[1]), sys.argv[3:])))
