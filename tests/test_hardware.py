@@ -125,7 +125,7 @@ def test_training_in_bfloat16_without_the_arithmetic_is_refused(tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("zscape: precision is 'mixed_bfloat16', but this processor (")
+    assert done.stderr.startswith("zscape: --precision is 'mixed_bfloat16', but this processor (")
     assert done.stderr.endswith("use float32.\n")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()

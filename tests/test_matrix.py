@@ -75,9 +75,12 @@ def test_every_verb_works_on_every_bottleneck_or_refuses(
 
 
 PLUGIN = """
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 import zscape
+from zscape.data.corruptions import option
 
 
 @zscape.register_preset("wide_of_a_plugin")
@@ -125,15 +128,12 @@ class Box(zscape.Density):
 
 
 @zscape.register_corruption("dark_of_a_plugin")
-class Dark:
-    def __init__(self, share: float = 0.5):
-        self.share = share
+@dataclass(frozen=True)
+class Dark(zscape.Corruption):
+    share: float = option(0.5, most=1)
 
     def __call__(self, images, rng):
         return images * self.share
-
-    def scaled(self, factor):
-        return Dark(min(1.0, self.share * factor))
 """
 
 
@@ -183,7 +183,7 @@ def test_what_a_plugin_adds_is_usable_at_once_and_opens_again(
 
 
 @pytest.mark.slow
-def test_what_a_test_adds_is_usable_at_once(tmp_path: Path) -> None:
+def test_what_a_test_adds_is_usable_at_once(trained: Trained, tmp_path: Path) -> None:
     @zscape.register_bottleneck("halved_of_a_test")
     @keras.saving.register_keras_serializable("test")
     class Halved(zscape.Bottleneck):
@@ -197,7 +197,7 @@ def test_what_a_test_adds_is_usable_at_once(tmp_path: Path) -> None:
 
     assert "halved_of_a_test" in BOTTLENECKS.names()
     run = zscape.train(
-        blobs(60)[0],
+        trained.data,
         preset="classic",
         bottleneck="halved_of_a_test",
         corruption=["inverted_of_a_test", "gaussian:sigma=0.1"],

@@ -13,7 +13,7 @@ from tests.harness import run_python
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.errors import ConfigError
 from zscape.latent.densities import DENSITIES
-from zscape.nn.bottlenecks import BOTTLENECKS
+from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, Registry, load_plugin, names_in
 
@@ -129,19 +129,22 @@ def test_a_name_is_taken_once() -> None:
     with pytest.raises(ConfigError, match="letters, digits and _"):
         registry.register("one:a=1")
     with pytest.raises(ConfigError, match="there is a bottleneck 'gaussian' already"):
-        BOTTLENECKS.register("gaussian")(type("Mine", (), {}))
+        BOTTLENECKS.register("gaussian")(type("Mine", (Bottleneck,), {}))
+    with pytest.raises(ConfigError, match=r"no subclass of zscape\.Bottleneck"):
+        BOTTLENECKS.register("mine")(type("Mine", (), {}))
 
 
 def test_a_plugin_is_run_once_and_names_its_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
-        "import zscape, pathlib\n"
+        "import dataclasses, pathlib, zscape\n"
+        "from zscape.data.corruptions import option\n"
         f"log = pathlib.Path({str(tmp_path / 'log')!r})\n"
         "log.write_text((log.read_text() if log.exists() else '') + 'x')\n"
         "@zscape.register_corruption('fade_of_a_plugin')\n"
-        "class Fade:\n"
-        "    def __init__(self, share: float = 0.5):\n"
-        "        self.share = share\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Fade(zscape.Corruption):\n"
+        "    share: float = option(0.5, most=1)\n"
         "    def __call__(self, images, rng):\n"
         "        return images * self.share\n"
     )
@@ -157,7 +160,7 @@ def test_an_installed_package_is_found_by_the_name_of_its_entry_point(tmp_path: 
     (tmp_path / "fog_package.py").write_text(
         "import zscape\n"
         "@zscape.register_corruption('fog_of_a_package')\n"
-        "class Fog:\n"
+        "class Fog(zscape.Corruption):\n"
         "    def __call__(self, images, rng):\n"
         "        return images\n"
     )

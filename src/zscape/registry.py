@@ -89,12 +89,16 @@ class Registry(Generic[T]):
         kind: what they are, for messages: `bottleneck`.
         home: the package with a module for each, or a module with all of them.
         given: arguments of their constructors that are no options.
+        base: what all of them are derived from.
     """
 
     all: ClassVar[list[Registry[Any]]] = []
 
-    def __init__(self, kind: str, home: str, given: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, home: str, given: tuple[str, ...] = (), base: type[T] | None = None
+    ) -> None:
         self.kind = kind
+        self._base = base
         self._home = home
         Registry.all.append(self)
         self._given = given
@@ -106,6 +110,9 @@ class Registry(Generic[T]):
             raise ConfigError(f"{self.kind} is named {name!r}; expected letters, digits and _.")
 
         def decorate(cls: C) -> C:
+            if self._base is not None and not issubclass(cls, self._base):
+                base = f"zscape.{self._base.__name__}"
+                raise ConfigError(f"{self.kind} {name!r} is no subclass of {base}; derive it so.")
             known = self._classes.get(name)
             taken = known is not None and known.__qualname__ != cls.__qualname__
             if taken or (name in self._own_names() and not cls.__module__.startswith(self._home)):

@@ -169,22 +169,22 @@ def test_spatial_codes_are_one_row_for_each_image(
 def test_reconstructions_and_decoded_images_are_written_in_parts(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from zscape import model
     from zscape.jobs.decode import write_decoded
     from zscape.jobs.encode import write_codes
     from zscape.jobs.reconstruct import write_reconstructions
-    from zscape.model import Autoencoder
 
     run = load_run(trained.two)
     images = load_images(trained.data).images
     whole = run.model.reconstruct(images)
     sizes: list[int] = []
-    real = Autoencoder._map
+    real = model._mapped
 
     def counting(step: Any, inputs: Any, shape: Any) -> np.ndarray:
         sizes.append(len(inputs))
         return real(step, inputs, shape)
 
-    monkeypatch.setattr(Autoencoder, "_map", staticmethod(counting))
+    monkeypatch.setattr(model, "_mapped", counting)
     monkeypatch.setattr("zscape.data.images.CHUNK_VALUES", 25 * 64)
     done = write_reconstructions(run, trained.data, tmp_path / "r")
     assert (done["n_images"], sizes) == (60, [25, 25, 10, 10])  # the last for the sheet

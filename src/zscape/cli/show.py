@@ -21,7 +21,7 @@ def print_run(run: Run, history: Sequence[Mapping[str, float]], found: Evaluatio
     config = run.config
     for part, values in config.to_dict().items():
         print(part)
-        for name, value in values.items():
+        for name, value in (dict(enumerate(values, 1)) if part == "plugins" else values).items():
             _line(name, value)
     print("progress")
     _line("epochs", f"{len(history)} of at most {config.training.epochs}")
@@ -142,11 +142,11 @@ def _print_table(
     Console(highlight=False, markup=False, width=None).print(table)
 
 
-def _line(name: str, value: object) -> None:
+def _line(name: object, value: object) -> None:
     if value is None or value in ({}, ""):
         value = "none"
     elif isinstance(value, dict):
         value = ", ".join(f"{key} {number:g}" for key, number in value.items())
     elif isinstance(value, list):
         value = " x ".join(str(size) for size in value)
-    print(f"  {name.replace('_', ' '):<16} {value}")
+    print(f"  {str(name).replace('_', ' '):<16} {value}")

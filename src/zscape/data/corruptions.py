@@ -62,7 +62,9 @@ def option(default: float, *, most: float, power: int = 1) -> Any:
     return dataclasses.field(default=default, metadata={"most": most, "power": power})
 
 
-CORRUPTIONS: Registry[Corruption] = Registry("corruption", "zscape.data.corruptions")
+CORRUPTIONS: Registry[Corruption] = Registry(
+    "corruption", "zscape.data.corruptions", base=Corruption
+)
 register_corruption = CORRUPTIONS.register
 
 

@@ -104,12 +104,13 @@ def train(data: Data, **options: Any) -> Run:
         load_plugin(plugin)
     # All settings are checked before the images are read, which can take long.
     plan = plan_training(options)
+    pictures = _pictures(data, options)
     reporter = options.get("reporter") or default_reporter()
     with load_dataset(
         data,
         seed=plan.training.seed,
         limit=plan.training.limit,
-        pictures=_pictures(data, options),
+        pictures=pictures,
         progress=partial(reporter.progress, "decoding pictures"),
         wait=False,
     ) as dataset:
@@ -117,7 +118,7 @@ def train(data: Data, **options: Any) -> Run:
             dataset.decoding.finish(partial(reporter.progress, "decoding pictures"))
         known = _skipped(dataset)
         _report_skipped(known, reporter, strict=options.get("strict", False))
-        config = _completed(plan, dataset, options)
+        config = _completed(plan, dataset, pictures)
         folder = Path(options.get("out") or default_folder(config))
         with open_for_training(
             folder,
@@ -204,7 +205,7 @@ def default_preset(options: Mapping[str, Any]) -> str:
     )
 
 
-def _completed(plan: Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunConfig:
+def _completed(plan: Plan, dataset: Dataset, pictures: PictureConfig | None) -> RunConfig:
     registered = (
         PRESETS.plugin(Choice.parse(plan.network.preset).name),
         BOTTLENECKS.plugin(plan.bottleneck.name),
@@ -217,7 +218,7 @@ def _completed(plan: Plan, dataset: Dataset, options: Mapping[str, Any]) -> RunC
         network=plan.network,
         bottleneck=plan.bottleneck,
         training=plan.training_for(len(dataset.train)),
-        pictures=_pictures(dataset.name, options),
+        pictures=pictures,
         plugins=tuple(dict.fromkeys(plugin for plugin in registered if plugin)),
     )
 

@@ -68,7 +68,7 @@ class Density(ABC):
         return density
 
 
-DENSITIES: Registry[Density] = Registry("density", "zscape.latent.densities")
+DENSITIES: Registry[Density] = Registry("density", "zscape.latent.densities", base=Density)
 register_density = DENSITIES.register
 
 

@@ -54,7 +54,7 @@ class Autoregressive(NetworkDensity):
         self.network.compile(
             keras.optimizers.Adam(rate, global_clipnorm=1.0),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=False,
+            jit_compile=keras.backend.backend() == "jax",
         )
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(codes))

@@ -46,7 +46,9 @@ class Flow(NetworkDensity):
         self.network = self.build_network(seed)
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, N_STEPS)
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=10.0)
-        self.network.compile(optimizer, _negative_log_likelihood, jit_compile=False)
+        self.network.compile(
+            optimizer, _negative_log_likelihood, jit_compile=keras.backend.backend() == "jax"
+        )
         rng = np.random.default_rng(seed)
         nothing = np.zeros((BATCH_SIZE, 1), np.float32)  # Keras wants targets
         for _ in range(N_STEPS):

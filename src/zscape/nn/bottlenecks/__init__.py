@@ -126,7 +126,7 @@ class Bottleneck(keras.layers.Layer):
 
 
 BOTTLENECKS: Registry[Bottleneck] = Registry(
-    "bottleneck", "zscape.nn.bottlenecks", given=("n_values", "seed")
+    "bottleneck", "zscape.nn.bottlenecks", given=("n_values", "seed"), base=Bottleneck
 )
 register_bottleneck = BOTTLENECKS.register
 

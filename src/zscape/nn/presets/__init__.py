@@ -194,7 +194,10 @@ class Preset(ABC):
 
 
 PRESETS: Registry[Preset] = Registry(
-    "preset", "zscape.nn.presets", given=("spatial", "code_activation", "seed", "dtype")
+    "preset",
+    "zscape.nn.presets",
+    given=("spatial", "code_activation", "seed", "dtype"),
+    base=Preset,
 )
 register_preset = PRESETS.register
 
