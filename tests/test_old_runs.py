@@ -36,12 +36,14 @@ def test_there_is_a_run_of_each_kind() -> None:
     assert set(bottlenecks) == {"plain", "gaussian", "vq", "fsq"}
 
 
+@pytest.mark.slow
 def test_reconstructions_are_as_good_as_they_were(run: Run) -> None:
     images = np.asarray(run.dataset.test.images) / np.float32(255)
     error = np.square(run.model.reconstruct(images) - images).mean()
     assert error == pytest.approx(run.metrics["model"]["mse"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_codes_come_out_go_back_and_are_drawn(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +82,7 @@ def test_a_density_of_then_is_read_and_not_fitted_again(
     assert len(zscape.generate(zscape.load_run(tmp_path / "run"), 3)[0]) == 3
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_checkpoint_of_then(tmp_path: Path) -> None:
     shutil.copytree(RUNS / "classic-plain", tmp_path / "run")
     run = zscape.load_run(tmp_path / "run")

@@ -182,6 +182,7 @@ def test_files_keep_their_names_formats_and_places(
                     )
 
 
+@pytest.mark.slow
 def test_a_run_without_noise_says_so(zscape: Zscape, trained: Trained, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "x.png")
     done = zscape("denoise", trained.two, tmp_path / "x.png", "-o", tmp_path / "out")

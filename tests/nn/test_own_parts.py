@@ -393,6 +393,7 @@ def test_a_registered_class_that_nobody_handed_over_is_refused(tmp_path: Path) -
 # --- export ---
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_exported(tmp_path: Path) -> None:
     import tensorflow as tf
 
