@@ -15,6 +15,7 @@ from zscape.errors import DataError
 
 EXPECTED_TYPES = "expected uint8, uint16, bool, or floats in [0, 1]"
 CHUNK_VALUES = 2**24  # values that are worked on at a time: 64 MB of float32
+NO_LABEL = -1  # of an image whose class is not known
 MAX_VALUES = 2**27  # values of images that are worked on as a whole: half a gigabyte of float32
 
 
@@ -111,12 +112,17 @@ class Images:
 
     Attributes:
         images: (N, H, W, C): uint8, uint16, bool, or floats in [0, 1].
-        labels: whole numbers (N,), or None.
+        labels: whole numbers (N,), `NO_LABEL` where the class is not known, or None.
         source: a name, a path, or `array`.
         class_names: what the labels 0, 1, 2, ... stand for, if they have names.
         names: the path of each picture within its folder.
         skipped: files of the folder that were left out.
         fingerprint: of what is listed in a folder.
+        splits: `train`, `validation` or `test` for each image (N,), where the source has such.
+        groups: images of one file have one number (N,), and are not split; None if all differ.
+        white: the value that was white before it became 1.0; None where nobody decided.
+        notes: how the images were read, a sentence each, to be told to the user once.
+        warnings: what may be wrong with the images, a sentence each, for reports too.
     """
 
     images: ImageStore
@@ -126,6 +132,11 @@ class Images:
     names: np.ndarray | None = None
     skipped: tuple[Skipped, ...] = ()
     fingerprint: str = ""
+    splits: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    white: float | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -138,10 +149,10 @@ class Images:
 
     @property
     def shown_labels(self) -> np.ndarray | None:
-        """The labels as people read them: names (N,) where the classes have some."""
+        """The labels as people read them: names (N,) where the classes have some, `-` for none."""
         if self.labels is None or self.class_names is None:
             return self.labels
-        return np.take(self.class_names, self.labels)
+        return np.array([*self.class_names, "-"])[self.labels]
 
     @property
     def decoding(self) -> Decoding | None:
@@ -157,7 +168,13 @@ class Images:
             images=self.images[indices] if stored is None else stored.take(indices),
             labels=None if self.labels is None else self.labels[indices],
             names=None if self.names is None else self.names[indices],
+            splits=None if self.splits is None else self.splits[indices],
+            groups=None if self.groups is None else self.groups[indices],
         )
+
+    def some(self, n: int, seed: int = 0) -> Images:
+        """Return `n` of the images, drawn over all by `drawn`, or all where there are no more."""
+        return self if len(self) <= n else self.take(drawn(len(self), n, seed))
 
     def readable(self) -> Images:
         """Wait for all pictures; return those that can be read, the others being `skipped`."""
@@ -270,6 +287,15 @@ def as_float(images: ImageStore) -> np.ndarray:
     if values.dtype.kind not in "bf":
         raise DataError(f"the images have values of type {values.dtype}; {EXPECTED_TYPES}.")
     return values.astype(np.float32)
+
+
+def drawn(n_images: int, n: int, seed: int | Sequence[int] = 0) -> np.ndarray:
+    """Return which `n` of some images to take when not all are, in increasing order, (n,).
+
+    They are drawn at random, because the first ones of a sorted set are of one class.
+    """
+    order = np.random.default_rng(seed).permutation(n_images)
+    return np.sort(order[:n])
 
 
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:

@@ -74,12 +74,14 @@ class PictureList:
     """Pictures that are still encoded."""
 
     names: list[str]  # of each picture: its path in the folder, in the archive, or a number
-    labels: list[str] | list[int] | None  # one for each picture
+    labels: list[str] | list[int] | None  # one for each picture; "" or -1 where it is not known
     class_names: tuple[str, ...] | None  # what whole numbers stand for, where that is known
     skipped: list[Skipped]
     files: list[Path]  # that all comes from
     sizes: list[int]  # bytes of each picture, or of each file where that is not known
     open: Callable[[int], Path | io.BytesIO]  # path or content of a picture, in any thread
+    splits: list[str] | None = None  # train, validation or test, for each picture
+    notes: tuple[str, ...] = ()  # what the user is to be told about how they are listed
 
     def __len__(self) -> int:
         return len(self.names)
@@ -110,7 +112,8 @@ class PictureList:
         values = np.array(self.labels)
         if values.dtype.kind != "U":
             return values.astype(np.int64), self.class_names
-        names, numbers = np.unique(values, return_inverse=True)
+        names = np.unique(values[values != ""])
+        numbers = np.where(values == "", -1, np.searchsorted(names, values))
         return numbers.astype(np.int64), tuple(names.tolist())
 
 
