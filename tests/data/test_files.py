@@ -198,9 +198,9 @@ def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
 
 def test_an_npz_without_images_says_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    arrays: dict[str, Any] = {"x_train": PIXELS, "line\nbreak": PIXELS}
+    arrays: dict[str, Any] = {"pictures": PIXELS, "line\nbreak": PIXELS}
     path.write_bytes(npz_bytes(**arrays))
-    assert r"no array named images, it has 'x_train', 'line\nbreak'; rename" in message_of(path)
+    assert r"x_train and x_test, it has 'pictures', 'line\nbreak'; rename" in message_of(path)
 
 
 def test_an_archive_without_anything(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
     n_new = len(listed) - len(rows)
     if not n_new:
         return listed
-    notes = f"{n_new:,} pictures were added to {source} since the training; they are left aside"
+    were = "pictures were" if n_new > 1 else "picture was"
+    notes = f"{n_new:,} {were} added to {source} since the training and left aside"
     labels = None if listed.labels is None else [listed.labels[row] for row in rows]
     return replace(
         listed,

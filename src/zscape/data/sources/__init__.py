@@ -26,8 +26,8 @@ from zscape.settings import PictureConfig
 Split = Literal["train", "validation", "test", "all"]
 
 ACCEPTED = (
-    "a .npz file with an array images, a .npy, idx, idx.gz or .csv file, a folder of pictures, or a "
-    ".zip, .tar or .parquet file of them"
+    "a .npz file with an array images, a .npy, idx, idx.gz or .csv file, a folder of pictures, or "
+    "a .zip, .tar or .parquet file of them"
 )
 
 _kinds: list[type[Source]] = []
