@@ -1,0 +1,143 @@
+"""Archives of pictures, listed as the folder would be that unpacking them gives."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from zscape.data.pictures import MAX_PIXELS, PictureList, Skipped, hindrance_of
+from zscape.data.sources.folder import _folder_classes
+from zscape.data.sources.label_table import TABLE_ENDINGS, Table, labels_from, tables_beside
+from zscape.data.sources.split_names import split_of
+
+MAX_PICTURE_BYTES = 4 * MAX_PIXELS  # unpacked; a picture that is not compressed has up to that
+
+
+def described(
+    places: Sequence[str],
+) -> tuple[list[str] | None, list[str] | None, list[int], tuple[str, ...]]:
+    """Return the classes and the splits of pictures by their paths, which are kept, and notes."""
+    return _folder_classes(places), None, [*range(len(places))], ()
+
+
+_MAX_TABLE = 2**28  # bytes
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive."""
+
+    shard: Path
+    path: str  # within the archive, with `/`
+    size: int  # bytes, unpacked
+    hindrance: str  # why it cannot be read, in a few words, or nothing
+    open: Callable[[], io.BytesIO]
+
+
+class UnreadableMember(io.BytesIO):
+    """Content that cannot be had; to read it is an error that says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(b"\0")
+        self._reason = reason
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Raise what kept the content from being read."""
+        raise OSError(self._reason)
+
+
+class Contents(NamedTuple):
+    """What is in archives."""
+
+    pictures: list[Member]
+    tables: list[Member]  # which may have labels
+    skipped: list[Skipped]
+
+
+def sort_out(members: Iterable[Member], known: tuple[str, ...] = ()) -> Contents:
+    """Tell the pictures from the rest; files of a `known` ending are passed over.
+
+    So is what begins with a dot, as in a folder, and what macOS adds.
+    """
+    contents = Contents([], [], [])
+    for member in members:
+        name, parts = member.path.lower(), PurePosixPath(member.path).parts
+        if any(part == "__MACOSX" or part[0] == "." != part.strip(".") for part in parts):
+            continue
+        if name.endswith(TABLE_ENDINGS) and not member.hindrance and member.size <= _MAX_TABLE:
+            contents.tables.append(member)
+        elif reason := _hindrance(member, parts):
+            if not name.endswith(known):
+                contents.skipped.append(Skipped(f"{member.shard.name}/{member.path}", reason))
+        else:
+            contents.pictures.append(member)
+    return contents
+
+
+def _hindrance(member: Member, parts: Sequence[str]) -> str:
+    if member.path.startswith("/") or ".." in parts or member.path[1:2] == ":":
+        return "its name leads out of the archive"
+    if member.size > MAX_PICTURE_BYTES:
+        return f"it has {member.size:,} bytes unpacked; at most {MAX_PICTURE_BYTES:,} are read"
+    return hindrance_of(member.path) or member.hindrance
+
+
+def as_list(
+    contents: Contents,
+    files: Sequence[Path],
+    names: Sequence[str],
+    labels: list[str] | list[int] | None = None,
+) -> PictureList:
+    """Return the pictures under `names`, with the classes and splits that their folders tell.
+
+    Without class folders a table in the archive, or beside it, may have the labels.
+    """
+    places = places_of(contents.pictures)
+    classes, splits, kept, notes = described(places)
+    if labels is not None:
+        found: list[str] | list[int] | None = [labels[row] for row in kept]  # type: ignore[assignment]
+    elif classes is not None:
+        found = classes
+    else:
+        found, more = _labels(contents.tables, files, [places[row] for row in kept])
+        notes = (*notes, *more)
+    pictures = [contents.pictures[row] for row in kept]
+    return PictureList(
+        names=[names[row] for row in kept],
+        labels=found,
+        class_names=None,
+        skipped=contents.skipped,
+        files=[*files],
+        sizes=[picture.size for picture in pictures],
+        open=lambda row: pictures[row].open(),
+        splits=splits,
+        notes=notes,
+    )
+
+
+def _labels(
+    tables: Sequence[Member], files: Sequence[Path], places: Sequence[str]
+) -> tuple[list[str] | list[int] | None, tuple[str, ...]]:
+    inner = [
+        Table(place, table.open) for place, table in zip(places_of(tables), tables, strict=True)
+    ]
+    folder = files[0].with_suffix("")  # that unpacking would give
+    return labels_from([*inner, *tables_beside(folder)], places, folder.name)
+
+
+def places_of(members: Sequence[Member]) -> list[str]:
+    """Return the path of each file below the folder that one would name after unpacking.
+
+    A folder that has all the others in it is none to speak of. Where the names of all archives
+    are those of splits, as in `train-00.tar` and `test-00.tar`, each archive is a folder.
+    """
+    paths = [PurePosixPath(member.path).parts for member in members]
+    splits = [split_of(member.shard.name.partition(".")[0]) for member in members]
+    if len({*splits}) > 1 and None not in splits:
+        return ["/".join((str(split), *path)) for split, path in zip(splits, paths, strict=True)]
+    while paths and len({path[0] for path in paths}) == 1 and min(map(len, paths)) > 1:
+        paths = [path[1:] for path in paths]
+    return ["/".join(path) for path in paths]
