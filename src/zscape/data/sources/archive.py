@@ -95,14 +95,14 @@ def as_list(
 
     Without class folders a table in the archive, or beside it, may have the labels.
     """
-    places = places_of(contents.pictures)
+    places = places_of(contents.pictures, contents.pictures)
     classes, splits, kept, notes = described(places)
     if labels is not None:
         found: list[str] | list[int] | None = [labels[row] for row in kept]  # type: ignore[assignment]
     elif classes is not None:
         found = classes
     else:
-        found, more = _labels(contents.tables, files, [places[row] for row in kept])
+        found, more = _labels(contents, files, [places[row] for row in kept])
         notes = (*notes, *more)
     pictures = [contents.pictures[row] for row in kept]
     return PictureList(
@@ -119,25 +119,35 @@ def as_list(
 
 
 def _labels(
-    tables: Sequence[Member], files: Sequence[Path], places: Sequence[str]
+    contents: Contents, files: Sequence[Path], places: Sequence[str]
 ) -> tuple[list[str] | list[int] | None, tuple[str, ...]]:
-    inner = [
-        Table(place, table.open) for place, table in zip(places_of(tables), tables, strict=True)
-    ]
+    paths = places_of(contents.tables, contents.pictures)
+    inner = [Table(path, each.open) for path, each in zip(paths, contents.tables, strict=True)]
     folder = files[0].with_suffix("")  # that unpacking would give
     return labels_from([*inner, *tables_beside(folder)], places, folder.name)
 
 
-def places_of(members: Sequence[Member]) -> list[str]:
+def places_of(members: Sequence[Member], pictures: Sequence[Member]) -> list[str]:
     """Return the path of each file below the folder that one would name after unpacking.
 
-    A folder that has all the others in it is none to speak of. Where the names of all archives
-    are those of splits, as in `train-00.tar` and `test-00.tar`, each archive is a folder.
+    That is the innermost that has all the pictures in it. Where the names of all archives are
+    those of splits, as in `train-00.tar` and `test-00.tar`, each archive is a folder.
     """
+    splits = {picture.shard: split_of(picture.shard.name.partition(".")[0]) for picture in pictures}
+    if len({*splits.values()}) > 1 and None not in splits.values():
+        return [_in_split(member, splits.get(member.shard)) for member in members]
+    folders = [PurePosixPath(picture.path).parts[:-1] for picture in pictures]
+    low, high = min(folders), max(folders)  # what these have in common all have
+    n_same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     paths = [PurePosixPath(member.path).parts for member in members]
-    splits = [split_of(member.shard.name.partition(".")[0]) for member in members]
-    if len({*splits}) > 1 and None not in splits:
-        return ["/".join((str(split), *path)) for split, path in zip(splits, paths, strict=True)]
-    while paths and len({path[0] for path in paths}) == 1 and min(map(len, paths)) > 1:
-        paths = [path[1:] for path in paths]
-    return ["/".join(path) for path in paths]
+    return [
+        "/".join(path[n_same:]) if path[:n_same] == low[:n_same] else f"../{path[-1]}"
+        for path in paths
+    ]
+
+
+def _in_split(member: Member, split: str | None) -> str:
+    parts = PurePosixPath(member.path).parts
+    if len(parts) > 1 and split_of(parts[0]) == split:
+        parts = parts[1:]  # `train/` in train.zip
+    return "/".join((split or "..", *parts))

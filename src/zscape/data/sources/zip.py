@@ -33,9 +33,7 @@ class Zip(ShardSource):
         path = Path(location).expanduser()
         if path.suffix.lower() == ".npz" or not path.is_file():
             return False
-        with path.open("rb") as file:
-            is_zip = file.read(4) in (_MAGIC, _EMPTY)
-        return (is_zip or super().matches(path)) and not _has_arrays(path)
+        return (_starts_like_zip(path) or super().matches(path)) and not _has_arrays(path)
 
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
@@ -45,7 +43,7 @@ class Zip(ShardSource):
             others = f"; it has {len(contents.skipped):,} other files" if contents.skipped else ""
             reason = f", the first: {contents.skipped[0].reason}" if contents.skipped else ""
             raise DataError(f"{files[0]} has no pictures{others}{reason}; expected {KINDS} files.")
-        names = places_of(contents.pictures)
+        names = places_of(contents.pictures, contents.pictures)
         if len(files) > 1:
             names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
         order = sorted(range(len(names)), key=names.__getitem__)  # as in a folder
@@ -54,12 +52,20 @@ class Zip(ShardSource):
         return as_list(contents, files, [names[row] for row in order])
 
 
+def _starts_like_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (_MAGIC, _EMPTY)
+    except OSError:
+        return False  # what is wrong is said when it is read
+
+
 def _has_arrays(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith(".npy") for name in archive.namelist())
     except (zipfile.BadZipFile, *PARSE_ERRORS):
-        return False  # what is wrong is said when it is read
+        return False
 
 
 def _members(files: Sequence[Path]) -> Iterator[Member]:
