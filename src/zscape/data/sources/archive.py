@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from zscape.data.pictures import MAX_PIXELS, PictureList, Skipped, hindrance_of
+from zscape.data.pictures import KINDS, MAX_PIXELS, PictureList, Skipped, hindrance_of
 from zscape.data.sources.folder import _folder_classes
 from zscape.data.sources.label_table import TABLE_ENDINGS, Table, labels_from, tables_beside
 from zscape.data.sources.split_names import split_of
+from zscape.errors import DataError
 
 MAX_PICTURE_BYTES = 4 * MAX_PIXELS  # unpacked; a picture that is not compressed has up to that
 
@@ -65,7 +66,7 @@ def sort_out(members: Iterable[Member], known: tuple[str, ...] = ()) -> Contents
     contents = Contents([], [], [])
     for member in members:
         name, parts = member.path.lower(), PurePosixPath(member.path).parts
-        if any(part == "__MACOSX" or part[0] == "." != part.strip(".") for part in parts):
+        if any(map(_is_hidden, parts)):
             continue
         if name.endswith(TABLE_ENDINGS) and not member.hindrance and member.size <= _MAX_TABLE:
             contents.tables.append(member)
@@ -77,12 +78,32 @@ def sort_out(members: Iterable[Member], known: tuple[str, ...] = ()) -> Contents
     return contents
 
 
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
+
+
 def _hindrance(member: Member, parts: Sequence[str]) -> str:
     if member.path.startswith("/") or ".." in parts or member.path[1:2] == ":":
         return "its name leads out of the archive"
     if member.size > MAX_PICTURE_BYTES:
         return f"it has {member.size:,} bytes unpacked; at most {MAX_PICTURE_BYTES:,} are read"
     return hindrance_of(member.path) or member.hindrance
+
+
+def check_pictures(contents: Contents, file: Path) -> None:
+    """Refuse archives without pictures, and tell what is in the first one."""
+    if contents.pictures:
+        return
+    tables, skipped = contents.tables, contents.skipped
+    if tables and not skipped:
+        raise DataError(
+            f"{file} has no pictures but {tables[0].path}; unpack it and name that file if it has "
+            "the pixels of images."
+        )
+    others = (
+        f"; it has {len(skipped):,} other files, the first: {skipped[0].reason}" if skipped else ""
+    )
+    raise DataError(f"{file} has no pictures{others}; expected {KINDS} files in it.")
 
 
 def as_list(

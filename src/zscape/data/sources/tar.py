@@ -10,20 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from zscape.data.pictures import KINDS, PARSE_ERRORS, PictureList, reason_of
+from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
 from zscape.data.sources import PictureSource, ShardSource
-from zscape.data.sources.archive import Member, as_list, sort_out
+from zscape.data.sources.archive import Member, as_list, check_pictures, sort_out
 from zscape.data.sources.label_table import as_numbers
 from zscape.errors import DataError
 
 _MAX_LABEL_BYTES = 1000
+_UNTAR = "mkdir {folder} && tar -xf {name} -C {folder}"
 _COMMANDS = {  # how archives of other kinds are unpacked into a folder
-    (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst"): (
-        "mkdir {folder} && tar -xf {name} -C {folder}"
-    ),
+    (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst"): _UNTAR,
     (".7z",): "7z x {name} -o{folder}",
     (".rar",): "unrar x {name} {folder}/",
 }
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # how these begin
 
 
 class Tar(ShardSource):
@@ -40,8 +40,7 @@ class Tar(ShardSource):
         """List the pictures of several tar files."""
         members = [*_members(files)]
         contents = sort_out(members, known=(".cls", ".json", ".txt"))  # beside a picture
-        if not contents.pictures:
-            raise DataError(f"{files[0]} has no pictures; expected {KINDS} files in it.")
+        check_pictures(contents, files[0])
         names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
         classes = {
             (member.shard, member.path.removesuffix(".cls")): _text(member)
@@ -70,16 +69,19 @@ class Packed(PictureSource):
 
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:
         """Say how to unpack it."""
-        endings, command = next(
-            item for item in _COMMANDS.items() if self.path.name.lower().endswith(item[0])
-        )
+        endings = next(ends for ends in _COMMANDS if self.path.name.lower().endswith(ends))
         end = max((end for end in endings if self.path.name.lower().endswith(end)), key=len)
-        folder = self.path.with_name(self.path.name[: -len(end)] or "pictures")
-        command = command.format(name=shlex.quote(str(self.path)), folder=shlex.quote(str(folder)))
-        raise DataError(
-            f"{self.path} is a compressed archive, of which only zip files are read in place; "
-            f"unpack it ({command}), then name the folder {folder}."
-        )
+        raise _packed(self.path, self.path.name[: -len(end)], _COMMANDS[endings])
+
+
+def _packed(path: Path, folder_name: str, command: str = _UNTAR) -> DataError:
+    """Return the error that says how to unpack a compressed archive."""
+    folder = path.absolute().with_name(folder_name or "pictures")
+    command = command.format(name=shlex.quote(str(path)), folder=shlex.quote(str(folder)))
+    return DataError(
+        f"{path} is a compressed archive, of which only zip files are read in place; unpack it "
+        f"({command}), then name the folder {folder}."
+    )
 
 
 class _Within:
@@ -110,6 +112,9 @@ def _members(files: Sequence[Path]) -> Iterator[Member]:
         n_bytes = shard.stat().st_size
         try:
             with shard.open("rb") as file:
+                if file.read(6).startswith(_COMPRESSED):
+                    raise _packed(shard, shard.stem)
+                file.seek(0)
                 inner: Any = _Within(file, n_bytes)
                 with tarfile.open(fileobj=inner, mode="r:") as archive:
                     for info in archive:
@@ -127,7 +132,8 @@ def _members(files: Sequence[Path]) -> Iterator[Member]:
 
 
 def _member(shard: Path, info: tarfile.TarInfo, n_bytes: int) -> Member:
-    if not 0 <= info.size <= n_bytes - info.offset_data:
+    # Of a sparse file the size is that with the holes.
+    if not info.issparse() and not 0 <= info.size <= n_bytes - info.offset_data:
         raise tarfile.ReadError(
             f"{info.name[:80]} claims {info.size:,} bytes at {info.offset_data:,} of {n_bytes:,}"
         )

@@ -11,9 +11,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from zscape.data.pictures import KINDS, PARSE_ERRORS, PictureList, reason_of
+from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
 from zscape.data.sources import ShardSource
-from zscape.data.sources.archive import Member, UnreadableMember, as_list, places_of, sort_out
+from zscape.data.sources.archive import (
+    Member,
+    UnreadableMember,
+    as_list,
+    check_pictures,
+    places_of,
+    sort_out,
+)
 from zscape.errors import DataError
 
 _MAGIC, _EMPTY = b"PK\x03\x04", b"PK\x05\x06"
@@ -39,10 +46,7 @@ class Zip(ShardSource):
     def list_files(cls, files: Sequence[Path]) -> PictureList:
         """List the pictures of several zip files."""
         contents = sort_out(_members(files))
-        if not contents.pictures:
-            others = f"; it has {len(contents.skipped):,} other files" if contents.skipped else ""
-            reason = f", the first: {contents.skipped[0].reason}" if contents.skipped else ""
-            raise DataError(f"{files[0]} has no pictures{others}{reason}; expected {KINDS} files.")
+        check_pictures(contents, files[0])
         names = places_of(contents.pictures, contents.pictures)
         if len(files) > 1:
             names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
