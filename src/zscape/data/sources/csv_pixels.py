@@ -130,8 +130,9 @@ def _wider(numbers: list[int], texts: list[str], delimiter: str | None) -> np.nd
             except ValueError as error:
                 raise TableError(f"line {number:,}: {reason_of(error)}") from error
         raise TableError(f"the images from line {numbers[0]:,} on differ in size") from None
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+    is_good = (np.abs(values) <= np.finfo(np.float32).max).all(axis=1)
+    if not is_good.all():
+        row = int(np.argmin(is_good))
         raise TableError(f"line {numbers[row]:,} has a pixel that is NaN or infinite")
     return values
 

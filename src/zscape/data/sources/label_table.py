@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from zscape.data.pictures import reason_of
+from zscape.data.pictures import ENDINGS, reason_of
 from zscape.data.sources.text_table import TableError, delimiter_of, lines_of
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl")
@@ -29,6 +29,7 @@ _LABELS = (
     "label", "labels", "class", "class_name", "classname", "category", "target", "y", "breed",
     "species", "diagnosis",
 )  # fmt: skip
+_FILES = ("id", "image", "img", "file", "name", "path", "photo", "picture")  # in names of columns
 _NO_LABELS = ("", "id", "index", "split", "set", "subset", "usage", "data set", "unnamed: 0")
 _NAMES_BESIDE = ("label", "metadata", "annotation", "class", "train")  # in names beside the folder
 _UNKNOWN = ("", "nan", "null", "none")
@@ -129,7 +130,9 @@ def _fields(lines: Iterator[str]) -> Iterator[list[str]]:
     """Yield the fields of each row; one in quotes may have line breaks."""
     first = next(lines, "")
     delimiter = delimiter_of(first)
-    for row in csv.reader((f"{line}\n" for line in chain([first], lines)), delimiter=delimiter):
+    rows = (f"{line}\n" for line in chain([first], lines))
+    reader = csv.reader(rows, delimiter=delimiter, skipinitialspace=True, strict=True)
+    for row in reader:
         yield [field.strip() for field in row]
 
 
@@ -173,11 +176,15 @@ def _read(table: Table, names: Sequence[str], root_name: str) -> tuple[dict[int,
             f"among {columns}",
         )
     labels: dict[int, str] = {}
+    is_meant = is_named or any(word in titles[files].lower() for word in _FILES)
     for fields in islice(table.rows(), start, None):
         if len(fields) > max(files, column) and (row := found.row(fields[files])) is not None:
             label = fields[column]
+            is_meant |= fields[files].lower().endswith(ENDINGS)
             if label.lower() not in _UNKNOWN:
                 labels[row] = label
+    if not is_meant:  # numbers that happen to be names of pictures too
+        return {}, ""
     n_classes = len(set(labels.values()))
     if not is_named and not n_classes <= min(MAX_CLASSES, len(labels) // 2):
         return (
@@ -209,9 +216,12 @@ class _Finder:
     def row(self, text: str) -> int | None:
         """Return the number of the picture, or None."""
         path = text.strip().replace("\\", "/").removeprefix("./")
-        last = path.rpartition("/")[2]
-        row = self._paths.get(path, self._others.get(path, self._others.get(last, -1)))
-        return None if row < 0 else row
+        row = self._paths.get(path, self._others.get(path))
+        if row is None:
+            last = path.rpartition("/")[2]
+            found = {self._paths.get(last), self._others.get(last)} - {None}
+            row = found.pop() if len(found) == 1 else None
+        return None if row is None or row < 0 else row
 
 
 def _file_column(table: Table, found: _Finder, n_columns: int, n_pictures: int) -> int | None:
@@ -225,7 +235,8 @@ def _file_column(table: Table, found: _Finder, n_columns: int, n_pictures: int) 
                 rows.add(row)
     best = max(range(n_columns), key=lambda column: len(seen[column]))
     n_found = len(seen[best])
-    return best if n_found and 2 * n_found >= min(n_pictures, n_rows - 1) else None
+    is_enough = n_found >= min(2, n_pictures) and 2 * n_found >= min(n_pictures, n_rows - 1)
+    return best if is_enough else None
 
 
 def _label_column(titles: Sequence[str], files: int) -> tuple[int | None, bool]:

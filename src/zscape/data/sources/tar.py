@@ -121,7 +121,7 @@ def _members(files: Sequence[Path]) -> Iterator[Member]:
                         if not info.isdir():
                             yield _member(shard, info, n_bytes)
                     inner.seek(archive.offset)
-                    # Without this check what follows a damaged header is not missed.
+                    # What follows a damaged header would be missed in silence.
                     if any(inner.read(tarfile.BLOCKSIZE)):
                         raise tarfile.ReadError(f"the header at {archive.offset:,} is damaged")
         except (tarfile.TarError, *PARSE_ERRORS) as error:

@@ -42,6 +42,7 @@ def fields_of(line: str, delimiter: str) -> list[str]:
     if '"' not in line:
         return [field.strip() for field in line.split(delimiter)]
     try:
-        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+        row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        return [field.strip() for field in row]
     except csv.Error as error:
         raise TableError(str(error)) from error
