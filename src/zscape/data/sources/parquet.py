@@ -136,7 +136,10 @@ def _image_column(files: Sequence[Path], schemas: Sequence[Any]) -> str:
     for file, schema in zip(files, schemas, strict=True):
         if column not in schema.names or not _holds_bytes(schema.field(column).type):
             columns = ", ".join(schema.names[:8]) or "none"
-            raise DataError(f"{file} has no column of encoded pictures; its columns are {columns}.")
+            called = f"{column} " if column else ""
+            raise DataError(
+                f"{file} has no column {called}of encoded pictures; its columns are {columns}."
+            )
     return str(column)
 
 
