@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ LABELS = np.arange(12) % 5
 NAMES = [f"pixel{i}" for i in range(784)]
 
 
-def text(*rows: list[object], sep: str = ",") -> str:
+def text(*rows: Sequence[Any], sep: str = ",") -> str:
     return "\n".join(sep.join(map(str, row)) for row in rows) + "\n"
 
 
-def labelled(first: bool = True, labels: np.ndarray = LABELS) -> list[list[object]]:
+def labelled(first: bool = True, labels: np.ndarray = LABELS) -> list[list[Any]]:
     pairs = zip(labels.tolist(), PIXELS.tolist(), strict=True)
     return [[label, *row] if first else [*row, label] for label, row in pairs]
 
@@ -112,10 +113,10 @@ def test_names_of_classes_and_missing_ones(tmp_path: Path) -> None:
 def test_wider_values_keep_their_size(
     tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], dtype: type
 ) -> None:
-    values = change(PIXELS).astype(dtype)
+    values: np.ndarray = change(PIXELS).astype(dtype)
     images = load_images(write(tmp_path, text(NAMES, *values.tolist())))
     assert images.images.dtype == dtype
-    np.testing.assert_array_equal(images.images.reshape(12, -1), values)
+    np.testing.assert_array_equal(np.asarray(images.images).reshape(12, -1), values)
 
 
 @pytest.mark.parametrize("planes", [True, False])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import gzip
+import lzma
 import subprocess
 import tarfile
 import tracemalloc
@@ -133,16 +134,14 @@ def test_a_compressed_tar_file_is_refused_with_a_command_that_works(
     tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"my flowers.{ending}"
-    with tarfile.open(path, f"w:{'xz' if ending.endswith('xz') else 'gz'}") as archive:
-        for number in range(3):
-            member = tarfile.TarInfo(f"{number}.png")
-            member.size = len(encoded(number))
-            archive.addfile(member, io.BytesIO(encoded(number)))
+    plain = write_tar(tmp_path / "x.tar", {f"{number}.png": encoded(number) for number in range(3)})
+    pack = lzma.compress if ending.endswith("xz") else gzip.compress
+    path.write_bytes(pack(plain.read_bytes()))
     with pytest.raises(DataError) as caught:
         read(path)
-    command, rest = str(caught.value).partition("unpack it (")[2].split("), then name the folder ")
+    command, rest = str(caught.value).partition("unpack it (")[2].split("), then name ")
     subprocess.run(command, shell=True, check=True)
-    assert values(read(Path(rest.rstrip(".")))) == [0, 1, 2]
+    assert values(read(Path(rest.partition(", or the")[0]))) == [0, 1, 2]
 
 
 def test_a_compressed_tar_file_by_the_name_of_a_plain_one(tmp_path: Path) -> None:
@@ -155,5 +154,5 @@ def test_a_compressed_tar_file_by_the_name_of_a_plain_one(tmp_path: Path) -> Non
 def test_other_archives_name_what_unpacks_them(tmp_path: Path) -> None:
     for ending, command in {"7z": "7z x", "rar": "unrar x"}.items():
         path = write_zip(tmp_path / f"x.{ending}", {})
-        with pytest.raises(DataError, match=rf"unpack it \({command} .*then name the folder"):
+        with pytest.raises(DataError, match=rf"unpack it \({command} .*then name"):
             read(path)

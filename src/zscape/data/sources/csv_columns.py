@@ -74,8 +74,8 @@ def _named(
     others = [i for i in range(n_columns) if not first <= i <= last]
     if titles is None:
         label = others[0] if others else None
-        notes = (f"column {1 + label} is taken as the label.",) if label is not None else ()
-        return Columns(n_columns, n_header, first, last, label, None, notes)
+        guess = (f"column {1 + label} is taken as the label.",) if label is not None else ()
+        return Columns(n_columns, n_header, first, last, label, None, guess)
     split = next((i for i in others if titles[i] in _SPLITS), None)
     label = next((i for name in _LABELS for i in others if titles[i] == name), None)
     rest = [

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -40,11 +39,12 @@ class Table:
     """A table that may have labels."""
 
     path: str  # from the folder of the pictures, with `/`
-    open: Callable[[], BinaryIO]
+    content: Path | Callable[[], BinaryIO]  # a file, or what opens one
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the rows, the first of which may be a header."""
-        with self.open() as file:
+        content = self.content
+        with content.open("rb") if isinstance(content, Path) else content() as file:
             lines = (line for _, line in lines_of(file))
             yield from _records(lines) if self.path.lower().endswith(".jsonl") else _fields(lines)
 
@@ -103,13 +103,13 @@ def tables_in(root: Path, names: Sequence[str]) -> list[Table]:
     paths = [path.name for path in _listed(root) if "submission" not in path.name.lower()]
     inner = [f"{folder}/metadata{end}" for folder in folders for end in (".csv", ".jsonl")]
     paths += [path for path in inner if (root / path).is_file()]
-    return [Table(path, partial((root / path).open, "rb")) for path in paths]
+    return [Table(path, root / path) for path in paths]
 
 
 def tables_beside(root: Path) -> list[Table]:
     """Return the tables in the folder above whose name tells that they may be meant."""
     return [
-        Table(f"../{path.name}", partial(path.open, "rb"))
+        Table(f"../{path.name}", path)
         for path in _listed(root.parent)
         if path.stem.lower() == root.name.lower()
         or any(word in path.stem.lower() for word in _NAMES_BESIDE)

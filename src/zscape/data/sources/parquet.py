@@ -154,8 +154,8 @@ def _names(files: Sequence[Any], column: str) -> list[str]:
         if not kinds.is_struct(kind) or "path" not in [field.name for field in kind]:
             return numbers
     parts = [file.read(columns=[f"{column}.path"]).column(0) for file in files]
-    names = [(record or {}).get("path") for part in parts for record in part.to_pylist()]
-    is_named = all(isinstance(name, str) and name for name in names)
+    names = [(record or {}).get("path") or "" for part in parts for record in part.to_pylist()]
+    is_named = all(isinstance(name, str) for name in names) and "" not in names
     return names if is_named and len({*names}) == n_rows else numbers
 
 

@@ -17,7 +17,7 @@ from zscape.data.sources.label_table import as_numbers
 from zscape.errors import DataError
 
 _MAX_LABEL_BYTES = 1000
-_UNTAR = "mkdir {folder} && tar -xf {name} -C {folder}"
+_UNTAR = "mkdir -p {folder} && tar -xf {name} -C {folder}"
 _COMMANDS = {  # how archives of other kinds are unpacked into a folder
     (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst"): _UNTAR,
     (".7z",): "7z x {name} -o{folder}",
@@ -79,8 +79,8 @@ def _packed(path: Path, folder_name: str, command: str = _UNTAR) -> DataError:
     folder = path.absolute().with_name(folder_name or "pictures")
     command = command.format(name=shlex.quote(str(path)), folder=shlex.quote(str(folder)))
     return DataError(
-        f"{path} is a compressed archive, of which only zip files are read in place; unpack it "
-        f"({command}), then name the folder {folder}."
+        f"{path} is a compressed archive; only zip files and plain tar files are read as they are: "
+        f"unpack it ({command}), then name {folder}, or the folder in it that has the pictures."
     )
 
 
