@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from zscape.data.pictures import KINDS, MAX_PIXELS, PictureList, Skipped, hindrance_of
@@ -15,6 +15,7 @@ from zscape.data.sources.split_names import split_of
 from zscape.errors import DataError
 
 MAX_PICTURE_BYTES = 4 * MAX_PIXELS  # unpacked; a picture that is not compressed has up to that
+_MAX_TABLE = 2**28  # bytes
 
 
 def described(
@@ -22,9 +23,6 @@ def described(
 ) -> tuple[list[str] | None, list[str] | None, list[int], tuple[str, ...]]:
     """Return the classes and the splits of pictures by their paths, which are kept, and notes."""
     return _folder_classes(places), None, [*range(len(places))], ()
-
-
-_MAX_TABLE = 2**28  # bytes
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def sort_out(members: Iterable[Member], known: tuple[str, ...] = ()) -> Contents
     """
     contents = Contents([], [], [])
     for member in members:
-        name, parts = member.path.lower(), PurePosixPath(member.path).parts
+        name, parts = member.path.lower(), member.path.split("/")
         if any(map(_is_hidden, parts)):
             continue
         if name.endswith(TABLE_ENDINGS) and not member.hindrance and member.size <= _MAX_TABLE:
@@ -154,13 +152,14 @@ def places_of(members: Sequence[Member], pictures: Sequence[Member]) -> list[str
     That is the innermost that has all the pictures in it. Where the names of all archives are
     those of splits, as in `train-00.tar` and `test-00.tar`, each archive is a folder.
     """
-    splits = {picture.shard: split_of(picture.shard.name.partition(".")[0]) for picture in pictures}
+    shards = {picture.shard for picture in pictures}
+    splits = {shard: split_of(shard.name.partition(".")[0]) for shard in shards}
     if len({*splits.values()}) > 1 and None not in splits.values():
         return [_in_split(member, splits.get(member.shard)) for member in members]
-    folders = [PurePosixPath(picture.path).parts[:-1] for picture in pictures]
+    folders = [_parts(picture)[:-1] for picture in pictures]
     low, high = min(folders), max(folders)  # what these have in common all have
     n_same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
-    paths = [PurePosixPath(member.path).parts for member in members]
+    paths = [_parts(member) for member in members]
     return [
         "/".join(path[n_same:]) if path[:n_same] == low[:n_same] else f"../{path[-1]}"
         for path in paths
@@ -168,7 +167,11 @@ def places_of(members: Sequence[Member], pictures: Sequence[Member]) -> list[str
 
 
 def _in_split(member: Member, split: str | None) -> str:
-    parts = PurePosixPath(member.path).parts
+    parts = _parts(member)
     if len(parts) > 1 and split_of(parts[0]) == split:
         parts = parts[1:]  # `train/` in train.zip
     return "/".join((split or "..", *parts))
+
+
+def _parts(member: Member) -> list[str]:
+    return [part for part in member.path.split("/") if part not in ("", ".")]

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from zscape.data.pictures import ENDINGS, reason_of
@@ -99,7 +99,7 @@ def as_numbers(labels: list[str]) -> list[str] | list[int]:
 
 def tables_in(root: Path, names: Sequence[str]) -> list[Table]:
     """Return the tables in a folder, and those called metadata in the folders of its pictures."""
-    folders = sorted({str(PurePosixPath(name).parent) for name in names} - {"."})[:MAX_FOLDERS]
+    folders = sorted({name.rpartition("/")[0] for name in names} - {""})[:MAX_FOLDERS]
     paths = [path.name for path in _listed(root) if "submission" not in path.name.lower()]
     inner = [f"{folder}/metadata{end}" for folder in folders for end in (".csv", ".jsonl")]
     paths += [path for path in inner if (root / path).is_file()]
@@ -199,17 +199,18 @@ class _Finder:
     """Finds the picture that a table means by a path, a name, or a name without ending."""
 
     def __init__(self, table: str, names: Sequence[str], root_name: str) -> None:
-        folder = PurePosixPath(table).parent
+        folder = table.rpartition("/")[0]
         self._paths: dict[str, int] = {}
         self._others: dict[str, int] = {}
         for row, name in enumerate(names):
-            path = PurePosixPath(name)
+            last = name.rpartition("/")[2]
+            ending = last[dot:] if (dot := last.rfind(".")) > 0 else ""
             paths = {name, f"{root_name}/{name}"}
-            if path.is_relative_to(folder):
-                paths.add(str(path.relative_to(folder)))
+            if folder and name.startswith(f"{folder}/"):
+                paths.add(name[len(folder) + 1 :])
             self._paths |= dict.fromkeys(paths, row)
-            stems = {each.removesuffix(path.suffix) for each in (*paths, path.name)}
-            for other in {path.name, *stems} - paths:
+            stems = {each.removesuffix(ending) for each in (*paths, last)}
+            for other in {last, *stems} - paths:
                 # What may mean two pictures means none.
                 self._others[other] = -1 if other in self._others else row
 

@@ -40,7 +40,8 @@ class Zip(ShardSource):
         path = Path(location).expanduser()
         if path.suffix.lower() == ".npz" or not path.is_file():
             return False
-        return (_starts_like_zip(path) or super().matches(path)) and not _has_arrays(path)
+        first = _first_name(path)
+        return not first.endswith(b".npy") if first is not None else super().matches(path)
 
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
@@ -56,20 +57,16 @@ class Zip(ShardSource):
         return as_list(contents, files, [names[row] for row in order])
 
 
-def _starts_like_zip(path: Path) -> bool:
+def _first_name(path: Path) -> bytes | None:
+    """Return the name of the first file in a zip file; None for another file."""
     try:
         with path.open("rb") as file:
-            return file.read(4) in (_MAGIC, _EMPTY)
+            start = file.read(_LOCAL_HEADER)
+            if start[:4] not in (_MAGIC, _EMPTY):
+                return None
+            return file.read(int.from_bytes(start[26:28], "little"))
     except OSError:
-        return False  # what is wrong is said when it is read
-
-
-def _has_arrays(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".npy") for name in archive.namelist())
-    except (zipfile.BadZipFile, *PARSE_ERRORS):
-        return False
+        return None  # what is wrong is said when it is read
 
 
 def _members(files: Sequence[Path]) -> Iterator[Member]:
