@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zscape.data.load import load_images
 from zscape.data.decode import Rendering, decode_picture
+from zscape.data.load import load_images
 from zscape.data.pictures import UnreadablePictureError, quiet_pillow
 from zscape.settings import Fit, PictureConfig
 

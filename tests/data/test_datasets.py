@@ -402,16 +402,39 @@ def test_low_images_of_many_channels_are_images() -> None:
         (np.zeros((30, 10)), "labels of shape (30, 10) for 30 images"),
         (np.zeros(()), "labels of shape ()"),
         (np.full(30, 0.5), "labels of type float64 that are not whole numbers"),
-        (np.full(30, np.nan), "not whole numbers"),
+        (np.full(30, np.inf), "not whole numbers"),
+        (np.full(30, 2**63, np.uint64), "not whole numbers"),
         (np.full(30, 1e30), "not whole numbers"),
         (np.full(30, 2.0**53), "not whole numbers"),
-        (np.full(30, "cat"), "labels of type <U3 that are not whole numbers"),
+        (np.zeros((30, 10)), "numpy.argmax(labels, axis=1)"),
     ],
 )
 def test_labels_that_do_not_fit(tmp_path: Path, labels: np.ndarray, expected: str) -> None:
     np.savez(tmp_path / "a.npz", images=GOOD, labels=labels)
     assert expected in message_of(tmp_path / "a.npz")
     assert expected in message_of(Images(GOOD[..., np.newaxis], labels, "array"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "names"),
+    [
+        (np.arange(30)[:, None], [0, 1, 2], None),
+        (np.arange(30) - 2, [-1, -1, 0], None),
+        (np.array([np.nan, 1.0, *[0.0] * 28]), [-1, 1, 0], None),
+        (np.array(["dog", "", *["cat"] * 28]), [1, -1, 0], ("cat", "dog")),
+        (np.array([b"dog", b"caf\xc3\xa9", *[b"dog"] * 28]), [1, 0, 1], ("café", "dog")),
+        (np.array(["10", "9", "-3", *["", "1.0"] * 13, "0"]), [10, 9, -1], None),
+    ],
+)  # fmt: skip
+def test_labels_as_people_keep_them(
+    tmp_path: Path, labels: np.ndarray, numbers: list[int], names: tuple[str, ...] | None
+) -> None:
+    np.savez(tmp_path / "a.npz", images=GOOD, labels=labels)
+    images = load_images(tmp_path / "a.npz")
+    assert images.labels is not None
+    assert images.labels[:3].tolist() == numbers
+    assert images.labels.dtype == np.int64
+    assert images.class_names == names
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, ">i2", np.float32, bool])

@@ -288,10 +288,10 @@ def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:
         # Files may be big-endian; Keras takes the byte order of the machine only.
         native = np.float32 if images.dtype.kind == "f" else images.dtype.newbyteorder("=")
         images = np.asarray(images).astype(native, copy=False)
-    labels = found.labels
+    labels, names = found.labels, None
     if labels is not None:
-        labels = as_labels(labels, len(images), found.source)
-    names = found.class_names
+        labels, names = as_labels(labels, len(images), found.source)
+    names = names or found.class_names
     if names is not None:
         names = tuple(map(shown_name, names))
     return replace(found, images=images, labels=labels, class_names=names)

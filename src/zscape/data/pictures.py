@@ -22,11 +22,19 @@ from zscape.reporter import Reporter
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-KINDS = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+# Those that Pillow reads itself and tells by their first bytes.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+ENDINGS = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp",
+    ".dib", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx",
+    ".jpf", ".avif",
+)  # fmt: skip
+KINDS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PGM, PPM, JPEG 2000 or AVIF"
 NO_PICTURE = "no picture by the ending of its name"
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+HEIC = "HEIC is not read; save it as JPEG, for example: magick mogrify -format jpg *.heic"
 MAX_PIXELS = 2**27  # 134 million; of more, decoding takes gigabytes
+MAX_PIXELS_OF = {"JPEG2000": 2**24}  # takes up to 20 bytes for each, which a header alone claims
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
 CACHE_VERSION = 3  # counted up when the same pictures are decoded to other values
 
@@ -49,6 +57,13 @@ PARSE_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+
+def hindrance_of(name: str) -> str:
+    """Return why a file of this name is not read as a picture, in a few words, or nothing."""
+    if name.lower().endswith(HEIC_ENDINGS):
+        return HEIC
+    return "" if name.lower().endswith(ENDINGS) else NO_PICTURE
 
 
 @dataclass(frozen=True)
@@ -167,9 +182,10 @@ def load_upright(
             elif opened.format == "TIFF" and (n_pages := getattr(opened, "n_frames", 1)) > 1:
                 raise UnreadablePictureError(path, f"it has {n_pages} pages: unpack them")
             width, height = opened.size
-            if width * height > MAX_PIXELS:
+            most = MAX_PIXELS_OF.get(opened.format or "", MAX_PIXELS)
+            if width * height > most:
                 raise UnreadablePictureError(
-                    path, f"it has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are read"
+                    path, f"it has {width:,} x {height:,} pixels; at most {most:,} are read"
                 )
             if at_least is not None:
                 opened.draft(None, at_least)  # keeps the mode; other formats ignore it

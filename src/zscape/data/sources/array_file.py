@@ -21,7 +21,7 @@ import numpy as np
 from zscape.data.images import Images
 from zscape.data.pictures import PARSE_ERRORS, reason_of
 from zscape.data.sources import ACCEPTED, Source, Wanted
-from zscape.data.sources.layout import SPLITS, split_of
+from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

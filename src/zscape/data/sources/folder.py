@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zscape.data.pictures import ENDINGS, KINDS, NO_PICTURE, PictureList, Skipped
+from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
+from zscape.data.sources.label_table import TABLE_ENDINGS, labels_beside
 from zscape.data.sources.layout import described
 from zscape.errors import DataError
 
@@ -31,6 +32,12 @@ class Folder(PictureSource):
             raise DataError(f"{root} has {both} files; name one of them, or part them.")
         for kind, files in shards:
             return kind.list_files(files)
+        tables = [item.path for item in skipped if item.path.lower().endswith(TABLE_ENDINGS)]
+        if not names and len(tables) == len(skipped) > 0:
+            raise DataError(
+                f"{root} has no pictures but {tables[0]}; name that file if it has the pixels of "
+                "images."
+            )
         if not names:
             others = f"; it has {len(skipped):,} other files" if skipped else ""
             raise DataError(
@@ -39,10 +46,15 @@ class Folder(PictureSource):
             )
         classes, splits, kept, notes = described(names)
         names = [names[row] for row in kept]
+        labels: list[str] | list[int] | None = classes
+        if labels is None:
+            labels, more = labels_beside(root, names)
+            notes = (*notes, *more)
+            skipped = [item for item in skipped if item.path not in tables]
         files = [root / name for name in names]
         sizes = [file.stat().st_size for file in files]
         return PictureList(
-            names, classes, None, skipped, files, sizes, files.__getitem__, splits, notes=notes
+            names, labels, None, skipped, files, sizes, files.__getitem__, splits, notes=notes
         )
 
 
@@ -89,4 +101,4 @@ def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> st
         return "a symbolic link to nothing"
     except (OSError, RuntimeError) as error:  # a circle of links, or no permission
         return getattr(error, "strerror", None) or str(error)
-    return "" if entry.name.lower().endswith(ENDINGS) else NO_PICTURE
+    return hindrance_of(entry.name)

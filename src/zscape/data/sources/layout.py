@@ -6,18 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from zscape.data.sources.split_names import split_of
+
 MAX_CLASSES = 1000
-SPLITS = {
-    "train": ("train", "training", "trainset"),
-    "validation": ("validation", "val", "valid", "dev"),
-    "test": ("test", "testing", "testset"),
-}
 _TRUTH = "ground_truth"  # masks of anomalies, as MVTec AD has them
-
-
-def split_of(name: str) -> str | None:
-    """Return the split that a folder or a file is of by its name, or None."""
-    return next((split for split, names in SPLITS.items() if name.lower() in names), None)
 
 
 def described(
