@@ -130,7 +130,7 @@ def _notes(look: Look, pictures: PictureConfig, size: Size, background: str) -> 
         )
     elif look.n_blank and background == "white":
         notes.append(
-            f"{look.n_blank:,} transparent pictures {of} show nothing over {background}; choose "
+            f"{look.n_blank:,} transparent ones {of} show nothing over {background}; choose "
             "with `background`"
         )
     if look.n_animated:
