@@ -45,7 +45,9 @@ def test_a_size_of_two_numbers_keeps_all_of_a_wide_picture(tmp_path: Path) -> No
     "size", [7, 1025, "64x", "x64", "64x64x64", "wide", 64.0, True, (64, 2000)]
 )
 def test_sizes_that_cannot_be(size: object) -> None:
-    with pytest.raises(ConfigError, match=r"size is .*; expected one number from 8 to 1024, or HxW"):
+    with pytest.raises(
+        ConfigError, match=r"size is .*; expected one number from 8 to 1024, or HxW"
+    ):
         PictureConfig(size=size)  # type: ignore[arg-type]
 
 
