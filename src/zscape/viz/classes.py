@@ -92,7 +92,7 @@ def find_classes(labels: np.ndarray, class_names: Sequence[str] | None = None) -
 def has_label(labels: np.ndarray) -> np.ndarray:
     """Tell which images have a label, (N,): not `NO_LABEL`, "" or NaN."""
     if labels.dtype.kind == "f":
-        return ~np.isnan(labels)
+        return np.asarray(~np.isnan(labels))
     return np.asarray(labels != ("" if labels.dtype.kind == "U" else NO_LABEL))
 
 

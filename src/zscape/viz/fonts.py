@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -12,23 +14,16 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # part of words in 
 _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
 
 
-def lettering(*texts: object) -> tuple[list[str], dict[str, Any]]:
+def lettering(*texts: object, length: int | None = None) -> tuple[list[str], dict[str, Any]]:
     r"""Return texts as they can be drawn, and the options of matplotlib to draw them with.
 
     A character that no font of this computer has, and one that is none to be seen, such as a line
     break or half of a pair, becomes its escape: `\u732b`. Dollar signs stay dollar signs.
+    Texts that are wider than `length` Latin letters are cut.
     """
-    drawn = [_drawable(str(text)) for text in texts]
+    drawn = [_cut(_drawable(str(text)), length) for text in texts]
     others = {_family_of(character) for character in set("".join(drawn))} - {BASE, ""}
     return drawn, {"fontfamily": [BASE, *sorted(others)], "parse_math": False}
-
-
-def cut(text: object, length: int) -> str:
-    """Return a text of at most so many characters, cut at its end."""
-    whole = str(text)
-    return (
-        whole if len(whole) <= length else f"{whole[: length - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
-    )
 
 
 def text_width(text: str) -> int:
@@ -38,16 +33,36 @@ def text_width(text: str) -> int:
 
 def missing_glyphs_note(texts: Iterable[object]) -> str:
     """Return a sentence for the user about texts that no font can draw; empty if there are none."""
-    for text in map(str, texts):
-        missing = [c for c in _composed(text) if c.isprintable() and not _family_of(c)]
-        if missing:
-            name = unicodedata.name(missing[0], "")
-            package = "fonts-noto-cjk" if name.startswith(_CJK) else "fonts-noto-core"
-            return (
-                f"no font of this computer has the characters of {text!r}, so figures show them "
-                f"as {_escaped(missing[0])}; on Debian or Ubuntu the package {package} has one."
-            )
-    return ""
+    missing = {
+        str(text): [c for c in _composed(str(text)) if c.isprintable() and not _family_of(c)]
+        for text in texts
+    }
+    found = {text: characters for text, characters in missing.items() if characters}
+    if not found:
+        return ""
+    first, *more = found
+    packages = sorted({_package(c) for characters in found.values() for c in characters})
+    return (
+        f"no font of this computer has the letters of {first!r}"
+        f"{f' and {len(more)} more names' if more else ''}; figures show them as "
+        f"{_escaped(found[first][0])}. Debian and Ubuntu have fonts in: {', '.join(packages)}."
+    )
+
+
+def _package(character: str) -> str:
+    """Return the package of Debian with a font that is likely to have a character."""
+    if unicodedata.category(character).startswith("S"):
+        return "fonts-symbola"
+    is_cjk = unicodedata.name(character, "").startswith(_CJK)
+    return "fonts-noto-cjk" if is_cjk else "fonts-noto-core"
+
+
+def _cut(text: str, length: int | None) -> str:
+    if length is None or text_width(text) <= length:
+        return text
+    while text_width(text) >= length:
+        text = text[:-1].rstrip()
+    return f"{text}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _composed(text: str) -> str:
@@ -69,34 +84,59 @@ def _escaped(character: str) -> str:
 
 @cache
 def _family_of(character: str) -> str:
-    """Return the first font that has a character, or nothing."""
-    if _has(BASE, character):
+    """Return the first font that has a character, in all its weights, or nothing."""
+    if _have(_families(searched=False)[BASE], character):
         return BASE
-    return next((family for family in _other_families() if _has(family, character)), "")
+    families = _families(searched=True).items()
+    return next((family for family, files in families if _have(files, character)), "")
+
+
+def _have(files: list[str], character: str) -> bool:
+    from matplotlib.font_manager import get_font
+
+    return all(get_font(file).get_char_index(ord(character)) for file in files)
 
 
 @cache
-def _other_families() -> list[str]:
-    """Return the other fonts of this computer, those first that go best with the first one."""
+def _families(*, searched: bool) -> dict[str, list[str]]:
+    """Return the files of each font, those first that go well with the first.
+
+    They are those that matplotlib knows. It keeps its list between processes, so what was
+    installed since is there only where the computer is `searched`.
+    """
     from matplotlib import font_manager
 
     known = font_manager.fontManager
-    # Its list is kept between processes, and does not have what was installed since.
-    for path in sorted(
-        set(font_manager.findSystemFonts()) - {font.fname for font in known.ttflist}
-    ):
+    paths = font_manager.findSystemFonts() if searched else []
+    for path in sorted(set(paths) - {entry.fname for entry in known.ttflist}):
         try:
             known.addfont(path)
         except (OSError, RuntimeError, ValueError):  # damaged, or a font of bitmaps
             continue
-    names = {font.name for font in known.ttflist if font.style == "normal"} - {BASE}
-    names = {name for name in names if not name.startswith("Last Resort")}  # draws boxes
-    return sorted(names, key=lambda n: ("Mono" in n, "Sans" not in n, not n.endswith("SC"), n))
+    files: dict[str, list[str]] = {}
+    for entry in known.ttflist:
+        if entry.style == "normal" and not entry.name.startswith("Last Resort"):  # it draws boxes
+            # Before matplotlib 3.11 only the first font of a collection was known.
+            number = getattr(entry, "index", 0)
+            path = font_manager.FontPath(entry.fname, number) if number else entry.fname
+            files.setdefault(entry.name, []).append(path)
+    return {name: files[name] for name in sorted(files, key=_unlikeness)}
 
 
-def _has(family: str, character: str) -> bool:
-    """Tell whether a font has a character, in its bold face too."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+def _unlikeness(family: str) -> tuple[Any, ...]:
+    return family != BASE, "Mono" in family, "Sans" not in family, not family.endswith("SC"), family
 
-    faces = (findfont(FontProperties([family], weight=weight)) for weight in ("normal", "bold"))
-    return all(get_font(face).get_char_index(ord(character)) for face in faces)
+
+def _is_telling(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("findfont: Failed to find font weight")
+
+
+@contextmanager
+def quiet_font_search() -> Iterator[None]:
+    """Keep matplotlib from telling that a font of another script has no bold letters."""
+    log = logging.getLogger("matplotlib.font_manager")
+    log.addFilter(_is_telling)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_telling)

@@ -10,7 +10,6 @@ import numpy as np
 from zscape.errors import DataError
 from zscape.viz.classes import (
     GREY,
-    MAX_CLASSES,
     NO_LABEL_NAME,
     Classes,
     as_quantity,
@@ -19,7 +18,7 @@ from zscape.viz.classes import (
     name_of,
     ramp,
 )
-from zscape.viz.fonts import cut, lettering, text_width
+from zscape.viz.fonts import lettering, text_width
 from zscape.viz.layout import checked_images, drawable
 from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
 
@@ -30,10 +29,11 @@ if TYPE_CHECKING:
 
 _SIZE = (5.4, 4.7)  # inches
 _WIDE = (5.4, 3.9)
+_LETTER = 0.075  # inches of a letter in the legend
 _HISTOGRAM_BINS = 60
 _THUMBNAIL = 0.075  # longer side, of the height of the axes
-_MAX_NAME = 3  # longer class names would hide the points they stand on
-_MAX_LEGEND_NAME = 24
+_MAX_NAME = 4  # letters; longer class names would hide the points they stand on
+_MAX_NAME_BESIDE = 24
 _MAX_BAR_NAMES = 8
 
 
@@ -59,7 +59,7 @@ def plot_latent(
 
     Args:
         points: shape (N, 2), finite: `Projection.points`.
-        labels: length N. Whole numbers or names of at most `MAX_CLASSES` values are classes, of
+        labels: length N. Whole numbers or names of at most 20 values are classes, of
             which `NO_LABEL` and "" stand for none. Other numbers, and more classes, get one scale
             of colours and a colour bar. None: a single colour.
         class_names: what the labels 0, 1, 2, ... stand for, if they have names.
@@ -152,13 +152,14 @@ def _draw_legend(figure: Figure, classes: Classes, label_name: str) -> None:
 
     spot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 6.5}
     handles = [Line2D([], [], color=color, **spot) for color in classes.colors]
-    (title, *names), font = lettering(
-        label_name, *(cut(text, _MAX_LEGEND_NAME) for text in classes.texts)
-    )
+    (title, *names), font = lettering(label_name, *classes.texts, length=_MAX_NAME_BESIDE)
+    n_letters = max(map(text_width, (title, *names)))
+    figure.set_figwidth(figure.get_figwidth() + 0.4 + _LETTER * n_letters)
     legend = figure.legend(
         handles,
         [str(number) for number in range(len(names))],  # a name that begins with _ is left out
         loc="outside right upper",
+        alignment="left",
         frameon=False,
         fontsize=8.5,
         handletextpad=0.1,
@@ -180,20 +181,20 @@ def _draw_bar(
     """Draw the scale of the colours of a quantity, or of more classes than there are colours."""
     known = values[has_label(values)]
     bar: Any = figure.colorbar(dots, ax=figure.axes[0], fraction=0.045, pad=0.03, aspect=26)
-    words = label_name
+    words = [label_name]
     if class_names is not None or values.dtype.kind == "U":
         found = np.unique(known)
         some = found[np.linspace(0, len(found) - 1, _MAX_BAR_NAMES).round().astype(int)]
         at = as_quantity(values)
         ticks = [float(at[values == value][0]) for value in some]
-        shown = [cut(name_of(value, class_names), _MAX_LEGEND_NAME) for value in some.tolist()]
-        names, font = lettering(*shown)
+        shown = (name_of(value, class_names) for value in some.tolist())
+        names, font = lettering(*shown, length=_MAX_NAME_BESIDE)
         bar.ax.set_yticks(ticks, names, **font)
-        words = f"{label_name} ({len(found)} classes; {MAX_CLASSES} at most have their own colours)"
+        words = [f"{label_name}: {len(found)}, too many for a colour each"]
     if len(known) < len(values):
-        words = f"{words}; grey: {NO_LABEL_NAME}"
-    (words,), font = lettering(words)
-    bar.set_label(words, **font)
+        words.append(f"grey: {NO_LABEL_NAME}")
+    lines, font = lettering(*words)
+    bar.set_label("\n".join(lines), **font)
     bar.solids.set_alpha(1.0)
     bar.outline.set_visible(False)
     bar.ax.minorticks_off()
@@ -239,10 +240,10 @@ def _name_classes(axes: Axes, points: np.ndarray, classes: Classes) -> None:
     Names of classes with one or two points stand above them, not on them.
     """
     shown = [place for place, value in enumerate(classes.values) if value is not None]
-    if not shown or max(len(classes.texts[place]) for place in shown) > _MAX_NAME:
+    names, font = lettering(*(classes.texts[place] for place in shown))
+    if not names or max(map(text_width, names)) > _MAX_NAME:
         return
     members = [points[classes.places == place] for place in shown]
-    names, font = lettering(*(classes.texts[place] for place in shown))
     figure: Any = axes.get_figure()
     figure.draw_without_rendering()
     spots = axes.transData.transform([np.median(member, axis=0) for member in members])  # pixels
@@ -286,9 +287,7 @@ def _draw_histograms(
         counts, _ = np.histogram(codes[classes.places == row], bins=edges)
         heights = row + 0.88 * counts / counts.max()
         axes.stairs(heights, edges, baseline=row, fill=True, color=color)
-    (words, *names), font = lettering(
-        label_name, *(cut(text, _MAX_LEGEND_NAME) for text in classes.texts)
-    )
+    (words, *names), font = lettering(label_name, *classes.texts, length=_MAX_NAME_BESIDE)
     axes.set_yticks(range(len(names)), names, **font)
     axes.set_ylim(-0.1, len(names))
     axes.set_ylabel(words, **font)

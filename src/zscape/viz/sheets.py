@@ -10,7 +10,7 @@ import numpy as np
 
 from zscape.errors import DataError
 from zscape.viz import layout
-from zscape.viz.fonts import cut, lettering, text_width
+from zscape.viz.fonts import lettering, text_width
 from zscape.viz.layout import CELL, MARGIN, MOSAIC, pixel_text
 from zscape.viz.style import QUIET, look
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEAREST_COLUMNS = 12
-MAX_NAME = 24  # letters of a name over a column
+MAX_NAME = 16  # letters of a name over a column
 _HEAD = 22  # pixels over an image for the words there
 _CELL_GAP = 8
 _ROW_GAP = 14
@@ -50,9 +50,7 @@ def plot_reconstructions(
         title: a line above the figure.
     """
     images, reconstructions = _checked(images, reconstructions, labels, n)
-    names, _ = lettering(
-        *(cut(label, MAX_NAME) for label in ([] if labels is None else labels[:n]))
-    )
+    names, _ = lettering(*([] if labels is None else labels[:n]), length=MAX_NAME)
     n_columns, height, width, channels = images.shape
     note = "" if channels in (1, 3, 4) else f"Drawn: the mean of the {channels} channels."
     errors, mse, error_top = _errors(images, reconstructions)

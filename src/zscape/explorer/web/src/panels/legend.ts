@@ -5,12 +5,16 @@ import { el } from "../dom";
 export function legend({ classes, palettes, range, labels }: Meta): HTMLElement[] {
   if (range) {
     const unlabelled = labels?.includes(null) ? [entry(palettes, -1, null)] : [];
+    const names = new Set(labels?.filter((label) => typeof label === "string"));
+    const words = `${names.size} classes, too many for a colour each`;
+    const note = names.size ? [el("li", { className: "none" }, words)] : [];
     return [
       el(
         "ul",
         { className: "legend", ariaLabel: "Colours" },
         scale(palettes, range),
         ...unlabelled,
+        ...note,
       ),
     ];
   }
