@@ -189,16 +189,16 @@ def _plot_rows(
     cell_height, cell_width = cell
     pitch = cell_width + gap
     height = cell_height + gap + (0 if heads is None else _HEAD)
-    left = 2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN
+    # The first and the last head may be wider than an image.
+    beyond = 0 if heads is None else max(0, (_widest(heads) - cell_width) // 2)
+    left = beyond + (2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN)
     top = layout.body_top(title) + (0 if heads is None else _HEAD)
-    right = left + n_columns * pitch + (MARGIN if names else MARGIN - gap)
-    if heads is not None:
-        right += max(0, (_widest(heads) - cell_width) // 2)  # the last head may be wider
+    right = left + n_columns * pitch + beyond + (MARGIN if names else MARGIN - gap)
     figure = layout.pixel_figure(right, top + (n_rows - 1) * height + cell_height + MARGIN, title)
     for row, images in enumerate(rows):
         upper = top + row * height
         if names:
-            layout.row_name(figure, left - 12, upper + cell_height / 2, names[row])
+            layout.row_name(figure, left - beyond - 12, upper + cell_height / 2, names[row])
         for column, picture in enumerate(layout.drawable(images)):
             axes = layout.pixel_axes(figure, left + column * pitch, upper, cell_width, cell_height)
             layout.draw_picture(axes, picture)
