@@ -24,6 +24,7 @@ from zscape.viz import fonts
 def sorted_images(trained: Any) -> Images:
     """The images of the runs, one class after the other."""
     images = load_images(trained.data)
+    assert images.labels is not None
     return images.take(np.argsort(images.labels, kind="stable"))
 
 
@@ -35,6 +36,7 @@ def test_the_map_draws_images_from_all_classes(trained: Any, sorted_images: Imag
 
 
 def test_the_map_names_classes_and_what_has_none(trained: Any, sorted_images: Images) -> None:
+    assert sorted_images.labels is not None
     labels = np.where(np.arange(60) < 9, NO_LABEL, sorted_images.labels)
     named = dataclasses.replace(sorted_images, labels=labels, class_names=("cat", "dog", "ant"))
     figure = latent_map(load_run(trained.two), named)

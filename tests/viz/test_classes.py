@@ -9,8 +9,8 @@ from matplotlib.colors import to_rgb
 from zscape.viz.classes import COLORS, DARK_COLORS, DARK_GREY, GREY, MAX_CLASSES
 
 # Deuteranopia and protanopia in linear RGB, from Machado et al. (2009).
-BLINDNESS = {
-    "none": np.eye(3),
+BLINDNESS: dict[str, list[list[float]]] = {
+    "none": np.eye(3).tolist(),
     "green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
               [-0.011820, 0.042940, 0.968881]],
     "red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],

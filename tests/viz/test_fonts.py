@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
+from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 from matplotlib import font_manager
 
 from zscape.viz import figure_png, fonts, plot_latent, plot_reconstructions
@@ -51,7 +51,6 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def forget() -> None:
         fonts._families.cache_clear()
         fonts._family_of.cache_clear()
-        known._findfont_cached.cache_clear()
 
     forget()
     yield files
