@@ -28,6 +28,7 @@ from zscape.cli.options import (
 from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
+from zscape.registry import check_number
 
 TrainFlags = train_flags()
 
@@ -180,6 +181,7 @@ def explore(
     port: int | None = None,
     no_browser: Flag = False,
     html: Path | None = None,
+    n: Annotated[int, Parameter(name="-n", help="How many test images are on the map.")] = 2000,
     force: Force = False,
 ) -> None:
     """Walk through the latent space in a browser: drag, compare, draw your own image.
@@ -193,11 +195,12 @@ def explore(
     html
         Write one page (.html) that opens from disk, and serve nothing.
     """
+    check_number("n", n, low=1, whole=True)
     if html is not None:
         if port is not None or no_browser:
             raise ConfigError("`html` writes a file; leave out `port` and `no_browser`.")
         Output(out=html, force=force).file(".html", ".htm")
-        _write_page(run, html)
+        _write_page(run, html, n)
         return
     from zscape.explorer import server
 
@@ -207,7 +210,7 @@ def explore(
         from zscape.explorer.engine import build_payload
 
         token = server.new_token()
-        app_of_run = server.build_app(build_payload(opened), token)
+        app_of_run = server.build_app(build_payload(opened, n=n), token)
         url = server.address(listener, token)
         print(url, flush=True)
         say("Ctrl-C ends it.")
@@ -216,7 +219,7 @@ def explore(
         server.serve(app_of_run, [listener])
 
 
-def _write_page(run: Path, html: Path) -> None:
+def _write_page(run: Path, html: Path, n: int) -> None:
     from zscape.explorer.page import front_end, one_file_page
 
     front_end("page.js")  # fails before the work
@@ -224,7 +227,7 @@ def _write_page(run: Path, html: Path) -> None:
     from zscape.explorer.engine import build_payload
     from zscape.files import write_text
 
-    page = one_file_page(build_payload(opened))
+    page = one_file_page(build_payload(opened, n=n))
     html.parent.mkdir(parents=True, exist_ok=True)
     write_text(html, page)
     print(f"{html}: {html.stat().st_size / 1e6:.1f} MB, opens in a browser without a network")

@@ -25,7 +25,7 @@ from zscape.cli.options import (
     load_data,
     open_run,
 )
-from zscape.cli.terminal import terminal_reporter
+from zscape.cli.terminal import say, terminal_reporter
 from zscape.settings import PathName
 
 
@@ -142,14 +142,15 @@ def interpolate(
     opened = open_run(run)
     from zscape.files import write_arrays
     from zscape.jobs.interpolate import interpolate as decode_path
-    from zscape.viz.sheets import plot_image_rows
+    from zscape.jobs.interpolate import originals
+    from zscape.viz.sheets import plot_interpolation
 
     images, codes = decode_path(opened, first, second, steps=steps, path=path)
     if out.suffix.lower() == ".npz":
         write_arrays(out, {"images": images, "codes": codes})
         to.written({"n_images": len(images)})
     else:
-        to.figure(plot_image_rows(images[None], [path]))
+        to.figure(plot_interpolation(images, originals(opened, first, second), path))
 
 
 def traverse(
@@ -178,11 +179,10 @@ def traverse(
     to = Output(out=out, force=force, as_json=as_json)
     to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
-    from zscape.jobs.interpolate import traverse as decode_directions
-    from zscape.viz.sheets import plot_image_rows
+    from zscape.jobs.interpolate import traverse_with_values
+    from zscape.viz.sheets import plot_traversal
 
-    images, names = decode_directions(opened, image, steps=steps)
-    to.figure(plot_image_rows(images, names))
+    to.figure(plot_traversal(*traverse_with_values(opened, image, steps=steps)))
 
 
 def map_(
@@ -198,8 +198,11 @@ def map_(
     to.file(*FIGURE_ENDINGS)
     opened = open_run(run)
     from zscape.jobs.draw import latent_map
+    from zscape.viz.fonts import missing_glyphs_note
 
-    images = None if data is None else load_data(opened, data)
+    images = opened.dataset.test if data is None else load_data(opened, data)
+    if note := missing_glyphs_note(images.class_names or ()):
+        say(f"note: {note}")
     to.figure(latent_map(opened, images, n=n, thumbnails=thumbnails))
 
 
