@@ -16,6 +16,7 @@ from zscape.data.pictures import (
     Part,
     PictureList,
     Skipped,
+    bounded,
     quiet_pillow,
 )
 
@@ -113,7 +114,7 @@ def _n_pages(path: Path | io.BytesIO) -> int:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(bounded(path), formats=FORMATS) as opened:
             return int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
     except (Image.DecompressionBombError, *PARSE_ERRORS):
         return 1
@@ -124,7 +125,7 @@ def _size(path: Path | io.BytesIO, part: Part | None) -> tuple[int, int] | None:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(bounded(path), formats=FORMATS) as opened:
             if part is not None:
                 opened.seek(part.page)
             width, height = opened.size
