@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zscape.data.images import ImageStore, as_float, as_store, chunks
 from zscape.errors import ConfigError, DataError
-from zscape.files import load_arrays
+from zscape.npz import load_arrays
 from zscape.latent.paths import finite_codes, principal_directions
 
 # Above this many values an image's covariance matrix takes too long to decompose exactly.
