@@ -81,6 +81,7 @@ bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.anomalies
 	@$(PY) -m benchmarks.soak
 	@$(PY) -m benchmarks.explorer
+	@$(PY) -m benchmarks.fuzz
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

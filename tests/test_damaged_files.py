@@ -73,7 +73,7 @@ def test_a_baseline_packed_in_an_unknown_way(tmp_path: Path) -> None:
 def test_a_density_whose_arrays_do_not_fit(tmp_path: Path, member: str, content: bytes) -> None:
     (kept,) = (RUN / "density").glob("gmm.*.npz")
     path = with_member(kept, member, content, tmp_path / "gmm.npz")
-    with pytest.raises(RunError, match="is damaged .* delete it, and it will be made again"):
+    with pytest.raises(RunError, match=r"is damaged .* delete it, and it will be made again"):
         load_density("gmm", path)
 
 

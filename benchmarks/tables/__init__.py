@@ -8,7 +8,7 @@ from typing import Any
 # The files of results, in the order of the docs; what follows a hyphen is the kind of processor.
 NAMES = (
     *("speed", "speed-avx2", "speed-gpu", "time_to_quality", "quality", "study", "recipe"),
-    *("denoising", "generation", "anomalies", "soak", "explorer"),
+    *("denoising", "generation", "anomalies", "soak", "explorer", "fuzz"),
 )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import struct
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -17,7 +17,10 @@ from PIL import Image
 
 from benchmarks.malformed.bombs import npz_bomb, zeros
 from tests.data.archives import write_tar, write_zip
+from zscape.data.decode import Rendering, decode_picture
 from zscape.data.load import load_images
+from zscape.data.pictures import UnreadablePictureError, load_upright, quiet_pillow
+from zscape.data.white import White
 from zscape.errors import DataError
 from zscape.npz import load_arrays
 from zscape.settings import PictureConfig
@@ -148,8 +151,8 @@ def test_links_that_leave(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     Image.new("L", (9, 9)).save(folder / "own.png")
-    os.symlink(secret, folder / "out.png")
-    os.symlink(tmp_path, folder / "up")
+    (folder / "out.png").symlink_to(secret)
+    (folder / "up").symlink_to(tmp_path)
     found = load_images(folder, pictures=PictureConfig(size=8))
     assert len(found) == 1
     assert [item.reason for item in found.skipped] == [
@@ -160,3 +163,36 @@ def test_links_that_leave(tmp_path: Path) -> None:
     for path in (write_zip(tmp_path / "x.zip", members), write_tar(tmp_path / "x.tar", members)):
         with pytest.raises(DataError, match="its name leads out of the archive"):
             load_images(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGB", "RGBA", "I;16", "F"])
+def test_huge_pictures_are_read_like_smaller_ones(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    y, x = np.mgrid[:200, :240]
+    picture = Image.fromarray(np.uint8(x // 2 + y // 3))
+    deep = mode in ("I;16", "F")
+    picture = Image.fromarray(np.uint16(x * 50 + y)) if deep else picture.convert(mode)
+    content = io.BytesIO()
+    (picture.convert("F") if mode == "F" else picture).save(content, "TIFF" if deep else "PNG")
+    how, white = Rendering("crop"), White(16383)
+    whole, _ = decode_picture(content, (16, 16, 3), how, white=white)
+    monkeypatch.setattr("zscape.data.pictures._LARGE", 100)
+    made_smaller, _ = decode_picture(content, (16, 16, 3), how, white=white)
+    assert made_smaller.shape == whole.shape
+    assert np.abs(made_smaller.astype(int) - whole).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "side", "reason"),
+    [("L", 11_500, ""), ("RGB", 8192, ""), ("RGB", 8193, "67,108,864"), ("L", 11_600, "134,217")],
+)
+def test_how_large_pictures_may_be(mode: str, side: int, reason: str) -> None:
+    chunk = struct.pack(">II5B", side, side, 8, {"L": 0, "RGB": 2}[mode], 0, 0, 0)
+    ihdr = b"IHDR" + chunk
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", crc32(ihdr))
+    content += struct.pack(">I", 4) + b"IDAT" + bytes(8)
+    with quiet_pillow(), pytest.raises(UnreadablePictureError) as refused:
+        load_upright(io.BytesIO(content), at_least=(16, 16))
+    assert ("pixels" in refused.value.reason) == bool(reason)
+    assert reason in refused.value.reason

@@ -36,7 +36,7 @@ HEIC = "HEIC is not read; save it as JPEG, for example: magick mogrify -format j
 MAX_PIXELS = 2**27  # 134 million, of one byte each, or of a JPEG file that is decoded smaller
 _MAX_WIDE_PIXELS = 2**26  # of several bytes; of more, decoding takes gigabytes
 # These take up to 20 bytes for each, which a header alone claims, or hold several copies.
-_MAX_PIXELS_OF = {"JPEG2000": 2**24, "WEBP": 2**25, "AVIF": 2**25}
+_MAX_PIXELS_OF = {"JPEG2000": 2**24, "WEBP": 2**25, "AVIF": 2**25, "GIF": 2**26}
 _LARGE = 2**25  # pixels; larger ones are decoded one at a time, and made smaller at once
 _JP2 = b"\0\0\0\x0cjP  "
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
@@ -188,16 +188,16 @@ def load_upright(
             elif opened.format == "TIFF" and (n_pages := getattr(opened, "n_frames", 1)) > 1:
                 raise UnreadablePictureError(path, f"it has {n_pages} pages: unpack them")
             width, height = opened.size
-            is_narrow = opened.mode in ("1", "L", "P") or (at_least and opened.format == "JPEG")
-            most = MAX_PIXELS if is_narrow else _MAX_WIDE_PIXELS
-            most = _MAX_PIXELS_OF.get(opened.format or "", most)
+            kind = opened.format or ""
+            is_narrow = opened.mode in ("1", "L") or (at_least is not None and kind == "JPEG")
+            most = _MAX_PIXELS_OF.get(kind, MAX_PIXELS if is_narrow else _MAX_WIDE_PIXELS)
             if width * height > most:
                 raise UnreadablePictureError(
                     path, f"it has {width:,} x {height:,} pixels; at most {most:,} are read"
                 )
             if at_least is not None:
                 opened.draft(None, at_least)  # keeps the mode; other formats ignore it
-            if opened.width * opened.height > _MAX_PIXELS_OF.get(opened.format or "", 2 * _LARGE) // 2:
+            if opened.width * opened.height > min(most // 2, _LARGE):
                 with _alone:
                     opened.load()
                     upright = _reduced(opened, at_least)

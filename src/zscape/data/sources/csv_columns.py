@@ -118,10 +118,7 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     )
     # Programs that take a row of pixels for a header make its names differ: 0, 0.1, 0.2.
     is_made = any(n % 1 for n in numbers) and not any(
-        float(field) % 1
-        for row in rows[1:3]
-        for field in row
-        if _is_one_number(field)
+        float(field) % 1 for row in rows[1:3] for field in row if _is_one_number(field)
     )
     return is_counted or (is_made and len(rows) > 1)
 

@@ -1,0 +1,1 @@
+"""Malformed files of every kind that zscape reads: valid ones, edits, and what reads them."""
