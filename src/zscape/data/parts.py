@@ -52,7 +52,7 @@ def with_patches(listed: PictureList, height: int, width: int) -> PictureList:
     with quiet_pillow():
         for row in range(len(listed)):
             part = listed.part(row)
-            wide, high = _size(listed.open(row), part) or (width, height)
+            wide, high = upright_size(listed.open(row), part) or (width, height)
             boxes = [
                 (left, top, left + width, top + height)
                 for top in _starts(high, height)
@@ -119,7 +119,9 @@ def _n_pages(path: Path | io.BytesIO) -> int:
         return 1
 
 
-def _size(path: Path | io.BytesIO, part: Part | None) -> tuple[int, int] | None:
+def upright_size(
+    path: Path | io.BytesIO, part: Part | None = None
+) -> tuple[int, int] | None:
     """Return width and height of an upright picture by its header; None if it is broken."""
     from PIL import Image
 

@@ -10,7 +10,7 @@ from zscape.data.images import MAX_VALUES, Images, ImageStore
 from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.comparison import Evaluation, evaluate_model
-from zscape.evaluation.denoising import evaluate_denoising
+from zscape.evaluation.denoising import evaluate_denoising, evaluate_pairs
 from zscape.evaluation.results import RunEvaluation, Training
 from zscape.files import write_atomically, write_csv, write_json
 from zscape.jobs.draw import run_figures, write_figures
@@ -19,6 +19,10 @@ from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
 
+_TARGETS = (
+    "The model and PCA were given noisy images, and their outputs are compared with the clean ones."
+)
+_NO_TARGETS = "These images have no clean ones: outputs are compared with the images themselves."
 _NO_PARAMETERS = "Without the validation images no parameters of classical methods can be chosen."
 
 
@@ -26,7 +30,7 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     """Measure a run's best model, beside PCA with as many components.
 
     A run that was trained with a corruption is also measured at several levels of it, beside
-    classical methods of denoising.
+    classical methods of denoising; one of noisy and clean pairs with the noise that these have.
 
     Args:
         run: the run.
@@ -45,6 +49,8 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     if (most := _affordable(images)) < len(images):
         notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
         images = images.take(slice(most))
+    if run.config.reading.target is not None:
+        notes.append(_NO_TARGETS if images.targets is None else _TARGETS)
     try:
         neighbours: Images | None = run.dataset.train
     except (DataError, RunError) as error:
@@ -59,10 +65,14 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
         notes=tuple(notes),
     )
     corruption = run.config.training.corruption
-    if not corruption:
+    if not corruption and images.targets is None:
         return evaluation
-    validation = None if neighbours is None else run.dataset.validation.images
-    denoising = evaluate_denoising(run.model, images.images, corruption, validation=validation)
+    validation = None if neighbours is None else run.dataset.validation
+    if images.targets is not None:
+        denoising = evaluate_pairs(run.model, images, validation=validation)
+    else:
+        clean = None if validation is None else validation.images
+        denoising = evaluate_denoising(run.model, images.images, corruption, validation=clean)
     more = () if neighbours is not None else (_NO_PARAMETERS,)
     return dataclasses.replace(evaluation, denoising=denoising, notes=evaluation.notes + more)
 
@@ -129,7 +139,7 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return None
     # Evenly over all, for those of one class may lie together.
     step = -(-len(train) // _affordable(train))
-    some = train.images[::step] if step > 1 else train.images
+    some = train.clean[::step] if step > 1 else train.clean
     baseline = PcaBaseline(run.model.n_code_values).fit(some)
     write_atomically(path, partial(baseline.save, images=name))
     return baseline
