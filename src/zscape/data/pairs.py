@@ -169,7 +169,8 @@ def _unmatched(listed: Sequence[PictureList], matches: Mapping[str, str]) -> lis
         left = [name for name in each.names if name not in names]
         if left:
             some = ", ".join(left[:3]) + (", ..." if len(left) > 3 else "")
-            notes.append(f"{len(left):,} {kind} pictures have no {other} one: {some}")
+            have = "pictures have" if len(left) > 1 else "picture has"
+            notes.append(f"{len(left):,} {kind} {have} no {other} one, left out: {some}")
     return notes
 
 
