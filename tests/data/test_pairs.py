@@ -131,9 +131,7 @@ def test_patches_of_a_pair_are_of_the_same_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "patches"), [(48, True), (80, True), ((40, 80), False)])
-def test_pairs_of_other_sizes_are_refused_by_name(
-    tmp_path: Path, side: Any, patches: bool
-) -> None:
+def test_pairs_of_other_sizes_are_refused_by_name(tmp_path: Path, side: Any, patches: bool) -> None:
     noisy = pictures(tmp_path / "noisy", textured(1))
     clean = pictures(tmp_path / "clean", textured(1))
     size = (side, side) if isinstance(side, int) else side
@@ -169,7 +167,9 @@ def test_pictures_that_a_camera_turned_fit_upright_ones(
             end = start + 12 + int.from_bytes(content[start : start + 4])
             moved = content[:start] + content[end:-12] + content[start:end] + content[-12:]
             (clean / path.name).write_bytes(moved)
-    first, second = pairs(load(noisy, tmp_path / "clean", PictureConfig(size=Size(8, 8), patches=patches)))
+    first, second = pairs(
+        load(noisy, tmp_path / "clean", PictureConfig(size=Size(8, 8), patches=patches))
+    )
     np.testing.assert_array_equal(first, second)
 
 

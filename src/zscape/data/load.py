@@ -239,19 +239,19 @@ def _settled(images: Images) -> Images:
 
 def _with_whole_targets(dataset: Dataset, progress: Progress | None) -> Dataset:
     """Decode clean pictures; return the data set without the pairs of which one is broken."""
-    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    stores = [store for part in parts.values() if (store := on_disk(part.clean)) is not None]
+    parts = (dataset.train, dataset.validation, dataset.test)
+    stores = [store for part in parts if (store := on_disk(part.clean)) is not None]
     if dataset.train.targets is None or not stores:
         return dataset
     decoding = stores[0].decoding
     rows = np.concatenate([store.rows for store in stores])
     _decode(decoding, rows, lambda is_broken: None, progress, wait=True)
     broken = [Skipped(f"clean {item.path}", item.reason) for item in decoding.finish()]
-    whole = {
-        name: replace(part.take(readable_rows(part.clean)), skipped=(*part.skipped, *broken))
-        for name, part in parts.items()
-    }
-    return replace(dataset, **whole)
+    train, validation, test = (
+        replace(part.take(readable_rows(part.clean)), skipped=(*part.skipped, *broken))
+        for part in parts
+    )
+    return replace(dataset, train=train, validation=validation, test=test)
 
 
 def _joined(prints: list[str]) -> str:

@@ -17,6 +17,7 @@ from zscape.data.picture_cache import Decoding
 from zscape.data.pictures import PictureList, Skipped, quiet_pillow
 from zscape.data.sources import PictureSource, Source, Wanted
 from zscape.errors import DataError
+from zscape.settings import PictureConfig
 
 Read = Callable[[Source, Wanted], Images]
 
@@ -154,9 +155,8 @@ def _same_names(noisy: Sequence[str], clean: Sequence[str]) -> dict[str, str]:
 
 def _below(names: Sequence[str]) -> dict[str, str]:
     """Return names by what is left of them below the folder that all are in."""
-    folders = [name.split("/")[:-1] for name in names]
-    shared = len(os.path.commonprefix(folders))
-    return {"/".join(name.split("/")[shared:]): name for name in names}
+    folder = PurePosixPath(os.path.commonpath([PurePosixPath("/", name).parent for name in names]))
+    return {str(PurePosixPath("/", name).relative_to(folder)): name for name in names}
 
 
 def _unmatched(listed: Sequence[PictureList], matches: Mapping[str, str]) -> list[str]:
@@ -215,8 +215,8 @@ def _read_alike(
     """Read both in the same way: in colour if either has colours, over one background."""
     images = read(noisy, ours)
     assert images.decoding is not None  # they are pictures
-    background = images.decoding.how.background
-    theirs = theirs._replace(pictures=replace(theirs.pictures, background=background))
+    asked = {**theirs.pictures.to_dict(), "background": images.decoding.how.background}
+    theirs = theirs._replace(pictures=PictureConfig.from_dict(asked))
     targets = read(clean, theirs)
     if images.image_shape != targets.image_shape:
         shape = max(images.image_shape, targets.image_shape)  # only the channels can differ

@@ -120,9 +120,7 @@ def _n_pages(path: Path | io.BytesIO) -> int:
         return 1
 
 
-def upright_size(
-    path: Path | io.BytesIO, part: Part | None = None
-) -> tuple[int, int] | None:
+def upright_size(path: Path | io.BytesIO, part: Part | None = None) -> tuple[int, int] | None:
     """Return width and height of an upright picture by its header; None if it is broken."""
     from PIL import Image
 

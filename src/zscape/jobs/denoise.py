@@ -148,8 +148,8 @@ def _warnings(run: Run) -> list[str]:
     how = "shrunk" if scale < 1 else "enlarged"
     return [
         f"the model was trained on pictures {how} to {scale:.2g} of their width and height, and is "
-        "applied to pictures at full scale, which it may make worse; train at full scale with "
-        "`patches=True`: zscape train DATA --patches"
+        "applied to pictures at full scale, which it may make worse; train one at full scale: "
+        "zscape train DATA --patches"
     ]
 
 
