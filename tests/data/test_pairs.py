@@ -16,6 +16,7 @@ from zscape.data.images import Dataset, as_float
 from zscape.data.load import Reading, load_dataset
 from zscape.data.pairs import match_names
 from zscape.errors import DataError
+from zscape.run_images import keep_pictures, known_pictures
 from zscape.settings import PictureConfig, Size
 
 N = 30
@@ -198,6 +199,7 @@ def test_twelve_bits_have_one_white(tmp_path: Path) -> None:
     dataset = load(noisy, clean)
     first, second = pairs(dataset)
     assert dataset.train.white == 4095
+    assert notes(dataset).count("white is 4,095 (12 bits)") == 1
     np.testing.assert_allclose(second, 6 * first, atol=0.002)
     again = load(noisy, clean, kept=4095)
     np.testing.assert_array_equal(pairs(again)[0], first)
@@ -215,7 +217,9 @@ def test_twelve_bits_have_one_white(tmp_path: Path) -> None:
 def test_masks_keep_a_white_of_their_own(tmp_path: Path, kept: float | None) -> None:
     noisy = pictures(tmp_path / "noisy", marked(1.8, 4095, np.uint16), "tif")
     masks = pictures(tmp_path / "masks", lambda i: np.eye(8, dtype=np.uint8))
-    first, second = pairs(load(noisy, masks, kept=kept))
+    dataset = load(noisy, masks, kept=kept)
+    first, second = pairs(dataset)
+    assert "clean images: white is 1, for the values reach 1" in notes(dataset)
     assert first.max() > 0.8
     np.testing.assert_array_equal(second[..., 0], np.tile(np.eye(8), (N, 1, 1)))
     arrays = np.stack([marked(1.8, 4095, np.uint16)(i) for i in range(N)])
@@ -281,3 +285,21 @@ def test_splits_of_the_noisy_ones_are_kept(tmp_path: Path) -> None:
     assert len(dataset.test) == 9
     first, second = pairs(dataset)
     np.testing.assert_allclose(second, 2 * first, atol=0.01)
+
+
+def test_pairs_that_came_later_are_left_aside_and_lost_ones_named(tmp_path: Path) -> None:
+    noisy = pictures(tmp_path / "noisy", marked())
+    clean = pictures(tmp_path / "clean", marked(2))
+    (clean / "sub" / "000.png").unlink()  # never was one
+    dataset = load(noisy, clean)
+    keep_pictures(tmp_path, dataset)
+    for folder in (noisy, clean):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "new.png")
+    again = load(noisy, clean, known=known_pictures(tmp_path))
+    assert again.fingerprint == dataset.fingerprint
+    assert "1 picture was added" in notes(again)
+    for before, now in zip(pairs(dataset), pairs(again), strict=True):
+        np.testing.assert_array_equal(before, now)
+    (clean / "sub" / "005.png").unlink()
+    with pytest.raises(DataError, match=r"lacks clean pictures .* those of sub/005.png;"):
+        load(noisy, clean, known=known_pictures(tmp_path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,22 +12,20 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from zscape.data.checks import as_images, as_labels
-from zscape.data.images import (
-    Dataset,
-    Images,
-    ImageStore,
-    chunks,
-    epoch_order,
-    on_disk,
-    readable_rows,
+from zscape.data.decoded import (
+    check_parts,
+    check_some,
+    decode,
+    rows_of,
+    settled,
+    with_whole_targets,
 )
-from zscape.data.pairs import one_white, read_pairs
-from zscape.data.picture_cache import Check, Decoding, Progress
-from zscape.data.pictures import Skipped
+from zscape.data.images import Dataset, Images, ImageStore, chunks, epoch_order, on_disk
+from zscape.data.pairs import read_pairs
+from zscape.data.picture_cache import Progress
 from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.data.splits import (
     check_enough,
-    described,
     held_out,
     limited,
     part_of,
@@ -109,9 +106,9 @@ def load_images(
         note = f"{images.source}: its {split} split, {len(part):,} of {len(images):,} images"
         part = replace(part, notes=(*part.notes, note))
     if found.has_pictures and part.decoding is not None:
-        check = partial(_check_some, part.source, part.decoding)
-        _decode(part.decoding, _rows(part), check, progress, wait=True)
-    return _settled(part.readable())
+        check = partial(check_some, part.source, part.decoding)
+        decode(part.decoding, rows_of(part), check, progress, wait=True)
+    return settled(part.readable())
 
 
 def load_dataset(
@@ -182,10 +179,10 @@ def load_dataset(
         test=parts["test"],
         fingerprint=_joined(prints),
     )
-    dataset = _with_whole_targets(dataset, progress)
+    dataset = with_whole_targets(dataset, progress)
     if found.has_pictures and dataset.decoding is not None:
         train, *own = (
-            _rows(part, dataset.decoding)
+            rows_of(part, dataset.decoding)
             for part in (dataset.train, dataset.validation, dataset.test)
         )
         # Patches of a picture one after the other, for each takes the whole to be decoded.
@@ -193,8 +190,8 @@ def load_dataset(
         rows = np.concatenate([train[first], *own])
         # Where values decide what is white, no image can be read before all are decoded.
         whole = wait or len(rows) <= DECODED_FIRST or dataset.decoding.how.exact
-        _decode(dataset.decoding, rows, partial(_check_parts, dataset), progress, wait=whole)
-        dataset = replace(dataset, train=_settled(dataset.train))
+        decode(dataset.decoding, rows, partial(check_parts, dataset), progress, wait=whole)
+        dataset = replace(dataset, train=settled(dataset.train))
     return dataset.readable() if wait else dataset
 
 
@@ -221,86 +218,9 @@ def _others(
     return found
 
 
-def _settled(images: Images) -> Images:
-    """Return images with what their decoding found to be white."""
-    if images.decoding is None:
-        return images
-    targets = None if images.targets is None else on_disk(images.targets)
-    decodings = [images.decoding, *([] if targets is None else [targets.decoding])]
-    one_white(*decodings)
-    whites = [decoding.white for decoding in decodings]
-    return replace(
-        images,
-        white=whites[0].value,
-        notes=(*images.notes, *dict.fromkeys(white.note for white in whites if white.note)),
-        warnings=(*images.warnings, *dict.fromkeys(w.warning for w in whites if w.warning)),
-    )
-
-
-def _with_whole_targets(dataset: Dataset, progress: Progress | None) -> Dataset:
-    """Decode clean pictures; return the data set without the pairs of which one is broken."""
-    parts = (dataset.train, dataset.validation, dataset.test)
-    stores = [store for part in parts if (store := on_disk(part.clean)) is not None]
-    if dataset.train.targets is None or not stores:
-        return dataset
-    decoding = stores[0].decoding
-    rows = np.concatenate([store.rows for store in stores])
-    _decode(decoding, rows, lambda is_broken: None, progress, wait=True)
-    broken = [Skipped(f"clean {item.path}", item.reason) for item in decoding.finish()]
-    train, validation, test = (
-        replace(part.take(readable_rows(part.clean)), skipped=(*part.skipped, *broken))
-        for part in parts
-    )
-    return replace(dataset, train=train, validation=validation, test=test)
-
-
 def _joined(prints: list[str]) -> str:
     """Return one fingerprint for several."""
     return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
-
-
-def _rows(images: Images, decoding: Decoding | None = None) -> np.ndarray:
-    """Return which of the pictures of a decoding these are; none for arrays, or for another."""
-    stored = on_disk(images.images)
-    if stored is None or (decoding is not None and stored.decoding is not decoding):
-        return np.arange(0)
-    return stored.rows
-
-
-def _decode(
-    decoding: Decoding, rows: np.ndarray, check: Check, progress: Progress | None, *, wait: bool
-) -> None:
-    """Decode the pictures at `rows`, or only begin to; then `decoding` is to be closed."""
-    with ExitStack() as stack:
-        stack.callback(decoding.close)
-        decoding.start(rows, check)
-        if wait:
-            decoding.finish(progress)
-        else:
-            stack.pop_all()
-
-
-def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
-    """Refuse parts of too few pictures that can be read."""
-    parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
-    own = {use: rows for use, part in parts.items() if len(rows := _rows(part, dataset.decoding))}
-    n_left = {use: int((~is_broken[rows]).sum()) for use, rows in own.items()}
-    what = described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
-    check_enough(sum(n_left.values()), what)
-    for use, n in n_left.items():
-        if not n:
-            raise DataError(
-                f"{what} has no picture to {use} on, for none of those drawn for it can be read; "
-                "mend or remove the broken ones, or try another seed."
-            )
-
-
-def _check_some(name: str, decoding: Decoding, is_broken: np.ndarray) -> None:
-    if is_broken.all():
-        raise DataError(
-            f"none of the {len(is_broken):,} pictures in {name} can be read; the first, "
-            f"{decoding.source.names[0]}: {decoding.reasons[0]}."
-        )
 
 
 def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -42,9 +42,13 @@ def read_pairs(noisy: Source, clean: Source, wanted: Wanted, read: Read) -> Imag
 def one_white(*decodings: Decoding) -> None:
     """Give decodings of more than 8 bits the same white, the larger one; masks keep theirs."""
     deep = [each for each in decodings if each.how.exact and each.white.value > 1]
+    whites = [each.white for each in deep]
     for each in deep:
-        largest = max(other.white.value for other in deep)
-        each.white = replace(each.white, value=largest)
+        each.white = replace(
+            each.white,
+            value=max(white.value for white in whites),
+            top=max(white.top or 0.0 for white in whites),
+        )
 
 
 def _kind(source: Source) -> str:
@@ -72,19 +76,15 @@ def _arrays(noisy: Source, clean: Source, wanted: Wanted, read: Read) -> Images:
 
 
 def _with_targets(images: Images, targets: Images) -> Images:
-    notes, warnings = (
-        [f"clean images: {text}" for text in theirs if text not in ours]
-        for theirs, ours in (
-            (targets.notes, images.notes),
-            (targets.warnings, images.warnings),
-        )
-    )
-    return replace(
-        images,
-        targets=targets.images,
-        notes=(*images.notes, *notes),
-        warnings=(*images.warnings, *warnings),
-    )
+    pairs = replace(images, targets=targets.images)
+    return with_remarks(pairs, targets.notes, targets.warnings)
+
+
+def with_remarks(images: Images, notes: Iterable[str], warnings: Iterable[str]) -> Images:
+    """Return images with what is to be told of their targets, unless it is told of them too."""
+    more = [f"clean images: {note}" for note in notes if note and note not in images.notes]
+    doubts = [f"Clean images: {text}" for text in warnings if text and text not in images.warnings]
+    return replace(images, notes=(*images.notes, *more), warnings=(*images.warnings, *doubts))
 
 
 # --- pictures ---
@@ -95,6 +95,14 @@ def _pictures(noisy: PictureSource, clean: PictureSource, wanted: Wanted, read: 
     links = wanted.pictures.follow_links
     listed = [source.list_pictures(follow_links=links) for source in (noisy, clean)]
     matches = match_names(listed[0].names, listed[1].names)
+    present = {*listed[0].names}
+    lost = [name for name in wanted.known or () if name in present and name not in matches]
+    if lost:
+        more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        raise DataError(
+            f"{clean.name} lacks clean pictures that the run was trained on, those of {lost[0]}"
+            f"{more}; put them back, or train a new run."
+        )
     if not matches:
         raise DataError(
             f"no picture in {noisy.name} has the name of one in its `target` {clean.name}: there "
