@@ -17,6 +17,7 @@ from zscape.errors import DataError, RunError
 from zscape.evaluation.results import read_evaluation
 from zscape.jobs.denoise import denoise, write_denoised
 from zscape.runs import load_run
+from zscape.settings import ReadingConfig
 
 # One process, so that its runs are trained once.
 pytestmark = pytest.mark.xdist_group("denoising")
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.xdist_group("denoising")
 def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
     """Stand in for a run whose model does what it is told."""
     model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct)
-    return SimpleNamespace(model=model, config=SimpleNamespace(image_shape=shape, white=None))
+    config = SimpleNamespace(image_shape=shape, white=None, border=None, reading=ReadingConfig())
+    return SimpleNamespace(model=model, config=config)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 50), (9, 8), (61, 47)])
@@ -60,6 +62,36 @@ def test_channels_of_model_and_image_may_differ(model: int, image: int) -> None:
 def test_images_that_do_not_fit(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError):
         denoise(run_of((8, 8, 3)), np.zeros(shape, np.float32))
+
+
+def drawn_on(paper: int, ink: int) -> np.ndarray:
+    image = np.full((12, 12, 1), paper, np.uint8)
+    image[4:8, 4:8] = ink
+    return image
+
+
+@pytest.mark.parametrize(
+    ("trained", "polarity", "is_inverted"),
+    [("dark", "auto", True), ("light", "auto", False), ("dark", "keep", False),
+     (None, "auto", False)],
+)  # fmt: skip
+def test_dark_on_light_is_shown_to_the_model_as_it_was_in_training(
+    tmp_path: Path, trained: str | None, polarity: Any, is_inverted: bool
+) -> None:
+    seen: list[np.ndarray] = []
+    run = run_of((12, 12, 1), lambda tiles: [seen.append(tiles), tiles][1])
+    run.config.border, run.config.reading = trained, ReadingConfig(polarity=polarity)
+    run.config.scale = None
+    image = drawn_on(paper=250, ink=10)
+    np.testing.assert_allclose(denoise(run, image), image / 255, atol=1e-6)
+    assert (seen[-1][0, 0, 0, 0] < 0.5) == is_inverted
+    Image.fromarray(image[..., 0]).save(tmp_path / "x.png")
+    Image.fromarray(257 * np.uint16(image[..., 0])).save(tmp_path / "y.png")
+    done = write_denoised(run, [tmp_path / "x.png", tmp_path / "y.png"], tmp_path / "out")
+    assert len(done.notes) == is_inverted
+    if is_inverted:
+        assert f"had dark borders: {tmp_path / 'x.png'} and 1 more went" in done.notes[0]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out/x.png")), image[..., 0])
 
 
 # --- a trained run, on the command line ---

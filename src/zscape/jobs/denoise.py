@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zscape.data.alike import border
 from zscape.data.checks import check_values
 from zscape.data.decode import white_of_file
 from zscape.data.images import as_float
@@ -28,6 +28,7 @@ from zscape.data.sources.folder import picture_files
 from zscape.data.white import White, find_white
 from zscape.errors import ConfigError, DataError
 from zscape.files import write_bytes
+from zscape.jobs.tiles import reconstruct_tiled
 from zscape.model import Autoencoder
 from zscape.runs import Run
 
@@ -49,7 +50,8 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
     each pixel is the mean of the tiles over it, weighted by how central it is in each: no seam
     can show. A smaller one is continued by its mirror image. If model and image differ in colour,
     a model of one channel works on each channel by itself, and a gray image is shown to a model
-    of colours as a gray one in colour.
+    of colours as a gray one in colour. A gray one with light borders is inverted for the model if
+    those of the training had dark ones, or the other way round.
 
     Args:
         run: trained with a corruption, see `zscape.train`.
@@ -67,18 +69,34 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
         raise DataError(f"the image has shape {image.shape}; expected (H, W, C).")
     check_values(image)
     values = as_float(image)
+    if is_inverted(run, values):
+        return 1 - _reconstructed(model, 1 - values)
+    return _reconstructed(model, values)
+
+
+def is_inverted(run: Run, image: np.ndarray) -> bool:
+    """Tell whether a gray image (H, W, 1) is dark on light and the training was not, or so."""
+    wanted = None if run.config.reading.polarity == "keep" else run.config.border
+    found = border(image[None])
+    return None not in (found, wanted) and found != wanted
+
+
+def _reconstructed(model: Autoencoder, values: np.ndarray) -> np.ndarray:
+    """Reconstruct an image (H, W, K) of any size by a model of perhaps other channels."""
     n, wanted = values.shape[2], model.image_shape[2]
     if n == wanted:
-        return _tiled(model, values)
+        return reconstruct_tiled(model, values)
     if wanted == 1:
-        return np.concatenate([_tiled(model, values[..., k : k + 1]) for k in range(n)], axis=2)
+        channels = (values[..., k : k + 1] for k in range(n))
+        return np.concatenate([reconstruct_tiled(model, each) for each in channels], axis=2)
     if n in (1, 3) and wanted in (3, 4):
         opaque = (0, 0), (0, 0), (0, wanted - 3)
         shown = np.pad(np.repeat(values, 3 // n, axis=2), opaque, constant_values=1)
-        colours = _tiled(model, shown)[..., :3]
+        colours = reconstruct_tiled(model, shown)[..., :3]
         return colours.mean(axis=2, keepdims=True) if n == 1 else colours
     if n == 4 and wanted == 3:  # transparency stays
-        return np.concatenate([_tiled(model, values[..., :3]), values[..., 3:]], axis=2)
+        colours = reconstruct_tiled(model, values[..., :3])
+        return np.concatenate([colours, values[..., 3:]], axis=2)
     raise DataError(f"the image has {n} channels; this model takes {wanted}.")
 
 
@@ -114,12 +132,13 @@ def write_denoised(
     named = {source for source in sources if not source.is_dir()}
     n_written = n_pages = 0
     animated: list[Path] = []
+    inverted: list[Path] = []
     with quiet_pillow():
         for source, target in pairs:
             try:
                 kind, n_frames = _kind(source)
                 is_paged = kind == "TIFF" and n_frames > 1
-                content = _all_pages(run, source, n_frames) if is_paged else _one(run, source)
+                content, was_inverted = (_all_pages if is_paged else _one)(run, source)
             except UnreadablePictureError as error:
                 if source in named:
                     raise
@@ -127,6 +146,8 @@ def write_denoised(
                 continue
             if n_frames > 1 and kind in _ANIMATED:
                 animated.append(source)
+            if was_inverted:
+                inverted.append(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(target, content)
             n_written += 1
@@ -137,6 +158,12 @@ def write_denoised(
     if animated:
         several = f" ({len(animated):,} animations)" if len(animated) > 1 else ""
         notes.append(f"{animated[0]} is an animation, of which the first frame is kept{several}")
+    if inverted:
+        several = f" and {len(inverted) - 1:,} more" if len(inverted) > 1 else ""
+        notes.append(
+            f"the images of the training had {run.config.border} borders: {inverted[0]}{several} "
+            "went through the model inverted"
+        )
     return Written(n_written, n_pages, tuple(skipped), tuple(notes), tuple(_warnings(run)))
 
 
@@ -192,28 +219,39 @@ def _kind(source: Path) -> tuple[str, int]:
         return "", 1  # why it cannot be read is told when it is decoded
 
 
-def _one(run: Run, source: Path) -> bytes:
-    """Return a file with the denoised picture of a file, or its first frame."""
+def _one(run: Run, source: Path) -> tuple[bytes, bool]:
+    """Return a file with the denoised picture of a file, and whether it had to be inverted.
+
+    Of an animation it is the first frame.
+    """
     picture = load_upright(source)
     content = io.BytesIO()
-    _save(_denoised(run, picture, _white(run, [picture])), picture, content)
-    return content.getvalue()
+    result, was_inverted = _denoised(run, picture, _white(run, [picture]))
+    _save(result, picture, content)
+    return content.getvalue(), was_inverted
 
 
-def _all_pages(run: Run, source: Path, n_pages: int) -> bytes:
-    """Return a TIFF file with all pages of one, of which a page at a time is in memory."""
+def _all_pages(run: Run, source: Path) -> tuple[bytes, bool]:
+    """Return a TIFF file with all pages of one, and whether any had to be inverted.
+
+    One page at a time is in memory.
+    """
     from PIL.TiffImagePlugin import AppendingTiffWriter
+
+    _, n_pages = _kind(source)
 
     def pages() -> Iterator[Image.Image]:
         return (load_upright(source, Part(page)) for page in range(n_pages))
 
     white = _white(run, pages())  # one for all
-    content = io.BytesIO()
+    content, any_inverted = io.BytesIO(), False
     with AppendingTiffWriter(content) as file:
         for picture in pages():
-            _save(_denoised(run, picture, white), picture, file)
+            result, was_inverted = _denoised(run, picture, white)
+            _save(result, picture, file)
             file.newFrame()
-    return content.getvalue()
+            any_inverted |= was_inverted
+    return content.getvalue(), any_inverted
 
 
 def _white(run: Run, pages: Iterable[Image.Image]) -> float:
@@ -228,17 +266,20 @@ def _white(run: Run, pages: Iterable[Image.Image]) -> float:
     return find_white(None, max(tops), kept=run.config.white).value
 
 
-def _denoised(run: Run, picture: Image.Image, white: float) -> Image.Image:
-    """Return a denoised picture, of the picture's mode where that can be.
+def _denoised(run: Run, picture: Image.Image, white: float) -> tuple[Image.Image, bool]:
+    """Return a denoised picture, and whether it was inverted for that.
 
+    Its mode is that of the picture where that can be.
     Of a picture of more than 8 bits `white` is the value that is white.
     """
     from PIL import Image
 
     if picture.mode in DEEP_MODES:
         stored = np.nan_to_num(np.asarray(picture, np.float32))
-        values = denoise(run, White(white).scale(stored)[..., None])[..., 0] * white
-        return Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
+        shown = White(white).scale(stored)[..., None]
+        values = denoise(run, shown)[..., 0] * white
+        result = Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
+        return result, is_inverted(run, shown)
     gray = picture.mode in ("1", "L", "LA", "La")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     pixels = np.asarray(picture.convert("L" if gray else "RGB"))
@@ -249,7 +290,7 @@ def _denoised(run: Run, picture: Image.Image, white: float) -> Image.Image:
     result = Image.fromarray(clean[..., 0] if gray else clean)
     if alpha is not None:
         result.putalpha(alpha)
-    return result
+    return result, is_inverted(run, pixels)
 
 
 def _save(picture: Image.Image, original: Image.Image, file: Any) -> None:
@@ -263,35 +304,3 @@ def _save(picture: Image.Image, original: Image.Image, file: Any) -> None:
     if picture.mode == original.mode and original.info.get("icc_profile"):
         options["icc_profile"] = original.info["icc_profile"]
     picture.save(file, kind, **options)
-
-
-# --- tiles ---
-
-
-def _tiled(model: Autoencoder, image: np.ndarray) -> np.ndarray:
-    """Reconstruct an image (H, W, C) of any size whose channels are those of the model."""
-    tile_height, tile_width, channels = model.image_shape
-    height, width = image.shape[:2]
-    missing = (0, max(0, tile_height - height)), (0, max(0, tile_width - width)), (0, 0)
-    padded = np.pad(image, missing, mode="symmetric")
-    tops = _starts(padded.shape[0], tile_height)
-    lefts = _starts(padded.shape[1], tile_width)
-    # Of a pixel in a tile: a raised cosine in both directions, above 0 everywhere.
-    waves = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (tile_height, tile_width)]
-    weight = np.outer(*waves)[..., None].astype(np.float32)  # (h, w, 1)
-    total = np.zeros((*padded.shape[:2], channels), np.float32)
-    weights = np.zeros((*padded.shape[:2], 1), np.float32)
-    for top in tops:
-        down = slice(top, top + tile_height)
-        places = [(down, slice(left, left + tile_width)) for left in lefts]
-        tiles = model.reconstruct(np.stack([padded[place] for place in places]))  # (n, h, w, C)
-        for place, tile in zip(places, tiles, strict=True):
-            total[place] += weight * tile
-            weights[place] += weight
-    return np.clip((total / weights)[:height, :width], 0, 1)
-
-
-def _starts(size: int, tile: int) -> list[int]:
-    """Return where tiles begin that cover `size` pixels and overlap by half or more."""
-    n_tiles = 1 + math.ceil((size - tile) / max(1, tile // 2))
-    return [round(start) for start in np.linspace(0, size - tile, n_tiles)]
