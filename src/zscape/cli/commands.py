@@ -25,7 +25,7 @@ from zscape.cli.options import (
     open_run,
     train_flags,
 )
-from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
+from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run, say_remarks
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
 
@@ -111,7 +111,11 @@ def evaluate(
         from zscape.jobs.evaluate_generation import refresh_generation
 
         found = refresh_generation(opened, **settings)
-        print_json(found.to_dict()) if as_json else print_generation(found)
+        if as_json:
+            print_json(found.to_dict())
+            say_remarks(found.warnings, found.notes)
+        else:
+            print_generation(found)
         return
     if settings:
         raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
@@ -120,7 +124,11 @@ def evaluate(
     from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
-    print_json(evaluation.to_dict()) if as_json else print_evaluation(evaluation)
+    if as_json:
+        print_json(evaluation.to_dict())
+        say_remarks(evaluation.warnings, evaluation.notes)
+    else:
+        print_evaluation(evaluation)
 
 
 def info(

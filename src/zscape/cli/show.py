@@ -56,7 +56,7 @@ def print_machine(facts: Mapping[str, Any]) -> None:
 
 
 def print_evaluation(found: Evaluation) -> None:
-    """Print the metrics of a model beside those of PCA to stdout, warnings to stderr."""
+    """Print the metrics of a model beside those of PCA to stdout, warnings and notes to stderr."""
     from zscape.evaluation.metrics import METRICS
 
     pca = found.pca or {}
@@ -67,38 +67,31 @@ def print_evaluation(found: Evaluation) -> None:
     ]
     ratio = METRICS["compression_ratio"]
     value = ratio.text(found.compression_ratio)
-    rows.append((ratio.label, value, value if found.pca else "-"))
+    rows.append((ratio.label, value, value if found.pca else ratio.text(None)))
     _print_table((f"{found.n_images:,} images ({found.data})", "model", "PCA"), rows)
     if found.denoising is not None:
         print()
         _print_denoising(found.denoising)
-    for warning in found.warnings:
+    say_remarks(found.warnings, found.notes)
+
+
+def say_remarks(warnings: Iterable[str], notes: Iterable[str]) -> None:
+    """Print warnings and notes to stderr, a line each."""
+    for warning in warnings:
         say(f"warning: {warning}")
-    for note in found.notes:
+    for note in notes:
         say(f"note: {note}")
 
 
 def print_generation(found: GenerationResults) -> None:
-    """Print how real the images of a run are to stdout, notes to stderr."""
-    from zscape.evaluation.metrics import GENERATION_METRICS
+    """Print how real the images of a run are to stdout, warnings and notes to stderr."""
+    from zscape.evaluation.results import generation_rows
 
-    rows = [
-        (
-            f"{found.features} {metric.label}" if name.endswith("_fd") else metric.label,
-            metric.text(found.metrics.get(name)),
-        )
-        for name, metric in GENERATION_METRICS.items()
-        if metric.compute
-    ]
-    nearest = GENERATION_METRICS["nearest_training"]
-    for kind, which in (("samples", "generated"), ("test", "test")):
-        rows.append((f"{nearest.label}, {which}", nearest.text(found.nearest_training[kind])))
     title = f"{found.n_samples:,} images from {found.density} and {found.n_test:,} test images"
-    _print_table((title, ""), rows)
+    _print_table((title, ""), generation_rows(found))
     if found.classes is not None:
         _print_classes(found.classes)
-    for note in found.notes:
-        say(f"note: {note}")
+    say_remarks(found.warnings, found.notes)
 
 
 def _print_classes(shares: ClassShares) -> None:
