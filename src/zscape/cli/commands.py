@@ -25,7 +25,14 @@ from zscape.cli.options import (
     open_run,
     train_flags,
 )
-from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run, say_remarks
+from zscape.cli.show (
+    anomalies_text,
+    print_evaluation,
+    print_generation,
+    print_machine,
+    print_run,
+    say_remarks,
+)
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
 
@@ -266,13 +273,16 @@ def denoise(
     )
 
 
-def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Output) -> None:
+def anomalies(
+    run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output
+) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
     ----------
     threshold
-        The share of normal images that shall pass.
+        The share of normal images that shall pass; where too few images are held out to promise
+        it, the largest that can be promised is used. [default: 0.99]
     """
     out = to.file(".csv")
     to.file(".html", beside=".html")
@@ -281,12 +291,8 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Out
     from zscape.jobs.anomalies import write_anomalies
 
     done = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
-    rate = f"{100 * done['false_alarm_rate']:.2f} %"
-    to.written(
-        done,
-        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}\n"
-        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
-    )
+    to.written(done, anomalies_text(done, out))
+    say_remarks(done["warnings"], done["notes"])
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zscape.cli.terminal import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zscape.evaluation.comparison import Evaluation
     from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
     from zscape.evaluation.generation import ClassShares
@@ -92,6 +94,24 @@ def print_generation(found: GenerationResults) -> None:
     if found.classes is not None:
         _print_classes(found.classes)
     say_remarks(found.warnings, found.notes)
+
+
+def anomalies_text(done: Mapping[str, Any], out: Path) -> str:
+    """Return what `write_anomalies` found, in some lines."""
+    rate = f"{100 * done['false_alarm_rate']:.2f} %"
+    lines = [
+        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}",
+        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
+    ]
+    if "auroc" in done:
+        scores = (f"{name} {done['auroc'][name]:.4f}" for name in ("combined", "error", "density"))
+        lines += [
+            f"AUROC: {', '.join(scores)}",
+            f"found: {100 * done['hit_rate']:.1f} % of {done['n_anomalous']:,} anomalies; false "
+            f"alarms: {100 * done['false_alarm_rate_seen']:.2f} % of {done['n_normal']:,} normal "
+            "images",
+        ]
+    return "\n".join(lines)
 
 
 def _print_classes(shares: ClassShares) -> None:
