@@ -25,7 +25,7 @@ from zscape.cli.options import (
     open_run,
     train_flags,
 )
-from zscape.cli.show (
+from zscape.cli.show import (
     anomalies_text,
     print_evaluation,
     print_generation,
@@ -117,12 +117,7 @@ def evaluate(
         opened = open_run(run)
         from zscape.jobs.evaluate_generation import refresh_generation
 
-        found = refresh_generation(opened, **settings)
-        if as_json:
-            print_json(found.to_dict())
-            say_remarks(found.warnings, found.notes)
-        else:
-            print_generation(found)
+        print_generation(refresh_generation(opened, **settings), as_json=as_json)
         return
     if settings:
         raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
@@ -131,11 +126,7 @@ def evaluate(
     from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
-    if as_json:
-        print_json(evaluation.to_dict())
-        say_remarks(evaluation.warnings, evaluation.notes)
-    else:
-        print_evaluation(evaluation)
+    print_evaluation(evaluation, as_json=as_json)
 
 
 def info(
@@ -273,16 +264,13 @@ def denoise(
     )
 
 
-def anomalies(
-    run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output
-) -> None:
+def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
     ----------
     threshold
-        The share of normal images that shall pass; where too few images are held out to promise
-        it, the largest that can be promised is used. [default: 0.99]
+        The share of normal images that shall pass, as far as it can be promised. [default: 0.99]
     """
     out = to.file(".csv")
     to.file(".html", beside=".html")

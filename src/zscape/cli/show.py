@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zscape.cli.terminal import say
+from zscape.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,13 @@ def print_machine(facts: Mapping[str, Any]) -> None:
         _line(dtype, f"{gflops:,.0f} GFLOP/s")
 
 
-def print_evaluation(found: Evaluation) -> None:
+def print_evaluation(found: Evaluation, *, as_json: bool = False) -> None:
     """Print the metrics of a model beside those of PCA to stdout, warnings and notes to stderr."""
+    print_json(found.to_dict()) if as_json else _print_metrics(found)
+    say_remarks(found.warnings, found.notes)
+
+
+def _print_metrics(found: Evaluation) -> None:
     from zscape.evaluation.metrics import METRICS
 
     pca = found.pca or {}
@@ -74,7 +79,6 @@ def print_evaluation(found: Evaluation) -> None:
     if found.denoising is not None:
         print()
         _print_denoising(found.denoising)
-    say_remarks(found.warnings, found.notes)
 
 
 def say_remarks(warnings: Iterable[str], notes: Iterable[str]) -> None:
@@ -85,15 +89,19 @@ def say_remarks(warnings: Iterable[str], notes: Iterable[str]) -> None:
         say(f"note: {note}")
 
 
-def print_generation(found: GenerationResults) -> None:
+def print_generation(found: GenerationResults, *, as_json: bool = False) -> None:
     """Print how real the images of a run are to stdout, warnings and notes to stderr."""
+    print_json(found.to_dict()) if as_json else _print_generated(found)
+    say_remarks(found.warnings, found.notes)
+
+
+def _print_generated(found: GenerationResults) -> None:
     from zscape.evaluation.results import generation_rows
 
     title = f"{found.n_samples:,} images from {found.density} and {found.n_test:,} test images"
     _print_table((title, ""), generation_rows(found))
     if found.classes is not None:
         _print_classes(found.classes)
-    say_remarks(found.warnings, found.notes)
 
 
 def anomalies_text(done: Mapping[str, Any], out: Path) -> str:

@@ -106,10 +106,10 @@ def evaluate_denoising(
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
 
-    Some images are used, drawn at random, and more of them when they are small. Each classical method has the
-    parameters that gave the highest PSNR on corrupted `validation` images, for each level anew;
-    without such images there are no classical methods. The strengths are `LEVELS` times that of
-    `corruption`.
+    Some images are used, drawn at random, and more of them when they are small. Each classical
+    method has the parameters that gave the highest PSNR on corrupted `validation` images, for each
+    level anew; without such images there are no classical methods. The strengths are `LEVELS` times
+    that of `corruption`.
     """
     clean = _affordable(images, _TEST_PIXELS)
     known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)

@@ -32,7 +32,6 @@ from zscape.files import sha256_of, write_text
 from zscape.runs import Run
 from zscape.settings import NetworkConfig
 
-
 _SAMPLES = {"samples": "Generated images, and below each the training image nearest to it."}
 
 
