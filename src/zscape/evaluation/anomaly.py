@@ -92,7 +92,7 @@ def promise(threshold: float, n_held_out: int) -> Promise:
     note = (
         f"A threshold of {threshold:g} cannot be promised with {n_held_out:,} held-out images: it "
         f"takes {n_needed:,}. The best that can be is used, {math.floor(1e4 * best) / 1e4:g}: "
-        f"{100 * (1 - best):.2g} % of normal images are expected to be called anomalies. "
+        f"{100 * (1 - best):.2f} % of normal images are expected to be called anomalies. "
         "For a higher one, train on more images."
     )
     return Promise(best, n_held_out, n_held_out, note)

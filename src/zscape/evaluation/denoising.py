@@ -188,7 +188,7 @@ def _affordable(images: ImageStore, n_pixels: int) -> np.ndarray:
 def _compared(levels: Sequence[Level], methods: Sequence[str]) -> str:
     """Return the PSNR of the model and of another method at each level, in words."""
     return "; ".join(
-        f"{level.methods[OWN]['psnr']:.2f} dB against {level.methods[method]['psnr']:.2f} "
+        f"{level.methods[OWN]['psnr']:.2f} dB against {level.methods[method]['psnr']:.2f} dB "
         f"({method}) at {level.corruption}"
         for level, method in zip(levels, methods, strict=True)
     )

@@ -44,7 +44,7 @@ def _digests(images: ImageStore) -> Iterator[bytes]:
 def _as_uint16(images: np.ndarray) -> np.ndarray:
     """Return images of any accepted type in 16 bits, where rounded floats equal their origin."""
     if images.dtype.kind == "u" and images.dtype.itemsize == 1:
-        return images * np.uint16(257)
+        return np.asarray(images * np.uint16(257))
     if images.dtype.kind == "u":
-        return images.astype(np.uint16, copy=False)
-    return np.rint(as_float(images) * 65535).astype(np.uint16)
+        return np.asarray(images, np.uint16)
+    return np.asarray(np.rint(as_float(images) * 65535), np.uint16)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images, as_float, chunks
+from zscape.data.images import Images, ImageStore, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.html import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.evaluation.seen import count_seen, seen_warning
@@ -38,6 +38,7 @@ class _Scored:
             there.
         found: how many of either were called anomalies; None where no class is known as normal.
         warnings: what is doubtful, a sentence each.
+        notes: what was done otherwise than usual, a sentence each.
     """
 
     images: Images
@@ -45,7 +46,8 @@ class _Scored:
     scorer: AnomalyScorer
     truth: np.ndarray | None
     found: Found | None
-    warnings: tuple[str, ...]
+    warnings: list[str]
+    notes: list[str]
 
     @property
     def odd(self) -> np.ndarray:
@@ -76,8 +78,7 @@ def write_anomalies(
     if it was asked for.
     """
     scorer = anomaly_scorer(run, threshold=THRESHOLD if threshold is None else threshold)
-    scored = _scored(run, run.load_images(data), scorer)
-    note = (scorer.promise.note,) if scorer.promise.note else ()
+    scored = _scored(run, run.load_images(data), scorer, asked=threshold is not None)
     folder = out.with_name(f"{out.stem}-heatmaps")
     picture_folder(folder, beside=".")
     _write_heat_maps(run, scored.images, folder)
@@ -94,24 +95,28 @@ def write_anomalies(
         **(scored.found.to_dict() if scored.found and scored.found.auroc else {}),
         "gallery": str(page),
         "heat_maps": str(folder),
-        "warnings": [*(() if threshold is None else note), *scored.warnings],
-        "notes": list(note if threshold is None else ()),
+        "warnings": scored.warnings,
+        "notes": scored.notes,
     }
 
 
-def _scored(run: Run, images: Images, scorer: AnomalyScorer) -> _Scored:
+def _scored(run: Run, images: Images, scorer: AnomalyScorer, *, asked: bool) -> _Scored:
+    """Score images; `asked` tells whether the threshold was asked for."""
     scores = scorer.score(images.images)
     training = run.dataset.train
     truth = truth_of(images, training)
     found = None if truth is None else compare(scores, scorer.limit, truth)
     n_seen = count_seen(images.images, training.images)
+    note = [scorer.promise.note] if scorer.promise.note else []
     warnings = [
+        *(note if asked else ()),
         *images.warnings,
         *seen_warning(n_seen, len(images), consequence=_SEEN),
         *(found.warnings(scorer.promise) if found else ()),
     ]
     both = found is not None and bool(found.auroc)
-    return _Scored(images, scores, scorer, truth if both else None, found, tuple(warnings))
+    notes = [] if asked else note
+    return _Scored(images, scores, scorer, truth if both else None, found, warnings, notes)
 
 
 def _columns(scored: _Scored) -> dict[str, Iterable[object]]:
@@ -132,7 +137,7 @@ def _names(images: Images) -> list[str]:
     return [str(n) for n in (numbers if images.names is None else images.names)]
 
 
-def _errors(run: Run, images: np.ndarray) -> np.ndarray:
+def _errors(run: Run, images: ImageStore) -> np.ndarray:
     """Return the absolute error of every pixel, mean over channels, (N, H, W)."""
     inputs = as_float(images)
     errors: np.ndarray = np.abs(run.model.reconstruct(inputs) - inputs).mean(axis=-1)
@@ -173,7 +178,7 @@ def _gallery(run: Run, scored: _Scored) -> str:
             *(_truth_numbers(scored.found) if scored.found and scored.found.auroc else ()),
         ],
         warnings=scored.warnings,
-        notes=[scorer.promise.note] if scorer.promise.note else [],
+        notes=scored.notes,
         figures=[_figure(run, scored, worst, start) for start in starts],
     )
     table = Section("Scores", tables=[_table(scored, worst)])

@@ -48,8 +48,8 @@ def write_reconstructions(
             yield outputs
 
     outputs = ArrayParts((len(images), *images.image_shape), reconstructed())
-    arrays = {"images": outputs, "mse": errors, "rows": chosen}
-    write_arrays(folder / "reconstructions.npz", arrays)
+    arrays = {"mse": errors, "rows": chosen}
+    write_arrays(folder / "reconstructions.npz", {"images": outputs, **arrays})
     shown = images.some(N_SHEET)
     sheet = plot_reconstructions(
         as_float(shown.images), run.model.reconstruct(shown.images), shown.shown_labels, n=N_SHEET

@@ -58,6 +58,7 @@ def _section(run: Run) -> Section:
     generation = _generation(run)
     tables = [] if found.denoising is None else [_denoising_table(found.denoising)]
     tables += [] if generation is None else [_generation_table(generation)]
+    warnings = (*found.warnings, *(generation.warnings if generation else ()))
     unseen = "" if found.n_seen else ", not seen in training"
     return Section(
         title=f"{variables}: {run.path.name}",
@@ -68,7 +69,7 @@ def _section(run: Run) -> Section:
             "MSE is the mean over pixels and channels of [0, 1] images."
         ),
         tables=tables,
-        warnings=(*found.warnings, *(generation.warnings if generation else ())),
+        warnings=[text.replace("`", "") for text in warnings],
         figures=_figures(run, more=_SAMPLES if generation else {}),
         settings=_settings(run, found.training),
         notes=[f"Latent health: {_health(found.latent, latent_dim)}", *found.notes],
