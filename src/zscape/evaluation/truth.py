@@ -75,7 +75,7 @@ class Found:
             return []
         return [
             f"{100 * self.false_alarm_rate:.0f} % of the {self.n_normal:,} normal images are "
-            f"called anomalies, where {100 * promise.false_alarm_rate:.2g} % were expected: they "
+            f"called anomalies, where {100 * promise.false_alarm_rate:.2f} % were expected: they "
             "are not like the images of the training. Train on images like these."
         ]
 
