@@ -127,10 +127,11 @@ def _why_not_classified(images: Images, neighbours: Images | None) -> str:
     known = is_labelled(neighbours)
     if neighbours.labels is None or not known.any():
         return "The training images have no labels"
+    if 2 * len(np.unique(neighbours.labels[known])) > known.sum():
+        return "Most training images have a label of their own"
     if not is_labelled(images).any():
         return "None of the images has a label that is known from training"
-    many = 2 * len(np.unique(neighbours.labels[known])) > known.sum()
-    return "Most training images have a label of their own" if many else ""
+    return ""
 
 
 def _labelled_alike(images: Images, neighbours: Images | None) -> tuple[Images, tuple[str, ...]]:
