@@ -108,7 +108,7 @@ def test_a_missing_class_does_not_make_codes_worse(trained: Any) -> None:
         return dataclasses.replace(images, class_names=names)
 
     dataset = run.dataset
-    parts = {part: named(getattr(dataset, part)) for part in ("train", "validation", "test")}
+    parts: Any = {part: named(getattr(dataset, part)) for part in ("train", "validation", "test")}
     run = dataclasses.replace(run, known_dataset=dataclasses.replace(dataset, **parts))
     images, labels = blobs(60)
     kept = labels != 1

@@ -100,7 +100,7 @@ def test_a_denoiser_that_a_classical_method_beats_is_told_so() -> None:
 
 def test_a_denoiser_that_helps_has_no_warning() -> None:
     images, _ = blobs(40, (16, 16, 1))
-    clean = SimpleNamespace(reconstruct=lambda noisy: as_float(images[: len(noisy)]))
+    clean: Any = SimpleNamespace(reconstruct=lambda noisy: as_float(images[: len(noisy)]))
     found = evaluate_denoising(clean, images, NOISE, validation=images[:8])
     assert found.warnings() == []
     assert evaluate_denoising(clean, images, NOISE, validation=None).warnings() == []
