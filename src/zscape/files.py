@@ -135,3 +135,8 @@ def remove_leftovers(folder: Path) -> None:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it may be shown."""
+    return name

@@ -18,7 +18,7 @@ from PIL import Image
 
 from zscape.data.images import Images, StoredImages
 from zscape.data.load import load_dataset, load_images
-from zscape.data.pictures import decode_picture
+from zscape.data.decode import decode_picture
 from zscape.data.sources.folder import picture_files
 from zscape.errors import ConfigError, DataError
 from zscape.settings import PictureConfig

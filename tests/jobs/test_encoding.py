@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
 from zscape.data.load import load_images
-from zscape.data.pictures import read_picture
+from zscape.data.decode import read_picture
 from zscape.runs import load_run
 
 

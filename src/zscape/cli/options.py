@@ -85,7 +85,12 @@ def _unset() -> Any:
     return dataclasses.field(default=None)
 
 
-_FLAG_TYPES: dict[str, Any] = {"corruption": list[str], "bottleneck": str, "out": Path}
+_FLAG_TYPES: dict[str, Any] = {
+    "corruption": list[str],
+    "bottleneck": str,
+    "out": Path,
+    **dict.fromkeys(("size", "validation", "test", "target"), str),
+}
 
 
 def _help() -> dict[str, str]:
