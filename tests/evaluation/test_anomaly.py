@@ -227,7 +227,8 @@ def test_normal_images_of_another_kind_break_the_promise(
     zscape: Zscape, normal_run: Path, tmp_path: Path
 ) -> None:
     images, _ = blobs(90)
-    write_pictures(tmp_path / "new" / "good", 255 - images)
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    write_pictures(tmp_path / "new" / "good", noise)
     write_pictures(tmp_path / "new" / "crack", images[:20])
     done = zscape("anomalies", normal_run, tmp_path / "new", "-o", tmp_path / "s.csv")
     assert "warning: 100 % of the 90 normal images are called anomalies" in done.err

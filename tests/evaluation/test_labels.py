@@ -100,6 +100,17 @@ def test_evaluation_leaves_out_unlabelled_images_and_says_so(trained: Any) -> No
 
 
 @pytest.mark.slow
+def test_one_class_is_not_told_from_others(trained: Any) -> None:
+    run = load_run(trained.two)
+    train = dataclasses.replace(run.dataset.train, labels=np.zeros(49, np.int64))
+    run = dataclasses.replace(run, known_dataset=dataclasses.replace(run.dataset, train=train))
+    images, labels = blobs(45)
+    found = evaluate(run, Images(images, labels, "x"))
+    assert found.model["knn_accuracy"] is None
+    assert any("all of one class" in note for note in found.notes)
+
+
+@pytest.mark.slow
 def test_a_missing_class_does_not_make_codes_worse(trained: Any) -> None:
     run = load_run(trained.two)
     names = ("left", "middle", "right")

@@ -131,7 +131,7 @@ def test_a_changed_data_file_is_noticed(copied: Path) -> None:
     values = json.loads((copied / "config.json").read_text())
     values["data"]["source"] = str(copied / "spots.npz")
     (copied / "config.json").write_text(json.dumps(values))
-    with pytest.raises(RunError, match="has changed"):
+    with pytest.raises(RunError, match="has other images than"):
         evaluate(load_run(copied))
 
 

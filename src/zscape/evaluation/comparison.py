@@ -127,7 +127,10 @@ def _why_not_classified(images: Images, neighbours: Images | None) -> str:
     known = is_labelled(neighbours)
     if neighbours.labels is None or not known.any():
         return "The training images have no labels"
-    if 2 * len(np.unique(neighbours.labels[known])) > known.sum():
+    n_classes = len(np.unique(neighbours.labels[known]))
+    if n_classes == 1:
+        return "The training images are all of one class"
+    if 2 * n_classes > known.sum():
         return "Most training images have a label of their own"
     if not is_labelled(images).any():
         return "None of the images has a label that is known from training"

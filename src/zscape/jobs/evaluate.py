@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from zscape.data.images import MAX_VALUES, Images, ImageStore
-from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.comparison import Evaluation, evaluate_model
 from zscape.evaluation.denoising import evaluate_denoising
@@ -101,7 +100,8 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
         return run.dataset.test, f"{short_source(run.config.source)}, test split"
     images = run.load_images(data)
     name = short_source(images.source)
-    return images, f"{name}, test split" if resolve(data).has_splits else name
+    is_test = images.splits is not None and bool((images.splits == "test").all())
+    return images, f"{name}, test split" if is_test else name
 
 
 def _affordable(images: Images) -> int:
