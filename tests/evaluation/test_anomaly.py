@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -231,5 +232,6 @@ def test_normal_images_of_another_kind_break_the_promise(
     write_pictures(tmp_path / "new" / "good", noise)
     write_pictures(tmp_path / "new" / "crack", images[:20])
     done = zscape("anomalies", normal_run, tmp_path / "new", "-o", tmp_path / "s.csv")
-    assert "warning: 100 % of the 90 normal images are called anomalies" in done.err
-    assert "10.00 % were expected" in done.err
+    found = re.search(r"warning: (\d+) % of the 90 normal images .* 10.00 % were exp", done.err)
+    assert found is not None, done.err
+    assert int(found[1]) > 80

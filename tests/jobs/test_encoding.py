@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
-from zscape.data.load import load_images
 from zscape.data.decode import read_picture
+from zscape.data.load import load_images
 from zscape.runs import load_run
 
 
