@@ -165,10 +165,8 @@ def normal_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("normal")
     images, labels = blobs(300)
     write_pictures(folder / "root" / "good", images[labels == 0])
-    return train(
-        folder / "root" / "good", out=folder / "run", preset="classic", latent_dim=2, epochs=2,
-        batch_size=16, size=16,
-    ).path  # fmt: skip
+    settings: dict[str, Any] = {"preset": "classic", "latent_dim": 2, "epochs": 2, "size": 16}
+    return train(folder / "root" / "good", out=folder / "run", batch_size=16, **settings).path
 
 
 def write_pictures(folder: Path, images: np.ndarray) -> None:
