@@ -166,6 +166,24 @@ def test_spatial_codes_are_one_row_for_each_image(
     assert all(len(row["code"]) == 8 for row in rows if row["code"] is not None)
 
 
+def test_some_reconstructions_are_of_images_from_all_over_the_set(
+    trained: Trained, tmp_path: Path
+) -> None:
+    from zscape.jobs.reconstruct import write_reconstructions
+
+    run = load_run(trained.two)
+    images = load_images(trained.data).images
+    done = write_reconstructions(run, trained.data, tmp_path / "r", n=12)
+    assert done["n_images"] == 12
+    with np.load(tmp_path / "r" / "reconstructions.npz") as stored:
+        rows, outputs = stored["rows"], stored["images"]
+    assert len(rows) == 12
+    assert rows[0] < 20 < 40 < rows[-1]
+    np.testing.assert_allclose(outputs, run.model.reconstruct(images[rows]), atol=1e-6)
+    names = sorted(path.name for path in (tmp_path / "r").glob("[0-9]*.png"))
+    assert names == [f"{row:05d}.png" for row in rows]
+
+
 def test_reconstructions_and_decoded_images_are_written_in_parts(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +207,7 @@ def test_reconstructions_and_decoded_images_are_written_in_parts(
     done = write_reconstructions(run, trained.data, tmp_path / "r")
     assert (done["n_images"], sizes) == (60, [25, 25, 10, 10])  # the last for the sheet
     with np.load(tmp_path / "r" / "reconstructions.npz") as stored:
-        assert list(stored.files) == ["images", "mse"]
+        assert list(stored.files) == ["images", "mse", "rows"]
         assert stored["images"].dtype == stored["mse"].dtype == np.float32
         np.testing.assert_allclose(stored["images"], whole, atol=1e-6)
         inputs = np.asarray(images) / np.float32(255)
@@ -197,6 +215,7 @@ def test_reconstructions_and_decoded_images_are_written_in_parts(
             stored["mse"], np.square(whole - inputs).mean(axis=(1, 2, 3)), rtol=1e-4
         )
         assert done["mse"] == pytest.approx(stored["mse"].mean(), rel=1e-5)
+        assert stored["rows"].tolist() == list(range(60))
     assert len(list((tmp_path / "r").glob("[0-9]*.png"))) == 60
     expected = np.round(whole[57, ..., 0] * 255)
     with Image.open(tmp_path / "r" / "00057.png") as picture:

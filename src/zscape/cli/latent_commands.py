@@ -34,7 +34,7 @@ def reconstruct(
     data: Data,
     /,
     *,
-    n: Annotated[int | None, Parameter(name="-n", help="Only the first N images.")] = None,
+    n: Annotated[int | None, Parameter(name="-n", help="Only N images, drawn over all.")] = None,
     to: FolderOutput,
 ) -> None:
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""

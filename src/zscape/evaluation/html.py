@@ -127,7 +127,7 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
 def format_value(value: float | None, form: str = "") -> str:
     """Return a number as tables show it, by default with four digits, or all where it is whole."""
     if value is None:
-        return "\N{EN DASH}"
+        return "n.a."
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if form:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from zscape.data.images import MAX_VALUES, Images, ImageStore
-from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.comparison import Evaluation, evaluate_model
 from zscape.evaluation.denoising import evaluate_denoising
@@ -19,6 +18,10 @@ from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
 
+_NO_TRAINING = (
+    "Without the training images there are no neighbours to classify by, and whether these images "
+    "were seen in training could not be checked: {error}"
+)
 _NO_PARAMETERS = "Without the validation images no parameters of classical methods can be chosen."
 
 
@@ -43,13 +46,13 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     if images.skipped:
         notes.append(f"{len(images.skipped):,} files of the folder were left out.")
     if (most := _affordable(images)) < len(images):
-        notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
-        images = images.take(slice(most))
+        notes.append(f"Measured on {most:,} of {len(images):,} images, drawn at random.")
+        images = images.some(most)
     try:
         neighbours: Images | None = run.dataset.train
     except (DataError, RunError) as error:
         neighbours = None
-        notes.append(f"Without the training images there are no neighbours to classify by: {error}")
+        notes.append(_NO_TRAINING.format(error=error))
     evaluation = evaluate_model(
         run.model,
         images,
@@ -64,7 +67,12 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     validation = None if neighbours is None else run.dataset.validation.images
     denoising = evaluate_denoising(run.model, images.images, corruption, validation=validation)
     more = () if neighbours is not None else (_NO_PARAMETERS,)
-    return dataclasses.replace(evaluation, denoising=denoising, notes=evaluation.notes + more)
+    return dataclasses.replace(
+        evaluation,
+        denoising=denoising,
+        warnings=(*evaluation.warnings, *denoising.warnings()),
+        notes=evaluation.notes + more,
+    )
 
 
 def refresh(run: Run) -> Evaluation:
@@ -92,7 +100,8 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
         return run.dataset.test, f"{short_source(run.config.source)}, test split"
     images = run.load_images(data)
     name = short_source(images.source)
-    return images, f"{name}, test split" if resolve(data).has_splits else name
+    is_test = images.splits is not None and bool((images.splits == "test").all())
+    return images, f"{name}, test split" if is_test else name
 
 
 def _affordable(images: Images) -> int:
@@ -127,10 +136,7 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    # Evenly over all, for those of one class may lie together.
-    step = -(-len(train) // _affordable(train))
-    some = train.images[::step] if step > 1 else train.images
-    baseline = PcaBaseline(run.model.n_code_values).fit(some)
+    baseline = PcaBaseline(run.model.n_code_values).fit(train.some(_affordable(train)).images)
     write_atomically(path, partial(baseline.save, images=name))
     return baseline
 
