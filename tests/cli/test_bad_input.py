@@ -338,7 +338,7 @@ def test_run_in_use(zscape: Zscape, trained: Any, copied: Path) -> None:
 
 @pytest.mark.slow
 def test_images_of_another_shape(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", np.zeros((30, 9, 8), np.uint8))
+    np.save(tmp_path / "x.npy", np.full((30, 9, 8), 200, np.uint8))
     for words in (
         ("evaluate", trained.two, tmp_path / "x.npy"),
         ("reconstruct", trained.two, tmp_path / "x.npy", "-o", tmp_path / "out"),
