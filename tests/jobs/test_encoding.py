@@ -178,13 +178,13 @@ def test_reconstructions_and_decoded_images_are_written_in_parts(
     images = load_images(trained.data).images
     whole = run.model.reconstruct(images)
     sizes: list[int] = []
-    real = model._mapped
+    real = model.mapped
 
-    def counting(step: Any, inputs: Any, shape: Any) -> np.ndarray:
+    def counting(step: Any, inputs: Any, *rest: Any) -> np.ndarray:
         sizes.append(len(inputs))
-        return real(step, inputs, shape)
+        return real(step, inputs, *rest)
 
-    monkeypatch.setattr(model, "_mapped", counting)
+    monkeypatch.setattr(model, "mapped", counting)
     monkeypatch.setattr("zscape.data.images.CHUNK_VALUES", 25 * 64)
     done = write_reconstructions(run, trained.data, tmp_path / "r")
     assert (done["n_images"], sizes) == (60, [25, 25, 10, 10])  # the last for the sheet
