@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from zscape.data.images import ImageStore
-from zscape.errors import ConfigError
+from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
 from zscape.nn import networks
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
@@ -198,9 +198,11 @@ class Autoencoder(ImageModel):
 
         Raises:
             ConfigError: the codes of this model are not discrete.
-            DataError: the indices have another shape.
+            DataError: the indices have another shape, or are not whole numbers.
         """
         networks.check_shape("code indices", indices, self._indices_shape)
+        if (kind := np.asarray(indices).dtype).kind not in "iu":
+            raise DataError(f"the code indices are {kind}; expected whole numbers from 0.")
         codes = self.bottleneck.codes_from_indices(ops.convert_to_tensor(indices))
         return np.asarray(ops.convert_to_numpy(codes), np.float32)
 
