@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zscape.errors import ConfigError, DataError, ModelError, RunError
+from zscape.errors import ConfigError, DataError, ModelError, RunError, backend_needed
 from zscape.registry import missing_plugins
 from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
 
@@ -107,7 +107,8 @@ class Run:
             RunError: there is no model yet, or it is that of another run.
             ModelError: its file is damaged or refused.
         """
-        from zscape.model_file import load_model
+        with backend_needed():
+            from zscape.model_file import load_model
 
         path = self.path / "model.keras"
         if not path.exists():

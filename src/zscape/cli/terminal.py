@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from zscape.errors import ConfigError, ZscapeError
+from zscape.errors import ConfigError, ZscapeError, backend_needed
 from zscape.files import TEMPORARY_PREFIX, in_unicode, visible
 from zscape.reporter import ConsoleReporter
 
@@ -127,20 +127,10 @@ def load_frameworks() -> None:
     with tempfile.TemporaryFile() as log, _ctrl_c_ends_at_once():
         os.dup2(log.fileno(), 2)
         try:
-            import keras
-
-            # On other backends, too, Keras loads TensorFlow where it is installed.
-            if keras.backend.backend() == "tensorflow" or find_spec("tensorflow"):
-                import tensorflow as tf
-
-                # The second half of these lines comes with the first operation.
-                tf.zeros(())
-                tf.get_logger().setLevel("ERROR")
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{error.name} is not installed; install TensorFlow with: "
-                'pip install "zscape[cpu]", or choose another backend with KERAS_BACKEND.'
-            ) from error
+            with backend_needed():
+                _import_frameworks()
+        except ConfigError:
+            raise
         except BaseException:
             log.seek(0)
             os.write(kept, log.read())
@@ -148,6 +138,18 @@ def load_frameworks() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _import_frameworks() -> None:
+    import keras
+
+    # On other backends, too, Keras loads TensorFlow where it is installed.
+    if keras.backend.backend() == "tensorflow" or find_spec("tensorflow"):
+        import tensorflow as tf
+
+        # The second half of the lines it writes comes with the first operation.
+        tf.zeros(())
+        tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager

@@ -169,6 +169,7 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
         CORRUPTIONS.make(step)
     if options.get("tensorboard"):
         require("tensorboard", extra="tensorboard")
+        require("tensorflow", extra="cpu")  # writes its files, also on other backends
     return Plan(
         network,
         bottleneck,
