@@ -49,8 +49,8 @@ def require(*packages: str, extra: str) -> None:
             ) from error
         except ImportError as error:
             raise ConfigError(
-                f"the package {package} is installed but cannot be imported ({error}); install it again with: "
-                f'pip install --force-reinstall "zscape[{extra}]".'
+                f"the package {package} is installed but cannot be imported ({error}); install it "
+                f'again with: pip install --force-reinstall "zscape[{extra}]".'
             ) from error
 
 
@@ -69,8 +69,8 @@ def backend_needed() -> Iterator[None]:
             ) from error
         if missing in _OTHER_BACKENDS:
             raise ConfigError(
-                f"the package {missing} is not installed, and zscape does not run on it; set the environment "
-                "variable KERAS_BACKEND to tensorflow and install that with: "
+                f"the package {missing} is not installed, and zscape does not run on it; set the "
+                "environment variable KERAS_BACKEND to tensorflow and install that with: "
                 'pip install "zscape[cpu]".'
             ) from error
         raise

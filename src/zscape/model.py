@@ -14,10 +14,9 @@ from keras import ops
 from zscape.data.images import ImageStore
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
+from zscape.image_model import ImageModel, mapped, scaled
 from zscape.nn import networks
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
-from zscape.nn.image_model import ImageModel
-from zscape.nn.networks import mapped
 from zscape.nn.presets import make_preset
 from zscape.registry import Choice
 from zscape.settings import NetworkConfig
@@ -86,7 +85,7 @@ class Autoencoder(ImageModel):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
-        inputs = networks.as_float(images, self.white)
+        inputs = scaled(images, self.white)
         features = networks.in_shards(self.encoder, inputs, training, self.n_shards)
         # Whole: some bottlenecks look at all codes of a batch together.
         codes = self.bottleneck(features, training=training)

@@ -72,7 +72,7 @@ def test_it_goes_on_after_an_interruption(
     monkeypatch.setattr(encoding, "CHUNK", 3)
     out = tmp_path / "c.parquet"
     decoded: list[int] = []
-    real: Any = encoding.decode_rows
+    real: Any = encoding.decode_rows  # type: ignore[attr-defined]
 
     def stopping(source: Any, rows: range, *rest: Any) -> Any:
         if len(decoded) == 2:
@@ -187,7 +187,7 @@ def test_reconstructions_and_decoded_images_are_written_in_parts(
     images = load_images(trained.data).images
     whole = run.model.reconstruct(images)
     sizes: list[int] = []
-    real = model.mapped
+    real = model.mapped  # type: ignore[attr-defined]
 
     def counting(step: Any, inputs: Any, *rest: Any) -> np.ndarray:
         sizes.append(len(inputs))
@@ -349,7 +349,7 @@ def test_tables_are_written_part_by_part(
     from zscape.jobs import coded, encode
 
     sizes: list[int] = []
-    real = model.mapped
+    real = model.mapped  # type: ignore[attr-defined]
 
     def counting(step: Any, inputs: Any, *rest: Any) -> np.ndarray:
         sizes.append(len(inputs))

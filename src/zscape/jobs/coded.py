@@ -95,11 +95,10 @@ def _of_images(run: Run, images: Images, rows: range) -> Coded:
 
 def _of_pictures(run: Run, listed: PictureList, rows: range) -> Coded:
     decoded, reasons = decode_rows(listed, rows, run.config.image_shape, run.pictures.fit)
-    labels = None if listed.labels is None else np.array(listed.labels[rows.start : rows.stop])
-    if labels is not None and labels.dtype.kind == "U":
-        labels, classes = None, [shown_name(str(name)) for name in labels]
-    else:
-        classes = _class_names(labels, listed.class_names)
+    known = None if listed.labels is None else np.array(listed.labels[rows.start : rows.stop])
+    labels, classes = known, _class_names(known, listed.class_names)
+    if known is not None and known.dtype.kind == "U":  # names, which have no numbers yet
+        labels, classes = None, [shown_name(name) for name in known.tolist()]
     return Coded(
         run.model.encode(as_float(decoded)),
         labels,

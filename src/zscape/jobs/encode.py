@@ -144,11 +144,12 @@ class _Rows:
             )
 
     def _rows_of(self, part: Coded, first: int) -> Iterator[tuple[list[Any], list[np.float32]]]:
-        names = part.names or list(range(first, first + len(part.codes)))
-        errors = part.errors or [None] * len(names)
-        for i, code in enumerate(part.codes.reshape(len(names), -1)):
+        n = len(part.codes)
+        names: list[Any] = [*range(first, first + n)] if part.names is None else [*part.names]
+        errors = part.errors or [None] * n
+        for i, code in enumerate(part.codes.reshape(n, -1)):
             if (reason := errors[i]) is not None:
-                self._skipped.append(Skipped(str(names[i]), reason))
+                self._skipped.append(Skipped(names[i], reason))
                 continue
             self._n_codes += 1
             yield [names[i], *_label(part, i)], list(code)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from zscape.data import images as stored
 from zscape.errors import ConfigError, DataError
-from zscape.hardware import default_shards
 from zscape.nn.allowed import trust_layers
 from zscape.nn.bottlenecks import Bottleneck
-
-PREDICT_BATCH_SIZE = 128
 
 
 def is_network(model: Any) -> bool:
@@ -90,33 +85,6 @@ def checked_codes(codes: Any, shape: tuple[int, ...]) -> np.ndarray:
             "replace them first."
         )
     return np.asarray(codes)
-
-
-def mapped(
-    step: Callable[[Any], Any],
-    inputs: stored.ImageStore,
-    shape: tuple[int, ...],
-    white: float | None = None,
-) -> np.ndarray:
-    """Send inputs (N, ...) through `step` in batches, several at a time, to outputs (N, *shape)."""
-    outputs = np.empty((len(inputs), *shape), np.float32)
-
-    def fill(start: int) -> None:
-        batch = slice(start, start + PREDICT_BATCH_SIZE)
-        results = step(ops.convert_to_tensor(stored.as_float(inputs[batch], white)))
-        outputs[batch] = ops.convert_to_numpy(results)
-
-    with ThreadPoolExecutor(default_shards()) as pool:
-        list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
-    return outputs
-
-
-def as_float(images: Any, white: float | None) -> Any:
-    """Return a batch as floats, whole numbers scaled as `zscape.data.images.as_float` does."""
-    dtype = keras.backend.standardize_dtype(images.dtype)
-    if "int" not in dtype:
-        return ops.cast(images, "float32") if dtype == "bool" else images
-    return ops.cast(images, "float32") / stored.whole_white(np.dtype(dtype), white)
 
 
 def in_shards(part: keras.Model, inputs: Any, training: bool | None, n_shards: int) -> Any:

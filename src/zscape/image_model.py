@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -10,9 +12,19 @@ import numpy as np
 from keras import ops
 
 from zscape.data.checks import check_values
-from zscape.data.images import ImageStore, StoredImages, as_store, on_disk
+from zscape.data.images import (
+    ImageStore,
+    StoredImages,
+    as_float,
+    as_store,
+    on_disk,
+    whole_white,
+)
 from zscape.errors import ConfigError
-from zscape.nn import networks
+from zscape.hardware import default_shards
+from zscape.nn.networks import check_shape
+
+PREDICT_BATCH_SIZE = 128
 
 
 class ImageModel(keras.Model):
@@ -40,7 +52,7 @@ class ImageModel(keras.Model):
     def check_images(self, images: ImageStore) -> ImageStore:
         """Return images as an array or a store; DataError if the model does not take them."""
         store = as_store(images)
-        networks.check_shape("images", store, self.image_shape)
+        check_shape("images", store, self.image_shape)
         if on_disk(store) is None:
             check_values(store, white=self.white)
         return store
@@ -103,7 +115,7 @@ class ImageModel(keras.Model):
 
     def _scaled(self, images: Any) -> Any:
         """Return a batch as floats in [0, 1]; None stays None."""
-        return None if images is None else networks.as_float(images, self.white)
+        return None if images is None else scaled(images, self.white)
 
     def _check(self, *given: Any) -> None:
         """Check those that are arrays of images; generators and data sets are not looked at."""
@@ -112,3 +124,30 @@ class ImageModel(keras.Model):
                 self.check_images(images)
             elif ops.is_tensor(images):
                 self.check_images(ops.convert_to_numpy(images))
+
+
+def mapped(
+    step: Callable[[Any], Any],
+    inputs: ImageStore,
+    shape: tuple[int, ...],
+    white: float | None = None,
+) -> np.ndarray:
+    """Send inputs (N, ...) through `step` in batches, several at a time, to outputs (N, *shape)."""
+    outputs = np.empty((len(inputs), *shape), np.float32)
+
+    def fill(start: int) -> None:
+        batch = slice(start, start + PREDICT_BATCH_SIZE)
+        results = step(ops.convert_to_tensor(as_float(inputs[batch], white)))
+        outputs[batch] = ops.convert_to_numpy(results)
+
+    with ThreadPoolExecutor(default_shards()) as pool:
+        list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
+    return outputs
+
+
+def scaled(images: Any, white: float | None) -> Any:
+    """Return a batch as floats, whole numbers scaled as `zscape.data.images.as_float` does."""
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if "int" not in dtype:
+        return ops.cast(images, "float32") if dtype == "bool" else images
+    return ops.cast(images, "float32") / whole_white(np.dtype(dtype), white)
