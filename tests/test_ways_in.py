@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "negative": (_with(-0.5), r"values from -0.5 to .*; expected floats in \[0, 1\]"),
     "int64 to 300": (np.full((8, *SHAPE), 300), "whole numbers from 300 to 300; expected 0 to 255"),
     "int64 below 0": (np.full((8, *SHAPE), -1), "whole numbers from -1 to -1; expected 0 to 255"),
-    "text": (np.full((8, *SHAPE), "a"), r"values of type <U1; expected whole numbers, bool"),
+    "text": (np.full((8, *SHAPE), "a"), r"values of type <U1; expected uint8, uint16, bool"),
     "flat": (blobs(8)[0].reshape(8, -1), "shape"),
     "empty": (blobs(8)[0][:0], r"shape \(0|no images"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from zscape.data.picture_cache import Decoding
 from zscape.data.pictures import Skipped
 from zscape.errors import DataError
 
-EXPECTED_TYPES = "expected whole numbers, bool, or floats in [0, 1]"
+EXPECTED_TYPES = "expected uint8, uint16, bool, or floats in [0, 1]"
 CHUNK_VALUES = 2**24  # values that are worked on at a time: 64 MB of float32
 NO_LABEL = -1  # of an image whose class is not known
 MAX_VALUES = 2**27  # values of images that are worked on as a whole: half a gigabyte of float32
