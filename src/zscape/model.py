@@ -200,7 +200,8 @@ class Autoencoder(ImageModel):
             DataError: the indices have another shape, or are not whole numbers.
         """
         networks.check_shape("code indices", indices, self._indices_shape)
-        if (kind := np.asarray(indices).dtype).kind not in "iu":
+        kind = np.asarray(indices).dtype
+        if self.bottleneck.discrete and kind.kind not in "iu":
             raise DataError(f"the code indices are {kind}; expected whole numbers from 0.")
         codes = self.bottleneck.codes_from_indices(ops.convert_to_tensor(indices))
         return np.asarray(ops.convert_to_numpy(codes), np.float32)

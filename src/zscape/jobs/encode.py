@@ -186,13 +186,14 @@ def write_code_table(
     `code_shape` of the file's metadata has the shape as JSON.
     Pictures go straight from their files to codes, a chunk at a time, without the cache. What was
     encoded lies in `<out>.parts` until all is done; the same command goes on from there.
-    Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
+    Files that are no pictures are reported. Returns what `write_code_csv` does.
     """
     require("pyarrow", extra="parquet")
     import pyarrow.parquet as pq
 
     model_key = sha256_of(run.path / "model.keras")
     images = to_encode(run, data)
+    report_skipped(images.skipped, reporter)
     parts = out.with_name(f"{out.name}.parts")
     facts = {"model": model_key, "images": images.key, "chunk": images.part_length}
     done = _open_parts(parts, facts)
