@@ -193,10 +193,10 @@ def write_code_table(
 
     model_key = sha256_of(run.path / "model.keras")
     images = to_encode(run, data)
-    report_skipped(images.skipped, reporter)
     parts = out.with_name(f"{out.name}.parts")
     facts = {"model": model_key, "images": images.key, "chunk": images.part_length}
     done = _open_parts(parts, facts)
+    report_skipped(images.skipped, reporter)
     out.parent.mkdir(parents=True, exist_ok=True)
     if done:
         n_done = min(done * images.part_length, images.n)
