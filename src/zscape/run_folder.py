@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from zscape.data.images import Dataset
 from zscape.errors import RunError
 from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
 from zscape.hardware import default_shards, describe
+from zscape.run_images import FILE, keep_pictures
 from zscape.runs import SCHEMA_VERSION, Run, RunConfig, load_run
 
 _PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
@@ -27,19 +29,30 @@ _OWN_FILES = (  # beside config.json, which makes the folder a run
     "model.keras",
     "checkpoint/state.npz",
     "skipped.csv",
+    FILE,
     *_RESULTS,
     *(f"figures/{name}.png" for name in _FIGURES),
 )
 
 
+# The images count, not where they are; what is found in them follows from them.
+_PLACES = ("source", "test", "validation", "border", "scale", "class_names")
+
+
 @contextmanager
 def open_for_training(
-    path: Path, config: RunConfig, dataset: Dataset, *, force: bool, resume: bool
+    path: Path,
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    force: bool,
+    resume: bool,
+    more_epochs: bool = False,
 ) -> Iterator[Run]:
     """Make the folder of a new run, or open the run to resume, and hold its lock.
 
     `force` replaces a run that is there already, and never another folder; `resume` takes it up,
-    if it has the same settings.
+    if it has the same settings. With `more_epochs` its epochs may have grown.
     """
     if path.exists() and not path.is_dir():
         raise RunError(f"{path} is a file; choose a folder as `out`.")
@@ -61,7 +74,13 @@ def open_for_training(
         if is_run and resume:
             before = _with_shards(load_run(path).config, None)
             config = _with_shards(config, before.training.shards)
-            _check_same(before, config)
+            is_longer = more_epochs and config.training.epochs > before.training.epochs
+            _check_same(before, config, except_for=("epochs",) if is_longer else ())
+            config = replace(config, schema=before.schema)
+            if is_longer:
+                stored = json.loads((path / "config.json").read_text(encoding="utf-8"))
+                stored["training"]["epochs"] = config.training.epochs
+                write_json(path / "config.json", stored)
         else:
             config = _with_shards(config, None)
             for name in _OWN_FILES:
@@ -70,6 +89,7 @@ def open_for_training(
                 shutil.rmtree(path / name, ignore_errors=True)
             values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": _made_by()}
             write_json(path / "config.json", values)
+            keep_pictures(path, dataset)
         yield Run(path, config, dataset)
 
 
@@ -105,12 +125,13 @@ def _made_by() -> dict[str, Any]:
     }
 
 
-def _check_same(stored: RunConfig, asked: RunConfig) -> None:
+def _check_same(stored: RunConfig, asked: RunConfig, *, except_for: Sequence[str] = ()) -> None:
     """Refuse to resume with settings that differ from those the run was started with."""
     before, now = stored.to_dict(), asked.to_dict()
-    for part in ("network", "bottleneck", "training", "pictures", "data"):
+    passed_over = (*_PLACES, *except_for)
+    for part in ("network", "bottleneck", "training", "reading", "pictures", "data"):
         for name, value in before.get(part, {}).items() if part in now else ():
-            if now[part][name] == value:
+            if name in passed_over or now[part].get(name) == value:
                 continue
             if name == "fingerprint":
                 raise RunError(

@@ -6,28 +6,42 @@ import csv
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from zscape.errors import ConfigError, DataError, ModelError, RunError, backend_needed
+from zscape.files import write_json
 from zscape.registry import missing_plugins
-from zscape.settings import BottleneckConfig, NetworkConfig, PictureConfig, TrainConfig
+from zscape.settings import (
+    BottleneckConfig,
+    NetworkConfig,
+    PictureConfig,
+    ReadingConfig,
+    TrainConfig,
+)
 
 if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images, ImageStore
+    from zscape.data.load import Reading
     from zscape.model import Autoencoder
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_OLD_SCHEMA = 1  # read as it was written: see `zscape.data.load.Reading.is_old`
 _PARTS: dict[str, Any] = {
     "network": NetworkConfig,
     "bottleneck": BottleneckConfig,
     "training": TrainConfig,
+    "reading": ReadingConfig,
     "pictures": PictureConfig,
 }
+_LATER_PARTS = ("reading", "pictures")  # which some files lack
+_FACTS = ("white", "border", "scale", "class_names")
 _COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds", "images_per_second")
 
 
@@ -42,8 +56,14 @@ class RunConfig:
         network: encoder and decoder.
         bottleneck: the part between them.
         training: how it is trained.
+        reading: what values of images mean, and which images are for what.
         pictures: how the pictures of a folder became images; None for other data.
         plugins: Python files or modules that register what the settings name.
+        white: the value that was white in the images of the training.
+        border: `dark` or `light` if the borders of most gray training images are.
+        scale: how many pixels of an image stand for one of a picture's side; None for arrays.
+        class_names: what the labels of the training images stand for.
+        schema: the format of the file.
     """
 
     source: str
@@ -52,13 +72,23 @@ class RunConfig:
     network: NetworkConfig
     bottleneck: BottleneckConfig
     training: TrainConfig
+    reading: ReadingConfig = ReadingConfig()  # noqa: RUF009  # it is frozen
     pictures: PictureConfig | None = None
     plugins: tuple[str, ...] = ()
+    white: float | None = None
+    border: str | None = None
+    scale: float | None = None
+    class_names: tuple[str, ...] | None = None
+    schema: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without what describes the machine."""
-        data = {"source": self.source, "fingerprint": self.fingerprint}
-        values: dict[str, Any] = {"data": {**data, "image_shape": list(self.image_shape)}}
+        data: dict[str, Any] = {"source": self.source, "fingerprint": self.fingerprint}
+        data["image_shape"] = list(self.image_shape)
+        for name in _FACTS:
+            if (fact := getattr(self, name)) is not None:
+                data[name] = list(fact) if isinstance(fact, tuple) else fact
+        values: dict[str, Any] = {"data": data}
         for name in _PARTS:
             if (part := getattr(self, name)) is not None:
                 values[name] = part.to_dict()
@@ -73,15 +103,21 @@ class RunConfig:
             raise ValueError("image_shape must be three whole numbers above 0")
         if not isinstance(data["source"], str) or not isinstance(data["fingerprint"], str):
             raise TypeError("source and fingerprint must be text")
+        names = data.get("class_names")
         return cls(
             source=data["source"],
             fingerprint=data["fingerprint"],
             image_shape=(height, width, channels),
             plugins=tuple(map(str, values.get("plugins", ()))),
+            white=None if data.get("white") is None else float(data["white"]),
+            border=data.get("border"),
+            scale=None if data.get("scale") is None else float(data["scale"]),
+            class_names=None if names is None else tuple(map(str, names)),
+            schema=int(values.get("schema", SCHEMA_VERSION)),
             **{
                 name: kind.from_dict(values[name])
                 for name, kind in _PARTS.items()
-                if name in values or name != "pictures"
+                if name in values or name not in _LATER_PARTS
             },
         )
 
@@ -143,35 +179,103 @@ class Run:
             DataError: they cannot be read any more.
             RunError: they are not the images the run was trained on.
         """
-        from zscape.data.load import load_dataset
-
         if self.known_dataset is not None:
             return self.known_dataset.readable()
+        return self._load_dataset(self.config.source)
+
+    def _load_dataset(self, source: str) -> Dataset:
+        """Load the images of the run from where they are; raise as `dataset` does."""
+        from zscape.data.load import load_dataset
+        from zscape.run_images import known_pictures
+
         training = self.config.training
         try:
             dataset = load_dataset(
-                self.config.source,
+                source,
                 seed=training.seed,
                 limit=training.limit,
                 pictures=self.config.pictures,
+                reading=self.reading._replace(known=known_pictures(self.path)),
             )
         except DataError as error:
             raise DataError(
-                f"the images that {self.path} was trained on cannot be read: {error} "
-                "Put them back, or name other images."
+                f"the images that {self.path} was trained on cannot be read: {error} Put them "
+                "back, or name where they are now with `data`."
             ) from error
         if dataset.fingerprint != self.config.fingerprint:
             raise RunError(
-                f"{self.config.source} has changed since {self.path} was trained on it; "
-                "give the images of then, or train a new run."
+                f"{source} has other images than {self.path} was trained on; name where those "
+                "are now with `data`, or train a new run."
             )
         return dataset
 
+    @property
+    def reading(self) -> Reading:
+        """How the images of the run are read."""
+        from zscape.data.load import Reading
+
+        config, asked = self.config, self.config.reading
+        return Reading(
+            white=asked.white,
+            kept=config.white,
+            validation=asked.validation,
+            test=asked.test,
+            is_old=config.schema == _OLD_SCHEMA,
+        )
+
     def load_images(self, data: str | Path | ImageStore | Images) -> Images:
-        """Load other images as the model takes them: the pictures of a folder in its shape."""
+        """Load other images as the model takes them, and as those of the training were read.
+
+        Pictures get its shape, the value that was white in the training stays so if it holds all
+        values, classes are matched by name, and gray images with light borders are inverted where
+        those of the training have dark ones, or the other way round. The `notes` say so.
+        """
+        from zscape.data.alike import with_border, with_classes
         from zscape.data.load import load_images
 
-        return load_images(data, pictures=self.pictures, image_shape=self.config.image_shape)
+        config = self.config
+        images = load_images(
+            data,
+            pictures=self.pictures,
+            image_shape=config.image_shape,
+            reading=self.reading._replace(validation=None, test=None),
+        )
+        return with_border(with_classes(images, config.class_names), self.border)
+
+    def read_picture(self, path: str | Path) -> np.ndarray:
+        """Read a picture file as the model takes it, (H, W, C) float32 in [0, 1]."""
+        from zscape.data.alike import with_border
+        from zscape.data.decode import Rendering, read_picture
+        from zscape.data.images import Images
+
+        config, pictures = self.config, self.pictures
+        background = "white" if pictures.background == "auto" else pictures.background
+        how = Rendering(pictures.fit, background)
+        image = read_picture(path, config.image_shape, how, white=config.white)
+        found = with_border(Images(image[None], None, str(path)), self.border)
+        return np.asarray(found.images)[0]
+
+    @property
+    def border(self) -> str | None:
+        """What borders of gray images must be: `dark`, `light`, or None if that does not matter."""
+        return None if self.config.reading.polarity == "keep" else self.config.border
+
+    def moved_to(self, data: str | Path) -> Run:
+        """Return the run with its images at another place, which its folder keeps; see `load_run`.
+
+        Raises:
+            DataError: the images cannot be read.
+            RunError: they are not those the run was trained on.
+        """
+        from zscape.data.sources import resolve
+
+        source = resolve(data).name
+        dataset = self._load_dataset(source)
+        file = self.path / "config.json"
+        values = json.loads(file.read_text(encoding="utf-8"))
+        values["data"]["source"] = source
+        write_json(file, values)
+        return Run(self.path, replace(self.config, source=source), dataset)
 
     @property
     def pictures(self) -> PictureConfig:
@@ -213,10 +317,16 @@ class Run:
         return values
 
 
-def load_run(path: str | Path) -> Run:
+def load_run(path: str | Path, *, data: str | Path | None = None) -> Run:
     """Open a run folder.
 
+    Args:
+        path: the folder.
+        data: where the images of the run are now, if they were moved or renamed. They are
+            compared with those of the training, and the run keeps the new place.
+
     Raises:
+        DataError: `data` cannot be read.
         RunError: the folder is missing, is not a run, or its settings are damaged.
     """
     path = Path(path)
@@ -229,15 +339,16 @@ def load_run(path: str | Path) -> Run:
     remedy = "Copy the run again or train a new one."
     values = _read(path / "config.json", json.loads, remedy=remedy)
     try:
-        if values["schema"] != SCHEMA_VERSION:
+        if values["schema"] not in (_OLD_SCHEMA, SCHEMA_VERSION):
             raise RunError(
                 f"{path} was written in format {values['schema']}, and this zscape reads format "
                 f"{SCHEMA_VERSION}; use the version of zscape that wrote it."
             )
-        return Run(path, RunConfig.from_dict(values))
+        run = Run(path, RunConfig.from_dict(values))
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise RunError(f"{path / 'config.json'} is damaged: {what}. {remedy}") from error
+    return run if data is None else run.moved_to(data)
 
 
 def _read(path: Path, parse: Callable[[str], T], *, remedy: str, why_missing: str = "") -> T:

@@ -29,6 +29,8 @@ Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
 Color = Literal["auto", "gray", "rgb"]
 Fit = Literal["crop", "pad", "stretch"]
+Background = Literal["auto", "white", "black"]
+Polarity = Literal["auto", "keep"]
 PathName = Literal["linear", "spherical", "density"]
 
 
@@ -65,7 +67,7 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a dictionary that `json.dumps` takes."""
         return {
-            name: str(value) if isinstance(value, CorruptionConfig) else value
+            name: str(value) if isinstance(value, CorruptionConfig | Size) else value
             for name, value in vars(self).items()
         }
 
@@ -123,8 +125,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             return check_number(name, value, high=1e30, above=True)  # float32 ends at 3e38
         except ConfigError as error:
             raise ConfigError(f"{name} is {value!r}; expected a positive number.") from error
-    elif kind is CorruptionConfig:
-        return CorruptionConfig.parse(value)
+    elif kind in (CorruptionConfig, Size):
+        return kind.parse(value)
     elif not isinstance(value, kind):
         expected = {bool: "true or false", str: "a text"}[kind]
         raise ConfigError(f"{name} is {value!r}; expected {expected}.")
@@ -221,32 +223,97 @@ class TrainConfig(Settings):
     corruption: CorruptionConfig = CorruptionConfig()
     """Learn to undo this corruption; several in turn: repeat it, or join them with +."""
 
+    init_from: str | None = None
+    """Run folder of a model whose weights to start from; it must have the same network."""
+
     shards: Annotated[Annotated[int, Bounds(1, 64)] | None, Shown("one per core")] = None
     """Parts of a batch that the cores work on side by side; a run goes on with its own number."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Height and width of images in pixels, 8 to 1024 each."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        """Return `64`, or `48x192`, as `parse` takes it."""
+        square = self.height == self.width
+        return str(self.height) if square else f"{self.height}x{self.width}"
+
+    @classmethod
+    def parse(cls, value: object) -> Size:
+        """Read one number for both, `HxW`, or (H, W)."""
+        if isinstance(value, Size):
+            return value
+        sides: Any = value.lower().split("x") if isinstance(value, str) else value
+        sides = [sides] if isinstance(sides, Integral) else sides
+        try:
+            found = [int(side) for side in sides if not isinstance(side, bool | float)]
+        except (TypeError, ValueError):
+            found = []
+        if len(found) not in (1, 2) or not all(8 <= side <= 1024 for side in found):
+            raise ConfigError(
+                f"size is {value!r}; expected one number from 8 to 1024, or HxW such as 48x192."
+            )
+        return cls(found[0], found[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingConfig(Settings):
+    """What the values of images mean, and which images are for what."""
+
+    white: Annotated[float | None, Shown("by the values of all images")] = None
+    """Value that is white, as 4095 for 12 bits."""
+
+    polarity: Polarity = "auto"
+    """Later images that are dark on light where these are light on dark: invert them, or keep."""
+
+    validation: str | None = None
+    """Images to validate on: a folder or a file. [default: the set's own, or a tenth]"""
+
+    test: str | None = None
+    """Images to test on: a folder or a file. [default: the set's own, or a tenth]"""
+
+    target: str | None = None
+    """Folder with the clean picture for each noisy one, by name: learn to undo real noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureConfig(Settings):
     """How picture files become images of one size."""
 
-    size: Annotated[int, Bounds(8, 1024)] = 64
-    """Height and width of the images made of picture files."""
+    size: Annotated[Size, Shown("64")] = Size(64, 64)
+    """Height and width of the images made of picture files: one number for both, or HxW."""
 
     color: Color = "auto"
     """Colours of the images made of picture files; auto: gray if all pictures are."""
 
     fit: Fit = "crop"
-    """Pictures of other proportions: cut off what is too long, add white, or stretch."""
+    """Pictures of other proportions: cut off what is too long, add background, or stretch."""
+
+    background: Background = "auto"
+    """What is behind transparent pictures; auto: white, or black if most show nothing on white."""
+
+    patches: bool = False
+    """Learn from patches of the pictures at their own scale, as for denoising."""
 
     follow_links: bool = False
     """Also go where symbolic links lead out of a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(PictureConfig, TrainConfig, NetworkConfig):
+class TrainOptions(PictureConfig, ReadingConfig, TrainConfig, NetworkConfig):
     """Everything that can be asked of a training: its settings, and how it is run."""
 
     corruption: str | Sequence[str] | CorruptionConfig = ""  # type: ignore[assignment]  # as given
+
+    validation: Any = None
+
+    test: Any = None
+
+    target: Any = None
 
     bottleneck: str | Choice = "plain"
     """What shapes the code between encoder and decoder."""
@@ -285,6 +352,7 @@ class TrainOptions(PictureConfig, TrainConfig, NetworkConfig):
 SECTIONS: dict[str, type[Settings]] = {
     "network": NetworkConfig,
     "training": TrainConfig,
+    "reading": ReadingConfig,
     "pictures": PictureConfig,
 }
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from zscape.data.decode import Rendering, decode_picture
 from zscape.data.load import load_images
-from zscape.data.pictures import UnreadablePictureError, decode_picture, quiet_pillow
+from zscape.data.pictures import UnreadablePictureError, quiet_pillow
 from zscape.settings import Fit, PictureConfig
 
 SHAPE = (8, 8, 3)
@@ -33,7 +34,7 @@ def read_or_refuse(content: bytes, fit: Fit = "crop") -> bool:
     message = ""
     try:
         with quiet_pillow():
-            image = decode_picture(io.BytesIO(content), SHAPE, fit)
+            image = decode_picture(io.BytesIO(content), SHAPE, Rendering(fit))[0]
     except UnreadablePictureError as error:
         message = str(error) if error.reason else "\n"
     assert "\n" not in message

@@ -16,8 +16,8 @@ from PIL import Image
 from tests.conftest import Zscape
 from tests.harness import PATIENCE
 from zscape.data import picture_cache as decoding
+from zscape.data.decode import decode_picture
 from zscape.data.load import DECODED_FIRST, load_dataset
-from zscape.data.pictures import decode_picture
 from zscape.errors import DataError
 from zscape.jobs.train import train
 from zscape.runs import Run

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zscape.data.decode import decode_picture
 from zscape.data.images import Images, StoredImages
 from zscape.data.load import load_dataset, load_images
-from zscape.data.pictures import decode_picture
+from zscape.data.pictures import KINDS
 from zscape.data.sources.folder import picture_files
 from zscape.errors import ConfigError, DataError
 from zscape.settings import PictureConfig
@@ -200,7 +201,7 @@ def test_broken_and_odd_files_are_left_out_with_a_reason(root: Path, tmp_path: P
     assert "12,000 x 12,000 pixels" in reasons.pop("large.png")
     assert reasons == {
         "empty.png": "it is empty",
-        "text.jpg": "its content is not PNG, JPEG, WebP, BMP, GIF or TIFF",
+        "text.jpg": f"its content is not {KINDS}",
         "notes.txt": "no picture by the ending of its name",
         "link.png": "a symbolic link that leaves the folder",
         "way": "a symbolic link that leaves the folder",

@@ -51,7 +51,7 @@ def test_what_locations_are(photos: Path, monkeypatch: pytest.MonkeyPatch) -> No
                 facts
             )
     Path("mnist").mkdir()  # a named set comes first
-    assert resolve("mnist").has_splits
+    assert set(resolve("mnist").read(Wanted()).splits) == {"train", "test"}
     assert resolve("./mnist").has_pictures
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
+from zscape.data.decode import read_picture
 from zscape.data.load import load_images
-from zscape.data.pictures import read_picture
 from zscape.runs import load_run
 
 
@@ -74,10 +74,10 @@ def test_it_goes_on_after_an_interruption(
     decoded: list[int] = []
     real: Any = encoding.decode_rows  # type: ignore[attr-defined]
 
-    def stopping(source: Any, rows: range, *rest: Any) -> Any:
-        if len(decoded) == 2:
+    def stopping(source: Any, rows: Any, *rest: Any) -> Any:
+        if len(decoded) == 3:  # the first is a look at some
             raise KeyboardInterrupt
-        decoded.append(rows.start)
+        decoded.append(rows[0])
         return real(source, rows, *rest)
 
     monkeypatch.setattr(encoding, "decode_rows", stopping)
@@ -386,3 +386,45 @@ def test_no_file_beside_is_replaced(zscape: Zscape, trained: Trained, tmp_path: 
     done = zscape("encode", trained.two, trained.data, "-o", tmp_path / "c.tsv")
     assert "c-metadata.tsv exists" in done.error
     assert (tmp_path / "c-metadata.tsv").read_text() == "mine"
+
+
+def test_pictures_are_encoded_as_they_are_loaded(
+    zscape: Zscape, trained: Trained, tmp_path: Path
+) -> None:
+    """Of a folder with splits the test split; light borders inverted; the user is told both."""
+    for split, n in (("train", 8), ("test", 5)):
+        (tmp_path / "in" / split / "a").mkdir(parents=True)
+        for number, image in enumerate(blobs(n)[0]):
+            path = tmp_path / "in" / split / "a" / f"{number}.png"
+            Image.fromarray(255 - image[..., 0]).save(path)
+    run = load_run(trained.two)
+    loaded = run.load_images(tmp_path / "in")
+    assert len(loaded) == 5
+    done = zscape("encode", trained.two, tmp_path / "in", "-o", tmp_path / "c.csv")
+    assert "its test split, 5 of 13 images" in done.err
+    rows = read_csv(tmp_path / "c.csv")
+    codes = np.array([[row["z1"], row["z2"]] for row in rows], np.float32)
+    np.testing.assert_allclose(codes, run.model.encode(loaded.images), atol=1e-5)
+    assert loaded.names is not None
+    assert [row["path"] for row in rows] == loaded.names.tolist()
+    for note in loaded.notes:
+        assert note.replace("`", "") in done.err
+
+
+def test_the_white_of_the_training_is_that_of_the_model(tmp_path: Path) -> None:
+    from zscape.jobs.train import train
+
+    options: dict[str, Any] = {"preset": "classic", "latent_dim": 2, "epochs": 1, "batch_size": 16}
+    images = blobs(60)[0]
+    deep = np.round(images / 255 * 4095).astype(np.uint16)
+    run = train(deep, out=tmp_path / "deep", **options)
+    assert run.model.white == 4095
+    expected = run.model.encode((deep / 4095).astype(np.float32))
+    np.testing.assert_allclose(run.model.encode(deep), expected, atol=1e-6)
+    np.testing.assert_allclose(run.model.encode(run.load_images(deep).images), expected, atol=1e-6)
+    # Brighter ones are read by another white, which the model does not mistake for its own.
+    bright = run.load_images(images.astype(np.uint16) * 257).images
+    expected = run.model.encode(images / np.float32(255))
+    np.testing.assert_allclose(run.model.encode(bright), expected, atol=1e-5)
+    for plain in (images, images / np.float32(255)):
+        assert train(plain, out=tmp_path / str(plain.dtype), **options).model.white is None

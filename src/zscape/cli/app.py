@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from zscape import __version__
-from zscape.cli import commands, latent_commands
+from zscape.cli import commands, latent_commands, options
 from zscape.cli.terminal import BAD_INPUT, name_flags
 from zscape.errors import ConfigError
 from zscape.registry import load_plugin
@@ -20,17 +20,29 @@ app = App(
     version_flags=["--version"],
     default_parameter=Parameter(negative=()),
     result_action="return_value",
+    help_epilogue=(
+        "Every command also takes --plugin FILE, Python code that registers what is your own. "
+        "Commands of a run also take --data DATA, where the run's own images are now if they were "
+        "moved or renamed; they are compared with those of the training."
+    ),
 )
 for verb in (*commands.VERBS, *latent_commands.VERBS):
     app.command(verb, name=verb.__name__.rstrip("_"))
 app.register_install_completion_command()
+_OF_RUNS = {verb.__name__.rstrip("_") for verb in (*commands.VERBS, *latent_commands.VERBS)} - {
+    "train",
+    "report",
+}
 
-_PLUGIN = "--plugin"
+_PLUGIN, _DATA = "--plugin", "--data"
 
 
 def run(words: Sequence[str]) -> None:
     """Run the command that the words of a command line ask for."""
-    words = _without_plugins(words)
+    words, common = _without_common(words)
+    for plugin in common[_PLUGIN]:
+        load_plugin(plugin)
+    _take_moved(words, common[_DATA])
     if not words:
         app.help_print()
         sys.exit(BAD_INPUT)
@@ -45,22 +57,34 @@ def run(words: Sequence[str]) -> None:
         raise ConfigError(f"{message}; see: {chain} --help") from error
 
 
-def _without_plugins(words: Sequence[str]) -> list[str]:
-    """Load what `--plugin FILE` names, which every command takes, and return the other words."""
+def _without_common(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the words of a command line without the flags that all commands take, and these."""
     kept: list[str] = []
+    found: dict[str, list[str]] = {_PLUGIN: [], _DATA: []}
+    what = {_PLUGIN: "a Python file or the name of a module", _DATA: "a folder or a file of images"}
     rest = iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
         if word == "--":
-            return [*kept, word, *rest]
-        if name != _PLUGIN:
+            kept += [word, *rest]
+        elif name not in found:
             kept.append(word)
-            continue
-        value = value if equals else next(rest, "")
-        if not value:
-            raise ConfigError("--plugin needs a Python file or the name of a module.")
-        load_plugin(value)
-    return kept
+        else:
+            value = value if equals else next(rest, "")
+            if not value:
+                raise ConfigError(f"{name} needs {what[name]}.")
+            found[name].append(value)
+    return kept, found
+
+
+def _take_moved(words: Sequence[str], places: Sequence[str]) -> None:
+    """Keep for the command where the images of its run are now."""
+    options.moved_data = places[-1] if places else None
+    command = words[0] if words else ""
+    if places and command not in _OF_RUNS:
+        raise ConfigError(
+            f"--data is for commands of a run, which zscape {command} is not; leave it out."
+        )
 
 
 def _flags(words: Sequence[str]) -> dict[str, str]:
@@ -68,7 +92,7 @@ def _flags(words: Sequence[str]) -> dict[str, str]:
     command, _, _ = app.parse_commands(words)
     if not command or command[0].startswith("-"):
         return {}
-    found = {"load_plugin": _PLUGIN}
+    found = {"load_plugin": _PLUGIN, "data": _DATA}
     for argument in app[command[0]].assemble_argument_collection():
         names = [name for name in argument.names if name not in argument.negatives]
         found[names[-1].lstrip("-").replace("-", "_")] = names[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 from cyclopts import Parameter
 from docstring_parser import parse_from_object
 
-from zscape.cli.terminal import load_frameworks, print_json, terminal_reporter
+from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError, RunError
 from zscape.registry import names_in
 from zscape.settings import Bounds, Shown, TrainOptions, unwrapped
@@ -85,7 +85,12 @@ def _unset() -> Any:
     return dataclasses.field(default=None)
 
 
-_FLAG_TYPES: dict[str, Any] = {"corruption": list[str], "bottleneck": str, "out": Path}
+_FLAG_TYPES: dict[str, Any] = {
+    "corruption": list[str],
+    "bottleneck": str,
+    "out": Path,
+    **dict.fromkeys(("size", "validation", "test", "target"), str),
+}
 
 
 def _help() -> dict[str, str]:
@@ -104,12 +109,20 @@ def _names(setting: str) -> list[str]:
     return [f"One of {names}{'' if setting == 'preset' else '; options as in NAME:key=value'}."]
 
 
+moved_data: str | None = None  # where `--data` says that the images of the run are now
+
+
 def open_run(path: Path) -> Run:
     """Load the frameworks and open a run that has a model."""
     from zscape.runs import load_run
 
-    run = load_run(path)
+    if moved_data is None:
+        run = load_run(path)
+        load_frameworks()
+        return run
     load_frameworks()
+    run = load_run(path, data=moved_data)
+    say(f"note: the images of {path} are now {run.config.source}; the run keeps this")
     return run
 
 
@@ -119,6 +132,10 @@ def load_data(run: Run, data: str) -> Images:
 
     images = run.load_images(data)
     report_skipped(images.skipped, terminal_reporter())
+    for note in images.notes:
+        say(f"note: {note}")
+    for warning in images.warnings:
+        say(f"warning: {warning}")
     return images
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from zscape.data.images import (
     EXPECTED_TYPES,
+    NO_LABEL,
     ImageStore,
     as_store,
     chunks,
@@ -84,25 +86,55 @@ def _check_whole(images: ImageStore, has: str, white: float | None) -> None:
     raise DataError(f"{has} whole numbers from {low} to {high}; {expected}.")
 
 
-def as_labels(labels: Any, n_images: int, source: str) -> np.ndarray:
-    """Return labels as int64 (N,), checked."""
+def as_labels(labels: Any, n_images: int, source: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return labels as int64 (N,), checked, and the names of the classes if they are texts.
+
+    What is below 0, NaN or an empty text is `NO_LABEL`.
+    """
     found: np.ndarray = np.asarray(labels)
+    if found.shape == (n_images, 1):  # as Keras has them
+        found = found[:, 0]
     if found.shape != (n_images,):
+        is_one_hot = found.ndim == 2 and len(found) == n_images
+        remedy = ": numpy.argmax(labels, axis=1), if these are one-hot" if is_one_hot else ""
         raise DataError(
             f"{source} has labels of shape {found.shape} for {n_images:,} images; expected "
-            f"({n_images},): one label for each image."
+            f"({n_images},): one label for each image{remedy}."
         )
-    whole = found.dtype.kind in "iub" or (
-        found.dtype.kind == "f"
-        # Beyond 2**53 a float no longer tells one whole number from the next.
-        and bool((np.abs(found) < 2**53).all() and (found % 1 == 0).all())
+    if found.dtype.kind in "SUT":
+        return _numbered(found)
+    is_missing = np.isnan(found) if found.dtype.kind == "f" else np.zeros(n_images, bool)
+    known = found[~is_missing]
+    whole = (
+        found.dtype.kind in "ib"
+        or (found.dtype.kind == "u" and bool((known < 2**63).all()))
+        or (
+            found.dtype.kind == "f"
+            # Beyond 2**53 a float no longer tells one whole number from the next.
+            and bool((np.abs(known) < 2**53).all() and (known % 1 == 0).all())
+        )
     )
     if not whole:
         raise DataError(
             f"{source} has labels of type {found.dtype} that are not whole numbers; expected "
-            "one whole number for each image: number the classes 0, 1, 2, ..."
+            "one whole number or text for each image: number the classes 0, 1, 2, ..."
         )
-    return found.astype(np.int64)
+    numbers = np.where(is_missing, NO_LABEL, found).astype(np.int64)
+    return np.maximum(numbers, NO_LABEL), None
+
+
+def _numbered(texts: np.ndarray) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return texts (N,) as the numbers that they spell, or of the classes that they name."""
+    if texts.dtype.kind == "S":
+        texts = np.char.decode(texts, "utf-8", "replace")
+    names, rows = np.unique(np.char.strip(texts.astype(str)), return_inverse=True)
+    if all(re.fullmatch(r"([+-]?\d{1,15}(\.0*)?|nan)?", name, re.ASCII | re.I) for name in names):
+        values = [NO_LABEL if name.lower() in ("", "nan") else int(float(name)) for name in names]
+        numbers = np.maximum(np.array(values, np.int64), NO_LABEL)
+        return numbers[rows], None
+    is_name = names != ""
+    numbers = np.where(is_name, np.cumsum(is_name) - 1, NO_LABEL)
+    return numbers[rows].astype(np.int64), tuple(names[is_name].tolist())
 
 
 def _with_channels(images: np.ndarray, source: str) -> np.ndarray:

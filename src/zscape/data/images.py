@@ -51,9 +51,10 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
     array can do reads all of them first.
     """
 
-    def __init__(self, decoding: Decoding, rows: np.ndarray) -> None:
+    def __init__(self, decoding: Decoding, rows: np.ndarray, *, invert: bool = False) -> None:
         self.decoding = decoding
         self.rows = rows
+        self._invert = invert
         self.shape: tuple[int, ...] = (len(rows), *decoding.shape[1:])
         self.dtype: np.dtype[Any] = decoding.dtype
         self.ndim = len(self.shape)
@@ -78,6 +79,8 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
             return np.asarray(self)[index]
         rows = self.rows[first]
         images = np.array(self.decoding[rows])  # of one row it is a view of the file
+        if self._invert:
+            images = ~images if images.dtype == np.uint8 else 1 - images
         return images[(*(slice(None),) * np.ndim(rows), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -103,7 +106,11 @@ class StoredImages(np.lib.mixins.NDArrayOperatorsMixin):
 
     def take(self, indices: np.ndarray | slice) -> StoredImages:
         """Return the images at `indices`, still on disk."""
-        return StoredImages(self.decoding, self.rows[indices])
+        return StoredImages(self.decoding, self.rows[indices], invert=self._invert)
+
+    def inverted(self) -> StoredImages:
+        """Return them with black for white, still on disk."""
+        return StoredImages(self.decoding, self.rows, invert=not self._invert)
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,10 @@ class Images:
         skipped: files of the folder that were left out.
         fingerprint: of what is listed in a folder.
         splits: `train`, `validation` or `test` for each image (N,), where the source has such.
+        part: which split of the source these are; empty if they are not one.
         groups: images of one file have one number (N,), and are not split; None if all differ.
         white: the value that was white before it became 1.0; None where nobody decided.
+        scale: how many pixels of an image stand for one of a picture's side, the median.
         notes: how the images were read, a sentence each, to be told to the user once.
         warnings: what may be wrong with the images, a sentence each, for reports too.
     """
@@ -133,8 +142,10 @@ class Images:
     skipped: tuple[Skipped, ...] = ()
     fingerprint: str = ""
     splits: np.ndarray | None = None
+    part: str = ""
     groups: np.ndarray | None = None
     white: float | None = None
+    scale: float | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -3,44 +3,77 @@
 from __future__ import annotations
 
 import hashlib
-import math
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from zscape.data.checks import as_images, as_labels
-from zscape.data.images import MAX_VALUES, Dataset, Images, ImageStore, chunks, epoch_order, on_disk
+from zscape.data.images import Dataset, Images, ImageStore, chunks, epoch_order, on_disk
 from zscape.data.picture_cache import Check, Decoding, Progress
 from zscape.data.sources import Source, Split, Wanted, resolve
+from zscape.data.splits import (
+    check_enough,
+    described,
+    held_out,
+    limited,
+    part_of,
+    parts_of,
+    same_classes,
+)
+from zscape.data.white import whiten
 from zscape.errors import DataError
+from zscape.files import shown_name
 from zscape.settings import PictureConfig
 
 N_VALIDATION = 5000
-MIN_IMAGES = 20
-MAX_FILE_TEST = 10_000
 DECODED_FIRST = 500  # pictures that are not worth streaming
+
+Location = str | Path | ImageStore | Images
+
+
+class Reading(NamedTuple):
+    """How images are read, besides what pictures are made into.
+
+    Attributes:
+        white: the value that the user says is white.
+        kept: the value that was white in the training of a model; used if it holds all values.
+        validation: other images to validate on.
+        test: other images to test on.
+        known: bytes of the pictures of a folder that are used, by name; None for all.
+        is_old: read as the first format of runs did, which took the first images of a limit, the
+            white of the container, and no splits that people made.
+    """
+
+    white: float | None = None
+    kept: float | None = None
+    validation: Location | None = None
+    test: Location | None = None
+    known: Mapping[str, int] | None = None
+    is_old: bool = False
 
 
 def load_images(
-    source: str | Path | ImageStore | Images,
+    source: Location,
     split: Split = "test",
     *,
     pictures: PictureConfig | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    reading: Reading = Reading(),  # noqa: B008  # it is a tuple
     progress: Progress | None = None,
 ) -> Images:
-    """Load images to look at: a split of a named set, or every image of a file or a folder.
+    """Load images to look at: a split of a set that has splits, or else every image.
 
     Args:
-        source: `mnist`, the path of a folder of pictures, of a `.npz`, `.npy`, idx or idx.gz
-            file, or an array (N, H, W) or (N, H, W, C).
-        split: which part of a named set; all else is taken whole.
+        source: `mnist`, the path of a folder or a file, or an array (N, H, W) or (N, H, W, C).
+        split: which part of a set with splits of its own; all else is taken whole.
         pictures: how the pictures of a folder become images.
         image_shape: (H, W, C) that the pictures of a folder shall have, as a model asks for.
+        reading: what is white.
         progress: called now and then with how many pictures are decoded, of how many.
 
     Raises:
@@ -53,35 +86,47 @@ def load_images(
     if split not in get_args(Split):
         raise DataError(f"split is {split!r}; expected {', '.join(get_args(Split))}.")
     found = resolve(source)
-    images = _read(found, Wanted(split, pictures or PictureConfig(), image_shape))
-    if found.has_pictures and images.decoding is not None:
-        check = partial(_check_some, images.source, images.decoding)
-        _decode(images.decoding, _rows(images), check, progress, wait=True)
-    return images.readable()
+    pictures = pictures or PictureConfig()
+    images = _read(
+        found,
+        Wanted(pictures, image_shape, reading.white, reading.kept, reading.known),
+        is_old=reading.is_old,
+    )
+    part = part_of(images, split)
+    if split != "all" and len(part) < len(images) and not found.names:
+        note = f"{images.source}: its {split} split, {len(part):,} of {len(images):,} images"
+        part = replace(part, notes=(*part.notes, note))
+    if found.has_pictures and part.decoding is not None:
+        check = partial(_check_some, part.source, part.decoding)
+        _decode(part.decoding, _rows(part), check, progress, wait=True)
+    return _settled(part.readable())
 
 
 def load_dataset(
-    source: str | Path | ImageStore | Images,
+    source: Location,
     *,
     seed: int,
     limit: int | None = None,
     pictures: PictureConfig | None = None,
+    reading: Reading = Reading(),  # noqa: B008  # it is a tuple
     progress: Progress | None = None,
     wait: bool = True,
 ) -> Dataset:
     """Load images and split them for training.
 
-    A named set keeps its own test split. Of all else, a tenth is held out as the test split, at
-    most 10,000 and fewer of large images: 2,730 of 128x128 in colour. Of what remains, a tenth (at
-    most 5,000) is for validation. Both draws come from `seed`. Of a folder all listed pictures are
-    split, before it is known which of them can be read.
+    A set with splits of its own keeps them. Where there is no test split, a tenth is held out as
+    such, at most 10,000 and fewer of large images: 2,730 of 128x128 in colour. Where there is no
+    validation split, a tenth of what remains is, at most 5,000. All draws come from `seed`; pages
+    and patches of one file stay together. Of a folder all listed pictures are split, before it is
+    known which of them can be read.
 
     Args:
         source: as for `load_images`.
         seed: seeds the split.
-        limit: use at most the first `limit` images of train and validation together, and at
-            most as many of the test split.
+        limit: use at most so many images of train and validation together, and as many of the
+            test split; they are drawn.
         pictures: how the pictures of a folder become images.
+        reading: what is white, and other images to validate or to test on.
         progress: as for `load_images`.
         wait: return when all pictures are decoded, and without those that cannot be read. Otherwise
             those of a large folder are being decoded when this returns, in the order of the first
@@ -93,46 +138,95 @@ def load_dataset(
         OSError: a file cannot be read, or the cache not written.
     """
     if limit is not None:
-        _check_enough(limit, f"a limit of {limit}")
+        check_enough(limit, f"a limit of {limit}")
     found = resolve(source)
-    if found.has_splits:
-        rest, test = _read(found, Wanted("train")), _read(found, Wanted("test"))
-    else:
-        rest, test = _split_off(_read(found, Wanted(pictures=pictures or PictureConfig())), seed)
+    pictures = pictures or PictureConfig()
+    wanted = Wanted(pictures, None, reading.white, reading.kept, reading.known)
+    images = _read(found, wanted, is_old=reading.is_old)
+    others = _others(images, pictures, reading, progress)
+    parts, notes = parts_of(images, seed, others)
     if limit is not None:
-        rest, test = rest.take(slice(limit)), test.take(slice(limit))
-    order = np.random.default_rng(seed).permutation(len(rest))
-    n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
+        parts = {
+            name: limited(part, name, limit, seed, first=reading.is_old)
+            for name, part in parts.items()
+        }
+    prints = [images.fingerprint or fingerprint(*(part.images for part in parts.values()))]
+    prints += [other.fingerprint or fingerprint(other.images) for other in others.values()]
+    parts |= others
+    if "validation" not in parts:
+        rest = parts["train"]
+        n_validation = min(N_VALIDATION, max(1, len(rest) // 10))
+        parts["train"], parts["validation"] = held_out(rest, n_validation, seed)
+    parts = same_classes(parts)
     dataset = Dataset(
         name=found.name,
-        train=rest.take(np.sort(order[n_validation:])),
-        validation=rest.take(np.sort(order[:n_validation])),
-        test=test,
-        fingerprint=rest.fingerprint or fingerprint(rest.images, test.images),
+        train=replace(parts["train"], notes=(*images.notes, *notes)),
+        validation=parts["validation"],
+        test=parts["test"],
+        fingerprint=_joined(prints),
     )
     if found.has_pictures and dataset.decoding is not None:
-        train, *others = map(_rows, (dataset.train, dataset.validation, dataset.test))
-        rows = np.concatenate([train[epoch_order(len(train), seed, 0)], *others])
-        check, whole = partial(_check_parts, dataset), wait or len(rows) <= DECODED_FIRST
-        _decode(dataset.decoding, rows, check, progress, wait=whole)
+        train, *own = (
+            _rows(part, dataset.decoding)
+            for part in (dataset.train, dataset.validation, dataset.test)
+        )
+        # Patches of a picture one after the other, for each takes the whole to be decoded.
+        first = epoch_order(len(train), seed, 0) if images.groups is None else slice(None)
+        rows = np.concatenate([train[first], *own])
+        # Where values decide what is white, no image can be read before all are decoded.
+        whole = wait or len(rows) <= DECODED_FIRST or dataset.decoding.how.exact
+        _decode(dataset.decoding, rows, partial(_check_parts, dataset), progress, wait=whole)
+        dataset = replace(dataset, train=_settled(dataset.train))
     return dataset.readable() if wait else dataset
 
 
-def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
-    """Return what is left and the test split of images that have no split of their own."""
-    _check_enough(len(images), _described(images.source, len(images.skipped)))
-    order = np.random.default_rng([seed, 1]).permutation(len(images))
-    # The test split is measured as a whole.
-    most = min(MAX_FILE_TEST, MAX_VALUES // math.prod(images.image_shape))
-    n_test = max(1, min(most, len(images) // 10))
-    # In file order, so that nothing but the choice itself is random.
-    return images.take(np.sort(order[n_test:])), images.take(np.sort(order[:n_test]))
+def _others(
+    images: Images, pictures: PictureConfig, reading: Reading, progress: Progress | None
+) -> dict[str, Images]:
+    """Return the images that the user names to validate and to test on, by their use."""
+    found = {}
+    for use in ("validation", "test"):
+        if (location := getattr(reading, use)) is not None:
+            found[use] = load_images(
+                location,
+                use,  # type: ignore[arg-type]  # one of the splits
+                pictures=pictures,
+                image_shape=images.image_shape,
+                reading=Reading(white=reading.white, kept=images.white),
+                progress=progress,
+            )
+            if found[use].image_shape != images.image_shape:
+                raise DataError(
+                    f"{found[use].source} has images of shape {found[use].image_shape}, and those "
+                    f"of {images.source} have {images.image_shape}; give images of that shape."
+                )
+    return found
 
 
-def _rows(images: Images) -> np.ndarray:
-    """Return which of the pictures of a decoding these are; none for arrays."""
+def _settled(images: Images) -> Images:
+    """Return images with what their decoding found to be white."""
+    if images.decoding is None:
+        return images
+    white = images.decoding.white
+    return replace(
+        images,
+        white=white.value,
+        notes=(*images.notes, *filter(None, [white.note])),
+        warnings=(*images.warnings, *filter(None, [white.warning])),
+    )
+
+
+def _joined(prints: list[str]) -> str:
+    """Return one fingerprint for several."""
+    return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
+
+
+def _rows(images: Images, decoding: Decoding | None = None) -> np.ndarray:
+    """Return which of the pictures of a decoding these are; none for arrays, or for another."""
     stored = on_disk(images.images)
-    return np.arange(0) if stored is None else stored.rows
+    if stored is None or (decoding is not None and stored.decoding is not decoding):
+        return np.arange(0)
+    return stored.rows
 
 
 def _decode(
@@ -151,9 +245,10 @@ def _decode(
 def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
     """Refuse parts of too few pictures that can be read."""
     parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
-    n_left = {use: int((~is_broken[_rows(part)]).sum()) for use, part in parts.items()}
-    what = _described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
-    _check_enough(sum(n_left.values()), what)
+    own = {use: rows for use, part in parts.items() if len(rows := _rows(part, dataset.decoding))}
+    n_left = {use: int((~is_broken[rows]).sum()) for use, rows in own.items()}
+    what = described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
+    check_enough(sum(n_left.values()), what)
     for use, n in n_left.items():
         if not n:
             raise DataError(
@@ -170,30 +265,38 @@ def _check_some(name: str, decoding: Decoding, is_broken: np.ndarray) -> None:
         )
 
 
-def _described(source: str, n_left_out: int) -> str:
-    return source + (f" ({n_left_out:,} files were left out)" if n_left_out else "")
-
-
-def _check_enough(n_images: int, what: str) -> None:
-    if n_images < MIN_IMAGES:
-        raise DataError(
-            f"{what} gives {n_images} image{'s' if n_images != 1 else ''}; training needs at "
-            f"least {MIN_IMAGES}: some to learn from, some to validate and to test on."
-        )
-
-
-def _read(source: Source, wanted: Wanted) -> Images:
+def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:
     """Return checked images; those of encoded pictures are only listed."""
     found = source.read(wanted)
-    images = as_images(found.images, found.source)
-    if images.dtype.kind == "f" or not images.dtype.isnative:
+    if is_old and not source.names:
+        found = replace(found, splits=None)
+    images = found.images
+    if on_disk(images) is None and not is_old:
+        array, white = whiten(
+            np.asarray(images), found.source, asked=wanted.white, kept=wanted.kept
+        )
+        # Of floats and bool it is clear without a decision.
+        decided = white.value if images.dtype.kind in "iu" or wanted.white else None
+        images = array
+        found = replace(
+            found,
+            white=found.white or decided,
+            notes=(*found.notes, *filter(None, [white.note])),
+            warnings=(*found.warnings, *filter(None, [white.warning])),
+        )
+    images = as_images(images, found.source)
+    in_memory = on_disk(images) is None
+    if in_memory and (images.dtype.kind == "f" or not images.dtype.isnative):
         # Files may be big-endian; Keras takes the byte order of the machine only.
         native = np.float32 if images.dtype.kind == "f" else images.dtype.newbyteorder("=")
         images = np.asarray(images).astype(native, copy=False)
-    labels = found.labels
+    labels, names = found.labels, None
     if labels is not None:
-        labels = as_labels(labels, len(images), found.source)
-    return replace(found, images=images, labels=labels)
+        labels, names = as_labels(labels, len(images), found.source)
+    names = names or found.class_names
+    if names is not None:
+        names = tuple(map(shown_name, names))
+    return replace(found, images=images, labels=labels, class_names=names)
 
 
 def fingerprint(*arrays: ImageStore) -> str:

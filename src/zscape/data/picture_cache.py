@@ -1,8 +1,11 @@
 """Pictures decoded in the background, in the order in which they are needed, into the cache.
 
-The cache is an array of uint8 in a file, of which only the parts that are used take memory, so
-that the number of pictures is limited by the disk alone. It lies in a folder that gets its name
-when it is whole; what an interruption leaves is thrown away, and decoding begins again.
+The cache is an array in a file, of which only the parts that are used take memory, so that the
+number of pictures is limited by the disk alone. It lies in a folder that gets its name when it is
+whole; what an interruption leaves is thrown away, and decoding begins again.
+
+Where it is not clear from the start which value is white, the cache has the values as they are
+stored, and no image can be read before all are decoded.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,16 +25,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 
-from zscape.data.pictures import (
-    PictureList,
-    Skipped,
-    UnreadablePictureError,
-    decode_picture,
-    quiet_pillow,
-)
+from zscape.data.decode import Rendering, decode_picture, within
+from zscape.data.pictures import PictureList, Skipped, UnreadablePictureError, quiet_pillow
+from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
-from zscape.settings import Fit
 
 Progress = Callable[[int, int], object]
 Check = Callable[[np.ndarray], None]
@@ -49,21 +47,40 @@ def cache_root() -> Path:
 
 
 class Decoding:
-    """The pictures of a source as an array (N, H, W, C) of uint8, of which a part may be to come.
+    """The pictures of a source as an array (N, H, W, C), of which a part may be to come.
 
     Reading waits for the pictures asked for, and raises `error` if there is one. A picture that
-    cannot be read is black. `folder` is where decoded pictures are kept.
+    cannot be read is black. The images are uint8, or float32 in [0, 1] if `how.exact` is set.
+
+    Args:
+        source: the pictures.
+        image_shape: (H, W, C) of the images.
+        how: how pictures become images.
+        folder: where decoded pictures are kept.
+        asked: the value that the user says is white.
+        kept: the value that was white in the training of a model.
     """
 
     def __init__(
-        self, source: PictureList, image_shape: tuple[int, int, int], fit: Fit, folder: Path
+        self,
+        source: PictureList,
+        image_shape: tuple[int, int, int],
+        how: Rendering,
+        folder: Path,
+        *,
+        asked: float | None = None,
+        kept: float | None = None,
     ) -> None:
         self.source = source
         self.shape: tuple[int, ...] = (len(source), *image_shape)
-        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
-        self._fit = fit
+        self.dtype: np.dtype[Any] = np.dtype(np.float32 if how.exact else np.uint8)
+        self.white = White(BYTE)
+        self._whites = {"asked": asked, "kept": kept}
+        self.how = how
         self._folder = folder
         self._state = np.full(len(source), _UNKNOWN, np.uint8)
+        # Of each picture the greatest value, and what its values may be at most.
+        self._tops = np.zeros((2, len(source) if how.exact else 0), np.float32)
         self.reasons: dict[int, str] = {}  # why those that are broken cannot be read
         self._changed = threading.Condition()
         self.error: BaseException | None = None  # what went wrong in the background
@@ -82,7 +99,7 @@ class Decoding:
                 what it raises is an error of the decoding.
         """
         self._check = check
-        key = self.source.key(self._fit, self.shape[1:], rows)
+        key = self.source.key(self.how, self.shape[1:], rows)
         self._place = self._folder / key
         if (note := self._place / "index.json").is_file():
             index = json.loads(note.read_text(encoding="utf-8"))
@@ -90,8 +107,9 @@ class Decoding:
             self._state[rows] = _DECODED
             self._state[list(self.reasons)] = _BROKEN
             self._array = open_memmap(self._place / "images.npy", "r")
-            check(self._state == _BROKEN)
-            self.is_whole = True
+            if self.how.exact:
+                self._tops = np.load(self._place / "tops.npy", allow_pickle=False)
+            self._settle()
             return
         self._n_rows = self._n_left = len(rows)
         self._to_do = iter(rows.tolist())
@@ -100,7 +118,7 @@ class Decoding:
         self._building = self._make_folder(key)
         self._cleanup.callback(shutil.rmtree, self._building, ignore_errors=True)
         path = self._building / "images.npy"
-        open_memmap(path, "w+", np.uint8, self.shape)  # sparse
+        open_memmap(path, "w+", self.dtype, self.shape)  # sparse
         self._array = open_memmap(path, "r")
         # Written through a descriptor: of a full disk a write tells, and a memory map dies.
         self._file = os.open(path, os.O_WRONLY)
@@ -116,11 +134,14 @@ class Decoding:
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Wait for some pictures and return them."""
         self._wait(rows)
-        return np.asarray(self._array[rows])
+        images = np.asarray(self._array[rows])
+        if not self.how.exact:
+            return images
+        return self.white.scale(images, self._tops[1][rows][..., None, None, None])
 
     def is_broken(self, rows: np.ndarray) -> np.ndarray:
         """Wait for some pictures and tell which of them cannot be read."""
-        self._wait(rows)
+        self._wait(rows, whole=False)
         return np.asarray(self._state[rows] == _BROKEN)
 
     def finish(self, progress: Progress | None = None) -> tuple[Skipped, ...]:
@@ -144,11 +165,16 @@ class Decoding:
             thread.join(_JOIN_SECONDS)
         self._cleanup.close()
 
-    def _wait(self, rows: Any) -> None:
+    def _wait(self, rows: Any, *, whole: bool | None = None) -> None:
+        """Wait for some pictures; for all of them where these decide what is white."""
         if self.is_whole:
             return
+        whole = self.how.exact if whole is None else whole
         with self._changed:
-            self._changed.wait_for(lambda: self.error is not None or self._state[rows].all())
+            self._changed.wait_for(
+                lambda: self.error is not None or self.is_whole
+                or (not whole and self._state[rows].all())
+            )  # fmt: skip
         if self.error is not None:
             raise self.error
 
@@ -170,24 +196,41 @@ class Decoding:
                     self._changed.notify_all()
                 if is_last:
                     self._publish()
-                    self._check(self._state == _BROKEN)
-                    with self._changed:
-                        self.is_whole = True
-                        self._changed.notify_all()
+                    self._settle()
         except BaseException as error:  # it is raised again in whoever waits
             with self._changed:
                 self.error = error
                 self._is_stopped = True
                 self._changed.notify_all()
 
+    def _settle(self) -> None:
+        """Decide what is white, now that all is decoded, and let readers go on."""
+        self._check(self._state == _BROKEN)
+        tops, limits = self._tops[:, self._state[: self._tops.shape[1]] == _DECODED]
+        if tops.size:
+            byte, deep = limits == BYTE, np.isinf(limits)
+            found = (float(tops[of].max()) if of.any() else None for of in (byte, deep))
+            self.white = find_white(*found, **self._whites)
+        with self._changed:
+            self.is_whole = True
+            self._changed.notify_all()
+
     def _decode(self, row: int) -> int:
         """Decode a picture into the file and return its state."""
         _, height, width, channels = self.shape
         try:
-            image = decode_picture(self.source.open(row), (height, width, channels), self._fit)
+            image, limit = decode_picture(
+                self.source.open(row),
+                (height, width, channels),
+                self.how,
+                self.source.part(row),
+                White(self._whites["asked"] or BYTE, min(self._whites["asked"] or BYTE, BYTE)),
+            )
         except UnreadablePictureError as error:
             self.reasons[row] = error.reason
             return _BROKEN
+        if self.how.exact:
+            self._tops[:, row] = image[np.isfinite(image)].max(initial=0), limit
         content, offset = image.tobytes(), self._array.offset + row * image.nbytes
         try:
             while content:
@@ -201,6 +244,8 @@ class Decoding:
     def _publish(self) -> None:
         os.fsync(self._file)
         broken = {str(row): reason for row, reason in sorted(self.reasons.items())}
+        if self.how.exact:
+            np.save(self._building / "tops.npy", self._tops)
         write_json(self._building / "index.json", {"broken": broken})
         try:
             self._building.rename(self._place)
@@ -211,7 +256,7 @@ class Decoding:
     # --- the folder ---
 
     def _check_room(self) -> None:
-        needed = self._n_rows * int(np.prod(self.shape[1:]))
+        needed = self._n_rows * int(np.prod(self.shape[1:])) * self.dtype.itemsize
         free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise DataError(
@@ -235,21 +280,29 @@ class Decoding:
 
 
 def decode_rows(
-    source: PictureList, rows: range, image_shape: tuple[int, int, int], fit: Fit
+    source: PictureList,
+    rows: Sequence[int] | np.ndarray,
+    image_shape: tuple[int, int, int],
+    how: Rendering,
+    white: White,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decode some pictures into memory, in as many threads as there are cores.
 
-    Returns images (N, H, W, C) of uint8, black where one cannot be read, and why, by row.
+    Returns images (N, H, W, C), black where one cannot be read, and why, by row. They are uint8,
+    or float32 in [0, 1] if `how.exact` is set.
     """
-    images = np.zeros((len(rows), *image_shape), np.uint8)
+    images = np.zeros((len(rows), *image_shape), np.float32 if how.exact else np.uint8)
     broken: dict[int, str] = {}
 
-    def decode(row: int) -> None:
+    def decode(place: int) -> None:
+        row = int(rows[place])
         try:
-            images[row - rows.start] = decode_picture(source.open(row), image_shape, fit)
+            path, part = source.open(row), source.part(row)
+            image, limit = decode_picture(path, image_shape, how, part, white)
+            images[place] = within(path, image, limit, white) if how.exact else image
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
     with quiet_pillow(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(decode, rows))  # an error cancels what has not begun
+        list(pool.map(decode, range(len(rows))))  # an error cancels what has not begun
     return images, dict(sorted(broken.items()))

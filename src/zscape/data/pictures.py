@@ -5,36 +5,42 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from zscape.errors import DataError
 from zscape.reporter import Reporter
-from zscape.settings import Fit
 
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-KINDS = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+# Those that Pillow reads itself and tells by their first bytes.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+ENDINGS = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp",
+    ".dib", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx",
+    ".jpf", ".avif",
+)  # fmt: skip
+KINDS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PGM, PPM, JPEG 2000 or AVIF"
 NO_PICTURE = "no picture by the ending of its name"
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+HEIC = "HEIC is not read; save it as JPEG, for example: magick mogrify -format jpg *.heic"
 MAX_PIXELS = 2**27  # 134 million; of more, decoding takes gigabytes
+MAX_PIXELS_OF = {"JPEG2000": 2**24}  # takes up to 20 bytes for each, which a header alone claims
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
-BACKGROUND = "white"  # behind what is transparent, and beside a padded picture
-CACHE_VERSION = 2  # counted up when the same pictures are decoded to other values
+CACHE_VERSION = 3  # counted up when the same pictures are decoded to other values
 
 MAX_SKIPPED_LINES = 20
 
-_MAX_TINT = 8  # by how much the channels of a gray picture may differ, as JPEG rounds
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_last = threading.local()
 
 # What damaged and hostile files make the libraries raise that read them.
 PARSE_ERRORS = (
@@ -53,6 +59,13 @@ PARSE_ERRORS = (
 )
 
 
+def hindrance_of(name: str) -> str:
+    """Return why a file of this name is not read as a picture, in a few words, or nothing."""
+    if name.lower().endswith(HEIC_ENDINGS):
+        return HEIC
+    return "" if name.lower().endswith(ENDINGS) else NO_PICTURE
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A file that was left out."""
@@ -69,6 +82,13 @@ def report_skipped(skipped: Sequence[Skipped], reporter: Reporter, where: str = 
         reporter.say(f"left out: {len(skipped) - MAX_SKIPPED_LINES:,} more files{where}")
 
 
+class Part(NamedTuple):
+    """A part of a picture file that is an image of its own."""
+
+    page: int = 0
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom, on the upright page
+
+
 @dataclass(frozen=True)
 class PictureList:
     """Pictures that are still encoded."""
@@ -81,6 +101,8 @@ class PictureList:
     sizes: list[int]  # bytes of each picture, or of each file where that is not known
     open: Callable[[int], Path | io.BytesIO]  # path or content of a picture, in any thread
     splits: list[str] | None = None  # train, validation or test, for each picture
+    parts: list[Part | None] | None = None  # of which the pictures are, where they are no files
+    groups: list[int] | None = None  # those of one file have one number
     notes: tuple[str, ...] = ()  # what the user is to be told about how they are listed
 
     def __len__(self) -> int:
@@ -91,12 +113,17 @@ class PictureList:
         """SHA-256 of the names and the sizes."""
         return hashlib.sha256(repr((self.names, self.sizes)).encode(errors="replace")).hexdigest()
 
-    def key(self, fit: Fit, image_shape: Sequence[int], rows: np.ndarray | None = None) -> str:
+    def part(self, row: int) -> Part | None:
+        """Return which part of its file a picture is; None for the whole."""
+        return None if self.parts is None else self.parts[row]
+
+    def key(self, how: object, image_shape: Sequence[int], rows: np.ndarray | None = None) -> str:
         """Return a name for decoded pictures, all or those at `rows`, in any order.
 
-        Any change of a file, of `fit` or of the `image_shape` (H, W, C) gives another.
+        Any change of a file, of `how` they are decoded or of the `image_shape` (H, W, C) gives
+        another.
         """
-        digest = hashlib.sha256(repr((CACHE_VERSION, fit, *image_shape)).encode())
+        digest = hashlib.sha256(repr((CACHE_VERSION, how, *image_shape, self.parts)).encode())
         if rows is not None and len(rows) < len(self):
             digest.update(np.sort(rows).tobytes())
         for path in self.files:
@@ -128,71 +155,37 @@ class UnreadablePictureError(DataError):
         self.reason = reason
 
 
-def read_picture(
-    path: str | Path, image_shape: tuple[int, int, int], fit: Fit = "stretch"
-) -> np.ndarray:
-    """Read a picture file in the shape (H, W, C) that a model takes, as uint8.
-
-    The picture is turned as its camera says, laid over white where it is transparent (unless the
-    model has a channel for transparency), made gray or coloured, and fitted to the size: `crop`
-    cuts off what is too long, `pad` adds white, `stretch` changes proportions. Of an animation the
-    first frame is taken. The content of the file decides its kind, not its name.
-    """
-    path = Path(path)
-    if image_shape[2] not in _MODES:
-        raise DataError(
-            f"{path}: this model takes images of {image_shape[2]} channels, not pictures."
-        )
-    if not path.is_file():
-        raise DataError(f"{path} is no file; expected a picture, or the number of a test image.")
-    with quiet_pillow():
-        return decode_picture(path, image_shape, fit)
-
-
-def decode_picture(
-    path: Path | io.BytesIO, image_shape: tuple[int, int, int], fit: Fit
-) -> np.ndarray:
-    """Do what `read_picture` does, in any thread; call it under `quiet_pillow`."""
-    from PIL import Image, ImageOps
-
-    height, width, channels = image_shape
-    # A JPEG file can be decoded at a half, a quarter or an eighth of its size, which is faster.
-    picture = load_upright(path, at_least=(2 * width, 2 * height))
-    try:
-        if picture.mode in DEEP_MODES:
-            values = np.asarray(picture, dtype=np.float64)
-            picture = Image.fromarray(np.uint8(255 * deep_values(values)))
-        if picture.has_transparency_data and channels < 4:
-            picture = picture.convert("RGBA")
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, BACKGROUND), picture)
-        picture = picture.convert(_MODES[channels])
-        resampling = Image.Resampling.LANCZOS
-        if fit == "crop":
-            picture = ImageOps.fit(picture, (width, height), resampling)
-        elif fit == "pad":
-            picture = _padded(picture, width, height)
-        else:
-            picture = picture.resize((width, height), resampling)
-    except PARSE_ERRORS as error:
-        raise UnreadablePictureError(path, reason_of(error)) from error
-    return np.asarray(picture).reshape(height, width, channels)
-
-
 def load_upright(
-    path: Path | io.BytesIO, *, at_least: tuple[int, int] | None = None
+    path: Path | io.BytesIO,
+    part: Part | None = None,
+    *,
+    at_least: tuple[int, int] | None = None,
 ) -> Image.Image:
     """Decode a picture file as it is, with its `format`, and turn it as its camera says.
 
-    A JPEG larger than `at_least` (width, height) may be decoded smaller.
+    A JPEG larger than `at_least` (width, height) may be decoded smaller, unless a box is named.
+
+    Args:
+        path: the file, or its content.
+        part: a page of a TIFF file, or a place on the picture; a file of several pages is refused
+            when no page is named.
+        at_least: how large the picture has to be.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if part is not None and part.box is not None:
+        return _cut(path, part)
     try:
         with Image.open(path, formats=FORMATS) as opened:
+            if part is not None:
+                opened.seek(part.page)
+            elif opened.format == "TIFF" and (n_pages := getattr(opened, "n_frames", 1)) > 1:
+                raise UnreadablePictureError(path, f"it has {n_pages} pages: unpack them")
             width, height = opened.size
-            if width * height > MAX_PIXELS:
+            most = MAX_PIXELS_OF.get(opened.format or "", MAX_PIXELS)
+            if width * height > most:
                 raise UnreadablePictureError(
-                    path, f"it has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are read"
+                    path, f"it has {width:,} x {height:,} pixels; at most {most:,} are read"
                 )
             if at_least is not None:
                 opened.draft(None, at_least)  # keeps the mode; other formats ignore it
@@ -210,27 +203,14 @@ def load_upright(
         raise UnreadablePictureError(path, reason) from error
 
 
-def deep_values(values: np.ndarray) -> np.ndarray:
-    """Return gray values of 16 bits, or floats, in [0, 1]."""
-    scaled: np.ndarray = np.clip(np.nan_to_num(values) / deep_white(values), 0, 1)
-    return scaled
-
-
-def deep_white(values: np.ndarray) -> float:
-    """Return the value that is white: 1 for floats in [0, 1], else that of 16 bits."""
-    return 1.0 if np.nan_to_num(values).max(initial=0.0) <= 1 else 65535.0
-
-
-def is_gray(path: Path | io.BytesIO) -> bool:
-    """Tell whether a picture has no colours; one that cannot be read has none."""
-    try:
-        picture = load_upright(path, at_least=(64, 64))
-        if picture.mode in ("1", "L", "LA", *DEEP_MODES):
-            return True
-        pixels = np.asarray(picture.convert("RGB"), np.int16)
-    except (UnreadablePictureError, *PARSE_ERRORS):
-        return True
-    return int(np.ptp(pixels, axis=-1).max(initial=0)) <= _MAX_TINT
+def _cut(path: Path | io.BytesIO, part: Part) -> Image.Image:
+    """Return a box of a page, of which each thread keeps the last one it decoded."""
+    key = (path, part.page)
+    if isinstance(path, io.BytesIO) or getattr(_last, "key", None) != key:
+        _last.key, _last.picture = key, load_upright(path, part._replace(box=None))
+    picture: Image.Image = _last.picture.crop(part.box)
+    picture.format = _last.picture.format
+    return picture
 
 
 @contextmanager
@@ -239,18 +219,6 @@ def quiet_pillow() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
         yield
-
-
-def _padded(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Fit a picture into the middle of a white one."""
-    from PIL import Image
-
-    scale = min(width / picture.width, height / picture.height)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    framed = Image.new(picture.mode, (width, height), BACKGROUND)
-    resized = picture.resize(size, Image.Resampling.LANCZOS)
-    framed.paste(resized, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return framed
 
 
 def reason_of(error: BaseException) -> str:

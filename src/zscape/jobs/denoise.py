@@ -16,12 +16,11 @@ from zscape.data.pictures import (
     DEEP_MODES,
     Skipped,
     UnreadablePictureError,
-    deep_values,
-    deep_white,
     load_upright,
     quiet_pillow,
 )
 from zscape.data.sources.folder import picture_files
+from zscape.data.white import find_white
 from zscape.errors import ConfigError, DataError
 from zscape.files import write_bytes
 from zscape.model import Autoencoder
@@ -139,9 +138,9 @@ def _denoised(run: Run, picture: Image.Image) -> Image.Image:
     from PIL import Image
 
     if picture.mode in DEEP_MODES:
-        stored = np.asarray(picture)
-        white = deep_white(stored)
-        values = denoise(run, deep_values(stored)[..., None])[..., 0] * white
+        stored = np.nan_to_num(np.asarray(picture, np.float32))
+        white = find_white(None, float(stored.max(initial=0)), kept=run.config.white)
+        values = denoise(run, white.scale(stored)[..., None])[..., 0] * white.value
         return Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
     gray = picture.mode in ("1", "L", "LA", "La")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None

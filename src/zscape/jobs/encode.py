@@ -59,7 +59,7 @@ def write_code_csv(
     see `value_names`. Pictures that cannot be read have no row, and are reported.
     Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
     """
-    rows = _Rows(run, to_encode(run, data), reporter)
+    rows = _Rows(run, to_encode(run, data, reporter), reporter)
     out.parent.mkdir(parents=True, exist_ok=True)
     header = [*rows.columns, *value_names(run.model.code_shape)]
     write_csv(out, header, ([*about, *code] for about, code in rows))
@@ -74,7 +74,7 @@ def write_code_tsv(
     `out` has the codes without a header, and `metadata_path(out)` what `write_code_csv` has before
     a code, with a header where it has more than one column. Returns what that does.
     """
-    rows = _Rows(run, to_encode(run, data), reporter)
+    rows = _Rows(run, to_encode(run, data, reporter), reporter)
     out.parent.mkdir(parents=True, exist_ok=True)
 
     def write(codes_path: Path, about_path: Path) -> None:
@@ -192,7 +192,7 @@ def write_code_table(
     import pyarrow.parquet as pq
 
     model_key = sha256_of(run.path / "model.keras")
-    images = to_encode(run, data)
+    images = to_encode(run, data, reporter)
     parts = out.with_name(f"{out.name}.parts")
     facts = {"model": model_key, "images": images.key, "chunk": images.part_length}
     done = _open_parts(parts, facts)

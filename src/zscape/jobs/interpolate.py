@@ -8,7 +8,6 @@ from typing import get_args
 import numpy as np
 
 from zscape.data.images import ImageStore, as_float
-from zscape.data.pictures import read_picture
 from zscape.errors import ConfigError, DataError
 from zscape.latent.paths import MAX_PATH_CODES, density_path, linear_path, spherical_path, traversal
 from zscape.runs import Run
@@ -96,7 +95,7 @@ def _one_image(run: Run, image: str | Path | int) -> np.ndarray:
     """Return one image (H, W, C), float32 in [0, 1]: a picture file, or one of the test split."""
     name = str(image)
     if not name.isdigit():
-        return as_float(read_picture(name, run.config.image_shape, run.pictures.fit))
+        return run.read_picture(name)
     test, number = run.dataset.test.images, int(name)
     if number >= len(test):
         raise DataError(

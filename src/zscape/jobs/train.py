@@ -11,26 +11,30 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from zscape.data.alike import N_BORDERS, border
 from zscape.data.corruptions import CORRUPTIONS
-from zscape.data.images import Dataset, Images
-from zscape.data.load import load_dataset
+from zscape.data.images import Dataset, Images, epoch_order
+from zscape.data.load import Reading, load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
+from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError, require
 from zscape.jobs.evaluate import write_results
-from zscape.model import build_autoencoder
+from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.networks import is_network
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter
 from zscape.run_folder import open_for_training
-from zscape.runs import Run, RunConfig
+from zscape.run_images import known_pictures
+from zscape.runs import Run, RunConfig, load_run
 from zscape.settings import (
     BottleneckConfig,
     CorruptionConfig,
     NetworkConfig,
     PictureConfig,
+    ReadingConfig,
     Settings,
     TrainConfig,
     TrainOptions,
@@ -106,11 +110,18 @@ def train(data: Data, **options: Any) -> Run:
     plan = plan_training(options)
     pictures = _pictures(data, options)
     reporter = options.get("reporter") or default_reporter()
+    resume, out = options.get("resume", False), options.get("out")
     with load_dataset(
         data,
         seed=plan.training.seed,
         limit=plan.training.limit,
         pictures=pictures,
+        reading=Reading(
+            white=options.get("white"),
+            validation=options.get("validation"),
+            test=options.get("test"),
+            known=known_pictures(Path(out)) if resume and out else None,
+        ),
         progress=partial(reporter.progress, "decoding pictures"),
         wait=False,
     ) as dataset:
@@ -118,14 +129,16 @@ def train(data: Data, **options: Any) -> Run:
             dataset.decoding.finish(partial(reporter.progress, "decoding pictures"))
         known = _skipped(dataset)
         _report_skipped(known, reporter, strict=options.get("strict", False))
-        config = _completed(plan, dataset, pictures)
-        folder = Path(options.get("out") or default_folder(config))
+        _report_notes(dataset, reporter)
+        config = _completed(plan, dataset, pictures, options)
+        folder = Path(out or default_folder(config))
         with open_for_training(
             folder,
             config,
             dataset,
             force=options.get("force", False),
-            resume=options.get("resume", False),
+            resume=resume,
+            more_epochs="epochs" in options,
         ) as run:
             try:
                 _fit(run, dataset, options, reporter)
@@ -206,20 +219,36 @@ def default_preset(options: Mapping[str, Any]) -> str:
     )
 
 
-def _completed(plan: Plan, dataset: Dataset, pictures: PictureConfig | None) -> RunConfig:
+def _completed(
+    plan: Plan, dataset: Dataset, pictures: PictureConfig | None, options: Mapping[str, Any]
+) -> RunConfig:
     registered = (
         PRESETS.plugin(Choice.parse(plan.network.preset).name),
         BOTTLENECKS.plugin(plan.bottleneck.name),
         *(CORRUPTIONS.plugin(step.name) for step in plan.training.corruption.steps),
     )
+    train = dataset.train
+    if pictures is not None and dataset.decoding is not None:
+        pictures = dataclasses.replace(pictures, background=dataset.decoding.how.background)
+    named = {name: options[name] for name in ("white", "polarity") if name in options}
+    for name in ("validation", "test"):
+        if name in options:
+            named[name] = resolve(options[name]).name
+    # Of pictures that are being decoded those that come first.
+    first = epoch_order(len(train), plan.training.seed, 0)[:N_BORDERS]
     return RunConfig(
         source=dataset.name,
         fingerprint=dataset.fingerprint,
-        image_shape=dataset.train.image_shape,
+        image_shape=train.image_shape,
         network=plan.network,
         bottleneck=plan.bottleneck,
-        training=plan.training_for(len(dataset.train)),
+        training=plan.training_for(len(train)),
+        reading=ReadingConfig(**named),
         pictures=pictures,
+        white=train.white,
+        border=border(train.images, first),
+        scale=train.scale,
+        class_names=train.class_names,
         plugins=tuple(dict.fromkeys(plugin for plugin in registered if plugin)),
     )
 
@@ -232,10 +261,13 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        white=white_of_model(config.white),
         encoder=options.get("encoder"),
         decoder=options.get("decoder"),
     )
     model.n_shards = config.training.shards or model.n_shards
+    if config.training.init_from:
+        copy_weights(load_run(config.training.init_from), model)
     callbacks = [*options.get("callbacks", ())]
     if options.get("tensorboard"):
         import keras
@@ -247,6 +279,8 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         config.training,
         run.path,
         resume=options.get("resume", False),
+        more_epochs="epochs" in options,
+        is_warm=bool(config.training.init_from),
         callbacks=callbacks,
         reporter=reporter,
     )
@@ -268,6 +302,28 @@ def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
     if given:
         raise ConfigError(f"{given[0]} is for folders of pictures, which {data} is not.")
     return None
+
+
+def _report_notes(dataset: Dataset, reporter: Reporter) -> None:
+    """Say once how the images were read, and what may be wrong with them."""
+    parts = (dataset.train, dataset.validation, dataset.test)
+    for note in dict.fromkeys(note for part in parts for note in part.notes):
+        reporter.say(f"note: {note}")
+    for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
+        reporter.warn(warning)
+
+
+def copy_weights(run: Run, model: Autoencoder) -> None:
+    """Start a model from the weights of a run's best model, which must have the same network."""
+    theirs = run.model
+    shapes = [[tuple(w.shape) for w in each.weights] for each in (theirs, model)]
+    if shapes[0] != shapes[1] or theirs.image_shape != model.image_shape:
+        raise ConfigError(
+            f"`init_from` {run.path} has another network: it takes images {theirs.image_shape} to "
+            f"codes {theirs.code_shape}, and this one {model.image_shape} to {model.code_shape}; "
+            f"train with the settings in {run.path / 'config.json'}."
+        )
+    model.set_weights(theirs.get_weights())
 
 
 def _report_skipped(

@@ -10,7 +10,7 @@ import difflib
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -18,26 +18,29 @@ import numpy as np
 
 from zscape.data.images import Images, StoredImages
 from zscape.data.picture_cache import Decoding, cache_root
-from zscape.data.pictures import PictureList, is_gray, quiet_pillow
+from zscape.data.picture_plan import PicturePlan, only_known, plan_pictures
+from zscape.data.pictures import PictureList
 from zscape.errors import DataError
 from zscape.settings import PictureConfig
 
-Split = Literal["train", "test", "all"]
+Split = Literal["train", "validation", "test", "all"]
 
 ACCEPTED = (
-    "a .npz file with an array images, a .npy file, an idx or idx.gz file, or a folder of pictures"
+    "a .npz file with an array images, a .npy, idx, idx.gz or .csv file, a folder of pictures, or "
+    "a .zip, .tar or .parquet file of them"
 )
 
-_N_GRAY_SAMPLES = 64
 _kinds: list[type[Source]] = []
 
 
 class Wanted(NamedTuple):
-    """Which images are wanted of a source."""
+    """Which images are wanted of a source, and how they are read."""
 
-    split: Split = "all"  # of a source that has splits
     pictures: PictureConfig = PictureConfig()  # how pictures become images
     image_shape: tuple[int, int, int] | None = None  # of a model, in place of size and colour
+    white: float | None = None  # what the user says is white
+    kept: float | None = None  # what was white in the training of a model
+    known: Mapping[str, int] | None = None  # bytes of the pictures to keep, by name; None for all
 
 
 class Source(ABC):
@@ -46,13 +49,11 @@ class Source(ABC):
     Attributes:
         names: what the source is called, if it has names in place of paths.
         has_pictures: whether the images are made of encoded pictures, as `PictureConfig` says.
-        has_splits: whether the source has its own split into train and test.
         rank: sources of a lower one are asked first whether a location is theirs.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
     has_pictures: ClassVar[bool] = False
-    has_splits: ClassVar[bool] = False
     rank: ClassVar[int] = 1
 
     def __init_subclass__(cls) -> None:
@@ -78,7 +79,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, wanted: Wanted) -> Images:
-        """Return the images, not yet checked; pictures are only listed, not yet decoded."""
+        """Return all images, not yet checked; pictures are only listed, not yet decoded."""
 
 
 class InMemory(Source):
@@ -112,17 +113,47 @@ class PictureSource(Source):
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:
         """List the pictures; a `DataError` when there are none, or a file is damaged."""
 
+    def plan(self, wanted: Wanted) -> PicturePlan:
+        """List the pictures and decide, by a look at some, how they become images."""
+        listed = self.list_pictures(follow_links=wanted.pictures.follow_links)
+        if wanted.known is not None:
+            listed = only_known(listed, wanted.known, self.name)
+        return plan_pictures(
+            listed,
+            wanted.pictures,
+            wanted.image_shape,
+            self.name,
+            white=wanted.white,
+            kept=wanted.kept,
+        )
+
     def read(self, wanted: Wanted) -> Images:
         """Return all pictures as images on disk, which can be read once decoding is started."""
-        pictures, image_shape = wanted.pictures, wanted.image_shape
-        listed = self.list_pictures(follow_links=pictures.follow_links)
-        if image_shape is None:
-            image_shape = (pictures.size, pictures.size, _n_channels(listed, pictures))
-        decoding = Decoding(listed, image_shape, pictures.fit, cache_root() / "pictures")
+        plan = self.plan(wanted)
+        listed = plan.listed
+        decoding = Decoding(
+            listed,
+            plan.image_shape,
+            plan.how,
+            cache_root() / "pictures",
+            asked=wanted.white,
+            kept=wanted.kept,
+        )
         labels, class_names = listed.numbered_labels()
-        images, names = StoredImages(decoding, np.arange(len(listed))), np.array(listed.names)
-        facts = class_names, names, tuple(listed.skipped), listed.fingerprint
-        return Images(images, labels, self.name, *facts)
+        return Images(
+            StoredImages(decoding, np.arange(len(listed))),
+            labels,
+            self.name,
+            class_names,
+            np.array(listed.names),
+            tuple(listed.skipped),
+            listed.fingerprint,
+            splits=None if listed.splits is None else np.array(listed.splits),
+            groups=None if listed.groups is None else np.array(listed.groups),
+            scale=plan.scale,
+            notes=plan.notes,
+            warnings=plan.warnings,
+        )
 
 
 class ShardSource(PictureSource):
@@ -183,12 +214,3 @@ def source_kinds() -> list[type[Source]]:
 def known_names() -> tuple[str, ...]:
     """Return the names of all sets that have one."""
     return tuple(name for kind in source_kinds() for name in kind.names)
-
-
-def _n_channels(listed: PictureList, pictures: PictureConfig) -> int:
-    """Return 1 or 3: as asked for, or by a look at some pictures from all over the folder."""
-    if pictures.color != "auto":
-        return 1 if pictures.color == "gray" else 3
-    step = -(-len(listed) // _N_GRAY_SAMPLES)
-    with quiet_pillow():
-        return 1 if all(is_gray(listed.open(row)) for row in range(0, len(listed), step)) else 3

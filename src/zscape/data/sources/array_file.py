@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import lzma
 import math
 import re
@@ -10,22 +11,25 @@ import struct
 import tokenize
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zscape.data.images import Images
 from zscape.data.pictures import PARSE_ERRORS, reason_of
 from zscape.data.sources import ACCEPTED, Source, Wanted
+from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty archive
 _NPY_MAGIC = b"\x93NUMPY"
+_WHOLE = ("images", "x", "image", "imgs", "data")  # names of arrays of images
+_LABELS = ("labels", "y", "label", "targets")  # and of their labels
 _READ_ERRORS = (*PARSE_ERRORS, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile)
 
 
@@ -41,12 +45,46 @@ class ArrayFile(Source):
         return path.exists() or path.suffix != ""
 
     def read(self, wanted: Wanted) -> Images:
-        """Return all images of the file, and its labels if it has any."""
-        return Images(*read_arrays(self.path), self.name)
+        """Return all images of the file, and its labels and splits if it has any."""
+        found = read_arrays(self.path)
+        return Images(found.images, found.labels, self.name, splits=found.splits, notes=found.notes)
 
 
-def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the images of a file, of any shape and type, and its labels if there are any.
+class IdxFolder(Source):
+    """A folder with files in the format of MNIST: `train-images-idx3-ubyte`, `t10k-...`."""
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is a folder with such a file directly in it."""
+        path = Path(location).expanduser()
+        return path.is_dir() and bool(_idx_files(path))
+
+    def read(self, wanted: Wanted) -> Images:
+        """Return the images of all files; those with train and t10k or test in the name split."""
+        parts, splits = {}, []
+        for path in _idx_files(self.path):
+            start = re.split(r"[-_.]", path.name.lower())[0]
+            split = "test" if start == "t10k" else split_of(start)
+            splits.append(split)
+            parts[path.name if split is None else split] = read_arrays(path)
+        if len(parts) < len(splits) or (len(parts) > 1 and None in splits):
+            names = ", ".join(path.name for path in _idx_files(self.path))
+            raise DataError(f"{self.path} has the files {names}; name one of them.")
+        joined = _joined(self.path, parts)
+        return Images(joined.images, joined.labels, self.name, splits=joined.splits)
+
+
+class Arrays(NamedTuple):
+    """What a file of arrays holds: images of any shape and type, and what is known of them."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    splits: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Return the images of a file, and labels and splits if there are any.
 
     The format is told by the first bytes of the content, not by the name.
     """
@@ -59,9 +97,9 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             return _read_npz(path)
         if start.startswith(_NPY_MAGIC):
             # Mapped, a header that claims more than the file holds takes no memory.
-            return np.load(path, allow_pickle=False, mmap_mode="r"), None
+            return Arrays(np.load(path, allow_pickle=False, mmap_mode="r"))
         if start.startswith(_GZIP_MAGIC) or _is_idx(start):
-            return _read_idx(path), _read_labels_beside(path)
+            return Arrays(_read_idx(path), _read_labels_beside(path))
     raise DataError(f"{path} is of an unknown kind; expected {ACCEPTED}.")
 
 
@@ -90,13 +128,69 @@ def _as_data_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_npz(path: Path) -> Arrays:
+    """Read `images` and `labels`, or the arrays of splits such as `x_train` and `y_train`."""
     # Opened here, because NumPy leaves a damaged archive open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        if "images" not in stored.files:
-            found = ", ".join(map(repr, stored.files[:8])) or "nothing"
-            raise DataError(f"{path} has no array named images, it has {found}; rename yours.")
-        return stored["images"], stored["labels"] if "labels" in stored.files else None
+        names = {name.lower(): name for name in stored.files}
+        found = {split: (x, y) for x, y, split in _pairs(names)}
+        if not found:
+            listed = ", ".join(map(repr, stored.files[:8])) or "nothing"
+            raise DataError(
+                f"{path} has no array named images, or x_train and x_test, it has {listed}; "
+                "rename yours."
+            )
+
+        def read(name: str | None) -> np.ndarray | None:
+            return None if name is None else stored[names[name]]
+
+        if len(found) == 1:
+            ((x, y),) = found.values()
+            note = f"{path.name}: the images are those of the array {names[x]}"
+            return Arrays(stored[names[x]], read(y), notes=() if x in _WHOLE else (note,))
+        return _joined(
+            path, {split: Arrays(stored[names[x]], read(y)) for split, (x, y) in found.items()}
+        )
+
+
+def _pairs(names: Iterable[str]) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the names of images, of their labels and of their split, for arrays of such names."""
+    names = list(names)
+    for x in _WHOLE:
+        if x in names:
+            yield x, next((y for y in _LABELS if y in names), None), "all"
+            return
+    for split, words in SPLITS.items():
+        for word, x in itertools.product(words, _WHOLE):
+            for form in ("{0}_{1}", "{1}_{0}", "{0}{1}", "{1}{0}"):
+                if form.format(x, word) in names:
+                    labels = (form.format(y, word) for y in _LABELS)
+                    yield form.format(x, word), next((y for y in labels if y in names), None), split
+    if len(names) == 1:
+        yield names[0], None, "all"
+
+
+def _joined(path: Path, parts: Mapping[str, Arrays]) -> Arrays:
+    """Return the arrays of splits as one, in that order."""
+    shapes = {split: part.images.shape for split, part in parts.items()}
+    if len({shape[1:] for shape in shapes.values()}) > 1:
+        listed = ", ".join(f"{shape} in {split}" for split, shape in shapes.items())
+        raise DataError(f"{path} has images of several shapes: {listed}; expected one.")
+    labels = [part.labels for part in parts.values()]
+    known = [part for part in labels if part is not None]
+    return Arrays(
+        np.concatenate([part.images for part in parts.values()]),
+        np.concatenate(known) if len(known) == len(labels) else None,
+        np.repeat(list(parts), [len(part.images) for part in parts.values()])
+        if len(parts) > 1
+        else None,
+    )
+
+
+def _idx_files(folder: Path) -> list[Path]:
+    found = [*folder.glob("*images*idx3*"), *folder.glob("*images*idx4*")]
+    stems = {path.name.removesuffix(".gz"): path for path in sorted(found) if path.is_file()}
+    return [stems[name] for name in sorted(stems)]
 
 
 def _is_idx(start: bytes) -> bool:

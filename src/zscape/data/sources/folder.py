@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from zscape.data.pictures import ENDINGS, KINDS, NO_PICTURE, PictureList, Skipped
+from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
+from zscape.data.sources.label_table import TABLE_ENDINGS, labels_beside
+from zscape.data.sources.layout import described
 from zscape.errors import DataError
-
-MAX_CLASSES = 1000
-_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 
 
 class Folder(PictureSource):
@@ -34,34 +32,30 @@ class Folder(PictureSource):
             raise DataError(f"{root} has {both} files; name one of them, or part them.")
         for kind, files in shards:
             return kind.list_files(files)
+        tables = [item.path for item in skipped if item.path.lower().endswith(TABLE_ENDINGS)]
+        if not names and len(tables) == len(skipped) > 0:
+            raise DataError(
+                f"{root} has no pictures but {tables[0]}; name that file if it has the pixels of "
+                "images."
+            )
         if not names:
             others = f"; it has {len(skipped):,} other files" if skipped else ""
             raise DataError(
                 f"{root} has no pictures{others}; expected {KINDS} files in it, or tar or Parquet "
                 "files with such."
             )
+        classes, splits, kept, notes = described(names)
+        names = [names[row] for row in kept]
+        labels: list[str] | list[int] | None = classes
+        if labels is None:
+            labels, more = labels_beside(root, names)
+            notes = (*notes, *more)
+            skipped = [item for item in skipped if item.path not in tables]
         files = [root / name for name in names]
         sizes = [file.stat().st_size for file in files]
-        classes = _folder_classes(names)
-        return PictureList(names, classes, None, skipped, files, sizes, files.__getitem__)
-
-
-def _folder_classes(names: Sequence[str]) -> list[str] | None:
-    """Return the class of each picture, if the folders directly below look like classes.
-
-    They do when every picture is in one of them, there are 2 to `MAX_CLASSES`, at least two
-    pictures for each on average, and they are not called train, test and the like.
-    """
-    parts = [PurePosixPath(name).parts for name in names]
-    classes = {part[0] for part in parts if len(part) > 1}
-    if (
-        any(len(part) == 1 for part in parts)
-        or not 2 <= len(classes) <= MAX_CLASSES
-        or len(names) < 2 * len(classes)
-        or {name.lower() for name in classes} <= _SPLITS
-    ):
-        return None
-    return [part[0] for part in parts]
+        return PictureList(
+            names, labels, None, skipped, files, sizes, files.__getitem__, splits, notes=notes
+        )
 
 
 def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str], list[Skipped]]:
@@ -107,4 +101,4 @@ def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> st
         return "a symbolic link to nothing"
     except (OSError, RuntimeError) as error:  # a circle of links, or no permission
         return getattr(error, "strerror", None) or str(error)
-    return "" if entry.name.lower().endswith(ENDINGS) else NO_PICTURE
+    return hindrance_of(entry.name)

@@ -15,13 +15,14 @@ class Mnist(Source):
 
     name = "mnist"
     names = (name,)
-    has_splits = True
     rank = 0
 
     def read(self, wanted: Wanted) -> Images:
-        """Return the digits (N, 28, 28, 1) of a split, with their labels."""
-        parts = ("train", "test") if wanted.split == "all" else (wanted.split,)
+        """Return the digits (N, 28, 28, 1) of both splits, with their labels."""
+        parts = ("train", "test")
         with as_file(files("zscape.data") / "mnist.npz") as path, np.load(path) as stored:
             images = np.concatenate([stored[f"{part}_images"] for part in parts])
             labels = np.concatenate([stored[f"{part}_labels"] for part in parts])
-        return Images(images[..., np.newaxis], labels.astype(np.int64), self.name)
+            splits = np.repeat(parts, [len(stored[f"{part}_labels"]) for part in parts])
+        images = images[..., np.newaxis]
+        return Images(images, labels.astype(np.int64), self.name, splits=splits, white=255.0)

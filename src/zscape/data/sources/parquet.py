@@ -14,16 +14,24 @@ import numpy as np
 
 from zscape.data.pictures import PictureList, reason_of
 from zscape.data.sources import ShardSource
+from zscape.data.sources.archive import UnreadableMember
+from zscape.data.sources.split_names import split_of
 from zscape.errors import DataError, require
 
 _KEPT_GROUPS = 4  # of rows, read as a whole
+_IMAGES = ("image", "img", "picture", "photo", "jpg", "png", "webp")
+_LABELS = (
+    "label", "labels", "class", "class_name", "target", "category", "cls", "fine_label",
+    "coarse_label",
+)  # fmt: skip
 
 
 class Parquet(ShardSource):
-    """Parquet files with a column of encoded pictures.
+    """Parquet files with a column of encoded pictures, as Hugging Face keeps them.
 
-    The column is named `image`, or is the first of bytes, or of records with a field `bytes`; a
-    column `label` of whole numbers has the labels, with names where the file knows any.
+    The column is called like an image, or is the first of bytes, or of records with a field
+    `bytes`. One called like a label has the labels, as whole numbers or texts, with names where
+    the file knows any. Files called `train-...`, `test-...` and the like are splits.
     """
 
     ending = ".parquet"
@@ -36,36 +44,81 @@ class Parquet(ShardSource):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        opened = []
+        file = files[0]
         try:
-            opened = [pq.ParquetFile(file) for file in files]
-            column = _image_column(files[0], opened[0].schema_arrow)
-            groups = [(file, g) for file in opened for g in range(file.num_row_groups)]
-            sizes = [file.metadata.row_group(g).num_rows for file, g in groups]
-            labels, class_names = _labels(opened)
-        except (pa.ArrowException, OSError, KeyError) as error:
+            for file in files:
+                opened.append(pq.ParquetFile(file))
+                _check_claims(file, opened[-1].metadata)
+            column = _image_column(files, [each.schema_arrow for each in opened])
+            labels, class_names, notes = _labels(opened)
+            names = _names(opened, column)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise DataError(
-                f"{files[0]} cannot be read as Parquet ({reason_of(error)}); copy it again."
+                f"{file} cannot be read as Parquet ({reason_of(error)}); copy it again."
             ) from error
-        starts = np.cumsum([0, *sizes])
-        if not starts[-1]:
-            raise DataError(f"{files[0]} has no rows; expected pictures in a column.")
-        lock = threading.Lock()
+        n_rows = [each.metadata.num_rows for each in opened]
+        splits, remarks = _splits(files, n_rows)
+        return PictureList(
+            names=names,
+            labels=labels,
+            class_names=class_names,
+            skipped=[],
+            files=[*files],
+            sizes=[each.stat().st_size for each in files],
+            open=_reader(opened, column),
+            splits=splits,
+            notes=(*notes, *remarks),
+        )
 
-        @lru_cache(maxsize=_KEPT_GROUPS)
-        def group(number: int) -> Any:
-            file, g = groups[number]
-            return file.read_row_group(g, columns=[column]).column(0)
 
-        def read(row: int) -> io.BytesIO:
-            number = int(np.searchsorted(starts, row, side="right")) - 1
+def _check_claims(path: Path, facts: Any) -> None:
+    """Refuse a file that claims more rows than it can hold, or none."""
+    groups = [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
+    n_bytes = path.stat().st_size
+    if facts.num_rows != sum(groups) or min(groups, default=0) < 0 or facts.num_rows > n_bytes:
+        raise ValueError(f"it claims {facts.num_rows:,} rows in {n_bytes:,} bytes")
+    if not facts.num_rows:
+        raise DataError(f"{path} has no rows; expected pictures in a column.")
+
+
+def _reader(files: Sequence[Any], column: str) -> Any:
+    """Return a function that reads the picture of a row, counted over all files."""
+    import pyarrow as pa
+
+    groups = [(file, g) for file in files for g in range(file.num_row_groups)]
+    starts = np.cumsum([0, *(file.metadata.row_group(g).num_rows for file, g in groups)])
+    lock = threading.Lock()
+
+    @lru_cache(maxsize=_KEPT_GROUPS)
+    def group(number: int) -> Any:
+        file, g = groups[number]
+        return file.read_row_group(g, columns=[column]).column(0)
+
+    def read(row: int) -> io.BytesIO:
+        number = int(np.searchsorted(starts, row, side="right")) - 1
+        try:
             with lock:  # a file of Arrow is for one thread at a time
                 value = group(number)[row - int(starts[number])].as_py()
-            content = value.get("bytes") if isinstance(value, dict) else value
-            return io.BytesIO(content or b"")
+        except (pa.ArrowException, OSError, LookupError, ValueError) as error:
+            return UnreadableMember(reason_of(error))
+        content = value.get("bytes") if isinstance(value, dict) else value
+        return io.BytesIO(content or b"")
 
-        names = [f"row{row}" for row in range(int(starts[-1]))]
-        sizes = [file.stat().st_size for file in files]
-        return PictureList(names, labels, class_names, [], [*files], sizes, read)
+    return read
+
+
+def _splits(
+    files: Sequence[Path], n_rows: Sequence[int]
+) -> tuple[list[str] | None, tuple[str, ...]]:
+    """Return the split of each row by the names of files, or of the folders that they are in."""
+    found = [split_of(file.stem) or split_of(file.parent.name) for file in files]
+    if len({*found} - {None}) < 2:
+        return None, ()
+    others = sorted({file.name for file, split in zip(files, found, strict=True) if not split})
+    notes = (f"{', '.join(others[:8])}: of no split by the name, read as train.",) if others else ()
+    pairs = zip(found, n_rows, strict=True)
+    return [split or "train" for split, n in pairs for _ in range(n)], notes
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -76,27 +129,72 @@ def _holds_bytes(kind: Any) -> bool:
     return bool(kinds.is_binary(kind) or kinds.is_large_binary(kind))
 
 
-def _image_column(path: Path, schema: Any) -> str:
-    found = [field.name for field in schema if _holds_bytes(field.type)]
-    if not found:
-        columns = ", ".join(schema.names[:8]) or "none"
-        raise DataError(f"{path} has no column of encoded pictures; its columns are {columns}.")
-    return "image" if "image" in found else str(found[0])
+def _image_column(files: Sequence[Path], schemas: Sequence[Any]) -> str:
+    """Return the column of pictures, which all files have."""
+    found = [field.name for field in schemas[0] if _holds_bytes(field.type)]
+    column = next((name for name in _IMAGES if name in found), found[0] if found else None)
+    for file, schema in zip(files, schemas, strict=True):
+        if column not in schema.names or not _holds_bytes(schema.field(column).type):
+            columns = ", ".join(schema.names[:8]) or "none"
+            called = f"{column} " if column else ""
+            raise DataError(
+                f"{file} has no column {called}of encoded pictures; its columns are {columns}."
+            )
+    return str(column)
 
 
-def _labels(files: list[Any]) -> tuple[list[int] | None, tuple[str, ...] | None]:
-    import pyarrow as pa
+def _names(files: Sequence[Any], column: str) -> list[str]:
+    """Return the paths that came with the pictures, or the numbers of the rows."""
+    import pyarrow.types as kinds
 
-    schema = files[0].schema_arrow
-    if "label" not in schema.names or not pa.types.is_integer(schema.field("label").type):
-        return None, None
-    columns = [file.read(columns=["label"]).column(0) for file in files]
-    if any(column.null_count for column in columns):
-        return None, None
-    labels = [label for column in columns for label in column.to_pylist()]
+    n_rows = sum(file.metadata.num_rows for file in files)
+    numbers = [f"row{row}" for row in range(n_rows)]
+    for file in files:
+        kind = file.schema_arrow.field(column).type
+        if not kinds.is_struct(kind) or "path" not in [field.name for field in kind]:
+            return numbers
+    parts = [file.read(columns=[f"{column}.path"]).column(0) for file in files]
+    names = [(record or {}).get("path") or "" for part in parts for record in part.to_pylist()]
+    is_named = all(isinstance(name, str) for name in names) and "" not in names
+    return names if is_named and len({*names}) == n_rows else numbers
+
+
+def _labels(
+    files: Sequence[Any],
+) -> tuple[list[int] | list[str] | None, tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the labels, -1 or "" for none, what whole numbers stand for, and notes."""
+    schemas = [file.schema_arrow for file in files]
+    shared = [name for name in schemas[0].names if all(name in each.names for each in schemas)]
+    column = next((name for name in _LABELS if name in shared), None)
+    if column is None:
+        return None, None, ()
+    kinds = {_label_kind(schema.field(column).type) for schema in schemas}
+    if len(kinds) > 1 or None in kinds:
+        kind = schemas[0].field(column).type
+        return None, None, (f"the column {column} is not read: {kind} is no label.",)
+    values = [v for file in files for v in file.read(columns=[column]).column(0).to_pylist()]
+    others = sorted({*shared} & {*_LABELS} - {column})
+    notes = (f"the labels are those of the column {column}, not {others[0]}.",) if others else ()
+    if kinds == {"text"}:
+        return [(value or "").strip() for value in values], None, notes
+    numbers = [-1 if value is None else max(-1, int(value)) for value in values]
+    names = _class_names(schemas[0].metadata, column)
+    return numbers, names if names and max(numbers, default=0) < len(names) else None, notes
+
+
+def _label_kind(kind: Any) -> str | None:
+    import pyarrow.types as kinds
+
+    value = kind.value_type if kinds.is_dictionary(kind) else kind
+    if kinds.is_string(value) or kinds.is_large_string(value):
+        return "text"
+    return "number" if kinds.is_integer(value) or kinds.is_boolean(value) else None
+
+
+def _class_names(metadata: Any, column: str) -> tuple[str, ...]:
+    """Return the names of the classes that Hugging Face keeps with a table."""
     try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = tuple(str(name) for name in features["label"]["names"])
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in features[column]["names"])
     except (KeyError, TypeError, ValueError):
-        names = ()
-    return labels, names if names and max(labels, default=0) < len(names) else None
+        return ()

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tarfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from zscape.data.pictures import ENDINGS, KINDS, NO_PICTURE, PictureList, Skipped, reason_of
-from zscape.data.sources import ShardSource
+from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
+from zscape.data.sources import PictureSource, ShardSource
+from zscape.data.sources.archive import Member, as_list, check_pictures, sort_out
+from zscape.data.sources.label_table import as_numbers
 from zscape.errors import DataError
 
 _MAX_LABEL_BYTES = 1000
+_UNTAR = "mkdir -p {folder} && tar -xf {name} -C {folder}"
+_COMMANDS = {  # how archives of other kinds are unpacked into a folder
+    (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst"): _UNTAR,
+    (".7z",): "7z x {name} -o{folder}",
+    (".rar",): "unrar x {name} {folder}/",
+}
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # how these begin
 
 
 class Tar(ShardSource):
-    """Uncompressed tar files, in the convention of WebDataset.
+    """Uncompressed tar files: with class folders, or in the convention of WebDataset.
 
-    Files of one name with different endings belong together: `0001.jpg`, `0001.cls`.
+    In that, files of one name with different endings belong together: `0001.jpg`, `0001.cls`.
     """
 
     ending = ".tar"
@@ -25,52 +37,120 @@ class Tar(ShardSource):
 
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
-        """List the pictures of several tar files, with their labels if all have one."""
-        found: list[tuple[str, Path, int, int]] = []  # name, file, offset and size of each
-        classes: dict[str, str] = {}
-        skipped: list[Skipped] = []
-        for shard, archive, member in _members(files):
-            name = f"{shard.name}/{member.name}"
-            stem, dot, ending = name.rpartition(".")
-            if dot + ending.lower() in ENDINGS:
-                found.append((name, shard, member.offset_data, member.size))
-            elif ending == "cls" and member.size <= _MAX_LABEL_BYTES:
-                if (file := archive.extractfile(member)) is not None:
-                    classes[stem] = file.read().decode(errors="replace").strip()
-            elif ending not in ("json", "txt"):  # what often lies beside a picture
-                skipped.append(Skipped(name, NO_PICTURE))
-        if not found:
-            raise DataError(f"{files[0]} has no pictures; expected {KINDS} files in it.")
-        names = [name for name, *_ in found]
-        labels = [classes[stem] for name in names if (stem := name.rpartition(".")[0]) in classes]
-
-        def read(row: int) -> io.BytesIO:
-            _, shard, offset, size = found[row]
-            with shard.open("rb") as file:
-                file.seek(offset)
-                return io.BytesIO(file.read(size))
-
-        sizes = [size for *_, size in found]
-        numbered = _numbers_or_texts(labels) if len(labels) == len(names) else None
-        return PictureList(names, numbered, None, skipped, [*files], sizes, read)
+        """List the pictures of several tar files."""
+        members = [*_members(files)]
+        contents = sort_out(members, known=(".cls", ".json", ".txt"))  # beside a picture
+        check_pictures(contents, files[0])
+        names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
+        classes = {
+            (member.shard, member.path.removesuffix(".cls")): _text(member)
+            for member in members
+            if member.path.endswith(".cls") and member.size <= _MAX_LABEL_BYTES
+        }
+        labels = [
+            classes.get((member.shard, member.path.rpartition(".")[0]), "")
+            for member in contents.pictures
+        ]
+        return as_list(contents, files, names, as_numbers(labels) if any(labels) else None)
 
 
-def _members(files: Sequence[Path]) -> Iterator[tuple[Path, tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the ordinary files in tar files, with the tar file each is in."""
+class Packed(PictureSource):
+    """An archive in which single pictures cannot be found without unpacking it: refused."""
+
+    rank = 0
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is such a file."""
+        path = Path(location).expanduser()
+        return path.name.lower().endswith(tuple(e for ends in _COMMANDS for e in ends)) and (
+            path.is_file()
+        )
+
+    def list_pictures(self, *, follow_links: bool = False) -> PictureList:
+        """Say how to unpack it."""
+        endings = next(ends for ends in _COMMANDS if self.path.name.lower().endswith(ends))
+        end = max((end for end in endings if self.path.name.lower().endswith(end)), key=len)
+        raise _packed(self.path, self.path.name[: -len(end)], _COMMANDS[endings])
+
+
+def _packed(path: Path, folder_name: str, command: str = _UNTAR) -> DataError:
+    """Return the error that says how to unpack a compressed archive."""
+    folder = path.absolute().with_name(folder_name or "pictures")
+    command = command.format(name=shlex.quote(str(path)), folder=shlex.quote(str(folder)))
+    return DataError(
+        f"{path} is a compressed archive; only zip files and plain tar files are read as they are: "
+        f"unpack it ({command}), then name {folder}, or the folder in it that has the pictures."
+    )
+
+
+class _Within:
+    """A file that is asked for no more than it has, whatever the headers in it claim."""
+
+    def __init__(self, file: BinaryIO, n_bytes: int) -> None:
+        self._file, self._n_bytes = file, n_bytes
+        # Each header is read once or twice; in a circle of them, without end.
+        self._left = 4 * n_bytes + 2**16
+
+    def read(self, size: int) -> bytes:
+        part = self._file.read(max(0, min(size, self._n_bytes - self._file.tell())))
+        self._left -= max(1, len(part))
+        if self._left < 0:
+            raise tarfile.ReadError("its headers go round in circles")
+        return part
+
+    def seek(self, position: int) -> int:
+        return self._file.seek(position)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _members(files: Sequence[Path]) -> Iterator[Member]:
+    """Yield the files in tar files."""
     for shard in files:
+        n_bytes = shard.stat().st_size
         try:
-            with tarfile.open(shard, "r:") as archive:
-                for member in filter(tarfile.TarInfo.isfile, archive):
-                    yield shard, archive, member
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+            with shard.open("rb") as file:
+                if file.read(6).startswith(_COMPRESSED):
+                    raise _packed(shard, shard.stem)
+                file.seek(0)
+                inner: Any = _Within(file, n_bytes)
+                with tarfile.open(fileobj=inner, mode="r:") as archive:
+                    for info in archive:
+                        if not info.isdir():
+                            yield _member(shard, info, n_bytes)
+                    inner.seek(archive.offset)
+                    # What follows a damaged header would be missed in silence.
+                    if any(inner.read(tarfile.BLOCKSIZE)):
+                        raise tarfile.ReadError(f"the header at {archive.offset:,} is damaged")
+        except (tarfile.TarError, *PARSE_ERRORS) as error:
             raise DataError(
                 f"{shard} cannot be read as an uncompressed tar file ({reason_of(error)}); unpack "
-                "it, or copy it again."
+                "it and name the folder, or copy it again."
             ) from error
 
 
-def _numbers_or_texts(labels: list[str]) -> list[str] | list[int]:
-    try:
-        return [int(label) for label in labels]
-    except ValueError:
-        return labels
+def _member(shard: Path, info: tarfile.TarInfo, n_bytes: int) -> Member:
+    # Of a sparse file the size is that with the holes.
+    if not info.issparse() and not 0 <= info.size <= n_bytes - info.offset_data:
+        raise tarfile.ReadError(
+            f"{info.name[:80]} claims {info.size:,} bytes at {info.offset_data:,} of {n_bytes:,}"
+        )
+    hindrance = ""
+    if info.issparse():
+        hindrance = "a sparse file; unpack the archive and name the folder"
+    elif not info.isfile():
+        hindrance = "a link" if info.islnk() or info.issym() else "not an ordinary file"
+    content = partial(_content, shard, info.offset_data, info.size)
+    return Member(shard, info.name, info.size, hindrance, content)
+
+
+def _content(shard: Path, offset: int, size: int) -> io.BytesIO:
+    with shard.open("rb") as file:
+        file.seek(offset)
+        return io.BytesIO(file.read(size))
+
+
+def _text(member: Member) -> str:
+    return member.open().read().decode(errors="replace").strip()

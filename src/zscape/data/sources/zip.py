@@ -1,0 +1,123 @@
+"""Pictures in zip files."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
+from zscape.data.sources import ShardSource
+from zscape.data.sources.archive import (
+    Member,
+    UnreadableMember,
+    as_list,
+    check_pictures,
+    places_of,
+    sort_out,
+)
+from zscape.errors import DataError
+
+_MAGIC, _EMPTY = b"PK\x03\x04", b"PK\x05\x06"
+_LOCAL_HEADER = 30  # bytes, before the name
+_ENCRYPTED = 1
+
+
+class Zip(ShardSource):
+    """Zip files, read like the folder that unpacking them gives."""
+
+    ending = ".zip"
+    kind = "zip"
+
+    @classmethod
+    def matches(cls, location: str | Path) -> bool:
+        """Tell whether a location is a zip file, but not one with arrays (`.npz`)."""
+        path = Path(location).expanduser()
+        if path.suffix.lower() == ".npz" or not path.is_file():
+            return False
+        first = _first_name(path)
+        return not first.endswith(b".npy") if first is not None else super().matches(path)
+
+    @classmethod
+    def list_files(cls, files: Sequence[Path]) -> PictureList:
+        """List the pictures of several zip files."""
+        contents = sort_out(_members(files))
+        check_pictures(contents, files[0])
+        names = places_of(contents.pictures, contents.pictures)
+        if len(files) > 1:
+            names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
+        order = sorted(range(len(names)), key=names.__getitem__)  # as in a folder
+        contents.pictures[:] = [contents.pictures[row] for row in order]
+        contents.skipped.sort(key=lambda item: item.path)
+        return as_list(contents, files, [names[row] for row in order])
+
+
+def _first_name(path: Path) -> bytes | None:
+    """Return the name of the first file in a zip file; None for another file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LOCAL_HEADER)
+            if start[:4] not in (_MAGIC, _EMPTY):
+                return None
+            return file.read(int.from_bytes(start[26:28], "little"))
+    except OSError:
+        return None  # what is wrong is said when it is read
+
+
+def _members(files: Sequence[Path]) -> Iterator[Member]:
+    """Yield the files in zip files; of two with one name the last, as unpacking leaves it."""
+    for shard in files:
+        try:
+            with zipfile.ZipFile(shard) as archive:
+                infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        except (zipfile.BadZipFile, *PARSE_ERRORS) as error:
+            raise DataError(
+                f"{shard} cannot be read as a zip file ({reason_of(error)}); copy it again."
+            ) from error
+        n_bytes = shard.stat().st_size
+        for name, info in infos.items():
+            path = name.replace("\\", "/")  # as some programs on Windows write
+            hindrance = _hindrance(info, n_bytes)
+            yield Member(shard, path, info.file_size, hindrance, partial(_content, shard, info))
+
+
+def _hindrance(info: zipfile.ZipInfo, n_bytes: int) -> str:
+    """Return why a file in an archive of `n_bytes` cannot be read, or nothing."""
+    if info.flag_bits & _ENCRYPTED:
+        return "it is encrypted; unpack the archive with its password, then name the folder"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a symbolic link"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is not compressed by Deflate; unpack the archive, then name the folder"
+    if info.header_offset < 0 or info.compress_size > n_bytes:
+        return f"it claims {info.compress_size:,} bytes of an archive of {n_bytes:,}"
+    return ""
+
+
+def _content(shard: Path, info: zipfile.ZipInfo) -> io.BytesIO:
+    """Return a file of an archive; not through `zipfile`, which reads the whole list for each.
+
+    What is unpacked never takes more than the declared size, which the caller has looked at.
+    """
+    with shard.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL_HEADER)
+        if len(header) < _LOCAL_HEADER or not header.startswith(_MAGIC):
+            return UnreadableMember("the archive is damaged there")
+        file.seek(sum(struct.unpack("<HH", header[-4:])), io.SEEK_CUR)  # its name and more
+        content = file.read(info.compress_size)
+    try:
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size + 1)
+    except zlib.error as error:
+        return UnreadableMember(reason_of(error))
+    if len(content) > info.file_size:
+        return UnreadableMember(f"it unpacks to more than the {info.file_size:,} bytes it declares")
+    if len(content) < info.file_size or zlib.crc32(content) != info.CRC:
+        return UnreadableMember("the archive is damaged there: the checksum differs")
+    return io.BytesIO(content)
