@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from zscape.errors import ConfigError, DataError, ModelError, RunError
+from zscape.errors import ConfigError, DataError, ModelError, RunError, backend_needed
 from zscape.files import write_json
 from zscape.registry import missing_plugins
 from zscape.settings import (
@@ -143,7 +143,8 @@ class Run:
             RunError: there is no model yet, or it is that of another run.
             ModelError: its file is damaged or refused.
         """
-        from zscape.model_file import load_model
+        with backend_needed():
+            from zscape.model_file import load_model
 
         path = self.path / "model.keras"
         if not path.exists():
@@ -239,7 +240,7 @@ class Run:
             image_shape=config.image_shape,
             reading=self.reading._replace(validation=None, test=None),
         )
-        return with_border(with_classes(images, config.class_names), self._border)
+        return with_border(with_classes(images, config.class_names), self.border)
 
     def read_picture(self, path: str | Path) -> np.ndarray:
         """Read a picture file as the model takes it, (H, W, C) float32 in [0, 1]."""
@@ -251,11 +252,12 @@ class Run:
         background = "white" if pictures.background == "auto" else pictures.background
         how = Rendering(pictures.fit, background)
         image = read_picture(path, config.image_shape, how, white=config.white)
-        found = with_border(Images(image[None], None, str(path)), self._border)
+        found = with_border(Images(image[None], None, str(path)), self.border)
         return np.asarray(found.images)[0]
 
     @property
-    def _border(self) -> str | None:
+    def border(self) -> str | None:
+        """What borders of gray images must be: `dark`, `light`, or None if that does not matter."""
         return None if self.config.reading.polarity == "keep" else self.config.border
 
     def moved_to(self, data: str | Path) -> Run:

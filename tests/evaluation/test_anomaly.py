@@ -29,7 +29,7 @@ def linear_model() -> Any:
     def decode(codes: np.ndarray) -> np.ndarray:
         return np.repeat(codes, 2, axis=1)[:, None, :, None].repeat(4, axis=1)
 
-    return SimpleNamespace(encode=encode, decode=decode)
+    return SimpleNamespace(encode=encode, decode=decode, white=None)
 
 
 def normal_images(n: int, seed: int) -> np.ndarray:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("denoising")
 
 def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
     """Stand in for a run whose model does what it is told."""
-    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct)
+    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct, white=None)
     return SimpleNamespace(model=model, config=SimpleNamespace(image_shape=shape))
 
 

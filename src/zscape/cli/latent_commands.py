@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -47,16 +48,32 @@ def reconstruct(
 
 
 def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
-    """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
-    out = to.file(".npz", ".parquet")
-    opened = open_run(run)
-    from zscape.jobs.encode import write_code_table, write_codes
+    """Encode images to arrays (.npz), or any number of them to a table (.parquet, .csv, .tsv).
 
-    if out.suffix.lower() == ".parquet":
-        facts = write_code_table(opened, data, out, reporter=terminal_reporter())
-    else:
-        facts = write_codes(opened, load_data(opened, data), out)
-    to.written(facts)
+    A .tsv file, and the -metadata.tsv beside it, are for https://projector.tensorflow.org.
+    """
+    out = to.file(".npz", ".parquet", ".csv", ".tsv")
+    from zscape.jobs import encode as jobs
+
+    ending, metadata = out.suffix.lower(), jobs.metadata_path(out)
+    if ending == ".tsv":
+        dataclasses.replace(to, out=metadata).file(".tsv")
+    opened = open_run(run)
+    if ending == ".npz":
+        to.written(jobs.write_codes(opened, load_data(opened, data), out))
+        return
+    tables = {
+        ".parquet": jobs.write_code_table,
+        ".csv": jobs.write_code_csv,
+        ".tsv": jobs.write_code_tsv,
+    }
+    facts: dict[str, Any] = dict(tables[ending](opened, data, out, reporter=terminal_reporter()))
+    if ending != ".tsv":
+        to.written(facts)
+        return
+    left_out = f" ({facts['n_left_out']:,} left out)" if "n_left_out" in facts else ""
+    text = f"{facts['n_codes']:,} codes{left_out}: {out}, and what they are of: {metadata}"
+    to.written({**facts, "metadata": str(metadata)}, text)
 
 
 def decode(

@@ -283,21 +283,33 @@ def chunks(
         yield rows, images[rows]
 
 
-def as_float(images: ImageStore) -> np.ndarray:
+def as_float(images: ImageStore, white: float | None = None) -> np.ndarray:
     """Return images of any accepted type as float32 in [0, 1], of the same shape.
 
-    Whole numbers are divided by the largest value of their type. Floats are taken as they are:
-    `zscape.data.checks` checks their range.
+    Whole numbers are divided by `whole_white`. Floats are taken as they are; the range of neither
+    is checked: `zscape.data.checks` does that.
     """
     values = np.asarray(images)
     if values.dtype == np.float32:
         return values
-    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        largest = np.float32(np.iinfo(values.dtype).max)
+    if values.dtype.kind in "iu":
+        largest = np.float32(whole_white(values.dtype, white))
         return np.asarray(np.divide(values, largest, dtype=np.float32))
     if values.dtype.kind not in "bf":
         raise DataError(f"the images have values of type {values.dtype}; {EXPECTED_TYPES}.")
     return values.astype(np.float32)
+
+
+def whole_white(dtype: np.dtype[Any], white: float | None = None) -> float:
+    """Return which whole number of a type is white: `white`, or the largest where that is less.
+
+    Where `white` is None, it is the largest of unsigned 8 and 16 bits, and 255 of all other types,
+    which NumPy and others choose without being asked.
+    """
+    largest = float(np.iinfo(dtype).max)
+    if white is None:
+        return largest if dtype.kind == "u" and dtype.itemsize <= 2 else 255.0
+    return min(float(white), largest)
 
 
 def drawn(n_images: int, n: int, seed: int | Sequence[int] = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.images import ImageStore, as_float, as_store, chunks
+from zscape.data.images import ImageStore, as_float, as_store, chunks, on_disk
 from zscape.errors import ConfigError, DataError
 from zscape.latent.densities import Density
 
@@ -142,9 +142,11 @@ class AnomalyScorer:
         if not images.size:
             raise DataError(f"images have shape {images.shape}; expected at least one to score.")
         errors, surprises = [], []
+        is_scaled = on_disk(images) is not None
         for _, part in chunks(images):
-            inputs = as_float(part)
-            codes = self.model.encode(inputs)
+            part = as_float(part) if is_scaled else part
+            codes = self.model.encode(part)
+            inputs = as_float(part, self.model.white)
             outputs = self.model.decode(codes)
             errors.append(_relative_errors(inputs, outputs))
             coded = self.model.code_indices(codes) if self._density.of_indices else codes

@@ -102,6 +102,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _trained(self, dataset: Dataset) -> Autoencoder:
         """Return a model trained on a data set, in its best epoch."""
+        from zscape.data.white import white_of_model
         from zscape.jobs.train import plan_training
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
@@ -117,6 +118,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             plan.bottleneck,
             seed=config.seed,
             precision=config.precision,
+            white=white_of_model(dataset.train.white),
         )
         with tempfile.TemporaryDirectory() as folder:
             fit_autoencoder(model, dataset, config, Path(folder))

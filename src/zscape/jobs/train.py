@@ -17,6 +17,7 @@ from zscape.data.images import Dataset, Images, epoch_order
 from zscape.data.load import Reading, load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
+from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError, require
 from zscape.jobs.evaluate import write_results
 from zscape.model import Autoencoder, build_autoencoder
@@ -181,6 +182,7 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
         CORRUPTIONS.make(step)
     if options.get("tensorboard"):
         require("tensorboard", extra="tensorboard")
+        require("tensorflow", extra="cpu")  # writes its files, also on other backends
     return Plan(
         network,
         bottleneck,
@@ -259,6 +261,7 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        white=white_of_model(config.white),
         encoder=options.get("encoder"),
         decoder=options.get("decoder"),
     )
