@@ -232,6 +232,7 @@ class Run:
         """
         from zscape.data.alike import with_border, with_classes
         from zscape.data.load import load_images
+        from zscape.nn.networks import check_shape
 
         config = self.config
         images = load_images(
@@ -240,6 +241,7 @@ class Run:
             image_shape=config.image_shape,
             reading=self.reading._replace(validation=None, test=None),
         )
+        check_shape("images", images.images, config.image_shape)
         return with_border(with_classes(images, config.class_names), self.border)
 
     def read_picture(self, path: str | Path) -> np.ndarray:
@@ -249,11 +251,11 @@ class Run:
         from zscape.data.images import Images
 
         config, pictures = self.config, self.pictures
-        background = "white" if pictures.background == "auto" else pictures.background
-        how = Rendering(pictures.fit, background)
+        how = Rendering(pictures.fit, pictures.background)
         image = read_picture(path, config.image_shape, how, white=config.white)
         found = with_border(Images(image[None], None, str(path)), self.border)
-        return np.asarray(found.images)[0]
+        (only,) = np.asarray(found.images)
+        return np.asarray(only)
 
     @property
     def border(self) -> str | None:

@@ -163,7 +163,8 @@ class Images:
         """The labels as people read them: names (N,) where the classes have some, `-` for none."""
         if self.labels is None or self.class_names is None:
             return self.labels
-        return np.array([*self.class_names, "-"])[self.labels]
+        names: np.ndarray = np.array([*self.class_names, "-"])[self.labels]
+        return names
 
     @property
     def decoding(self) -> Decoding | None:
@@ -183,7 +184,7 @@ class Images:
             groups=None if self.groups is None else self.groups[indices],
         )
 
-    def some(self, n: int, seed: int = 0) -> Images:
+    def some(self, n: int, seed: int | Sequence[int] = 0) -> Images:
         """Return `n` of the images, drawn over all by `drawn`, or all where there are no more."""
         return self if len(self) <= n else self.take(drawn(len(self), n, seed))
 

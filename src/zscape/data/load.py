@@ -189,7 +189,7 @@ def _others(
         if (location := getattr(reading, use)) is not None:
             found[use] = load_images(
                 location,
-                use,  # type: ignore[arg-type]  # one of the splits
+                use,
                 pictures=pictures,
                 image_shape=images.image_shape,
                 reading=Reading(white=reading.white, kept=images.white),

@@ -11,7 +11,7 @@ from zscape.data.parts import with_pages, with_patches
 from zscape.data.pictures import PictureList
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
-from zscape.settings import PictureConfig, Size
+from zscape.settings import Background, PictureConfig, Size
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
     )
 
 
-def _background(pictures: PictureConfig, look: Look) -> str:
+def _background(pictures: PictureConfig, look: Look) -> Background:
     if pictures.background != "auto":
         return pictures.background
     return "black" if 2 * look.n_blank > look.n_transparent else "white"

@@ -36,7 +36,8 @@ class White:
         """
         limits = np.asarray(limit, np.float32)
         whites = np.where(limits == BYTE, self.byte, np.where(limits < np.inf, limits, self.value))
-        return np.clip(np.divide(values, whites, dtype=np.float32), 0, 1)
+        scaled: np.ndarray = np.clip(np.divide(values, whites, dtype=np.float32), 0, 1)
+        return scaled
 
     @property
     def note(self) -> str:

@@ -100,8 +100,7 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
         return run.dataset.test, f"{short_source(run.config.source)}, test split"
     images = run.load_images(data)
     name = short_source(images.source)
-    is_test = images.splits is not None and bool((images.splits == "test").all())
-    return images, f"{name}, test split" if is_test else name
+    return images, f"{name}, {images.part} split" if images.part else name
 
 
 def _affordable(images: Images) -> int:
