@@ -281,7 +281,7 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, 
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    done = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
+    done = write_anomalies(opened, load_data(opened, data, drawn=True), out, threshold=threshold)
     to.written(done, anomalies_text(done, out))
     say_remarks(done["warnings"], done["notes"])
 

@@ -43,7 +43,7 @@ def reconstruct(
     opened = open_run(run)
     from zscape.jobs.reconstruct import write_reconstructions
 
-    done = write_reconstructions(opened, load_data(opened, data), out, n=n)
+    done = write_reconstructions(opened, load_data(opened, data, drawn=True), out, n=n)
     to.written(done, f"{done['n_images']:,} reconstructions, MSE {done['mse']:.5f}: {out}")
 
 

@@ -126,13 +126,21 @@ def open_run(path: Path) -> Run:
     return run
 
 
-def load_data(run: Run, data: str) -> Images:
-    """Load images in the form that a run's model takes, and say what was left out."""
+def load_data(run: Run, data: str, *, drawn: bool = False) -> Images:
+    """Load images in the form that a run's model takes, and say what was left out.
+
+    `drawn` says that names of classes will be drawn, for which a font may be missing.
+    """
     from zscape.data.pictures import report_skipped
 
     images = run.load_images(data)
     report_skipped(images.skipped, terminal_reporter())
-    for note in images.notes:
+    notes = list(images.notes)
+    if drawn:
+        from zscape.viz.fonts import missing_glyphs_note
+
+        notes.append(missing_glyphs_note(images.class_names or ()))
+    for note in filter(None, notes):
         say(f"note: {note}")
     for warning in images.warnings:
         say(f"warning: {warning}")

@@ -26,6 +26,7 @@ def write_reconstructions(
     `reconstructions.npz` with `images` (N, H, W, C), float32 in [0, 1], `mse` (N,) and `rows`
     (N,): the number of each image among all, from 0, which is also the name of its file.
     """
+    from zscape.viz.classes import label_texts
     from zscape.viz.sheets import plot_reconstructions
     from zscape.viz.style import figure_png
 
@@ -52,7 +53,7 @@ def write_reconstructions(
     write_arrays(folder / "reconstructions.npz", {"images": outputs, **arrays})
     shown = images.some(N_SHEET)
     sheet = plot_reconstructions(
-        as_float(shown.images), run.model.reconstruct(shown.images), shown.shown_labels, n=N_SHEET
+        as_float(shown.images), run.model.reconstruct(shown.images), label_texts(shown), n=N_SHEET
     )
     write_bytes(folder / "sheet.png", figure_png(sheet))
     mse = float(errors.mean(dtype=np.float64))

@@ -306,8 +306,12 @@ def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
 
 def _report_notes(dataset: Dataset, reporter: Reporter) -> None:
     """Say once how the images were read, and what may be wrong with them."""
+    from zscape.viz.fonts import missing_glyphs_note
+
     parts = (dataset.train, dataset.validation, dataset.test)
-    for note in dict.fromkeys(note for part in parts for note in part.notes):
+    notes = [*(note for part in parts for note in part.notes)]
+    notes += [missing_glyphs_note(dataset.train.class_names or ())]
+    for note in filter(None, dict.fromkeys(notes)):
         reporter.say(f"note: {note}")
     for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
         reporter.warn(warning)
