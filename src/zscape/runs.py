@@ -27,6 +27,7 @@ from zscape.settings import (
 if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images, ImageStore
     from zscape.data.load import Reading
+    from zscape.data.sources import Split
     from zscape.model import Autoencoder
 
 T = TypeVar("T")
@@ -223,12 +224,13 @@ class Run:
             is_old=config.schema == _OLD_SCHEMA,
         )
 
-    def load_images(self, data: str | Path | ImageStore | Images) -> Images:
+    def load_images(self, data: str | Path | ImageStore | Images, split: Split = "test") -> Images:
         """Load other images as the model takes them, and as those of the training were read.
 
         Pictures get its shape, the value that was white in the training stays so if it holds all
         values, classes are matched by name, and gray images with light borders are inverted where
-        those of the training have dark ones, or the other way round. The `notes` say so.
+        those of the training have dark ones, or the other way round. The `notes` say so. `split` is
+        as for `zscape.load_images`.
         """
         from zscape.data.alike import with_border, with_classes
         from zscape.data.load import load_images
@@ -237,6 +239,7 @@ class Run:
         config = self.config
         images = load_images(
             data,
+            split,
             pictures=self.pictures,
             image_shape=config.image_shape,
             reading=self.reading._replace(validation=None, test=None),

@@ -410,24 +410,26 @@ def test_no_file_beside_is_replaced(zscape: Zscape, trained: Trained, tmp_path: 
 def test_pictures_are_encoded_as_they_are_loaded(
     zscape: Zscape, trained: Trained, tmp_path: Path
 ) -> None:
-    """Of a folder with splits the test split; light borders inverted; the user is told both."""
+    """Of a folder all splits, each named; light borders are inverted, and the user is told."""
     for split, n in (("train", 8), ("test", 5)):
         (tmp_path / "in" / split / "a").mkdir(parents=True)
         for number, image in enumerate(blobs(n)[0]):
             path = tmp_path / "in" / split / "a" / f"{number}.png"
             Image.fromarray(255 - image[..., 0]).save(path)
     run = load_run(trained.two)
-    loaded = run.load_images(tmp_path / "in")
-    assert len(loaded) == 5
+    loaded = run.load_images(tmp_path / "in", "all")
+    assert len(loaded) == 13
     done = zscape("encode", trained.two, tmp_path / "in", "-o", tmp_path / "c.csv")
-    assert "its test split, 5 of 13 images" in done.err
     rows = read_csv(tmp_path / "c.csv")
     codes = np.array([[row["z1"], row["z2"]] for row in rows], np.float32)
     np.testing.assert_allclose(codes, run.model.encode(loaded.images), atol=1e-5)
     assert loaded.names is not None
     assert [row["path"] for row in rows] == loaded.names.tolist()
+    assert [row["split"] for row in rows] == ["test"] * 5 + ["train"] * 8
+    assert run.load_images(tmp_path / "in").names is not None
+    assert len(run.load_images(tmp_path / "in")) == 5
     for note in loaded.notes:
-        assert note.replace("`", "") in done.err
+        assert note.replace("`polarity=keep`", "--polarity keep") in done.err
 
 
 def test_the_white_of_the_training_is_that_of_the_model(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
         dataclasses.replace(to, out=metadata).file(".tsv")
     opened = open_run(run)
     if ending == ".npz":
-        to.written(jobs.write_codes(opened, load_data(opened, data), out))
+        images = load_data(opened, data, jobs.split_to_encode(data))
+        to.written(jobs.write_codes(opened, images, out))
         return
     tables = {
         ".parquet": jobs.write_code_table,

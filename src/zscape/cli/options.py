@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from zscape.data.images import Images
+    from zscape.data.sources import Split
     from zscape.runs import Run
 
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
@@ -126,14 +127,14 @@ def open_run(path: Path) -> Run:
     return run
 
 
-def load_data(run: Run, data: str, *, drawn: bool = False) -> Images:
+def load_data(run: Run, data: str, split: Split = "test", *, drawn: bool = False) -> Images:
     """Load images in the form that a run's model takes, and say what was left out.
 
     `drawn` says that names of classes will be drawn, for which a font may be missing.
     """
     from zscape.data.pictures import report_skipped
 
-    images = run.load_images(data)
+    images = run.load_images(data, split)
     report_skipped(images.skipped, terminal_reporter())
     notes = list(images.notes)
     if drawn:

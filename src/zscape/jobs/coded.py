@@ -15,7 +15,7 @@ from zscape.data.load import fingerprint
 from zscape.data.picture_cache import decode_rows
 from zscape.data.picture_plan import PicturePlan
 from zscape.data.pictures import Skipped
-from zscape.data.sources import PictureSource, Wanted, resolve
+from zscape.data.sources import PictureSource, Split, Wanted, resolve
 from zscape.files import shown_name
 from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
@@ -32,6 +32,7 @@ class Coded:
         labels: whole numbers (n,), `NO_LABEL` where the class is not known; None without any.
         classes: the names of the labels, "" where the class is not known; None without names.
         names: the path of each picture; None for arrays.
+        splits: the split of each image, where the set has splits.
         errors: why a picture cannot be read, and its code means nothing; None if all can be.
     """
 
@@ -39,6 +40,7 @@ class Coded:
     labels: np.ndarray | None
     classes: list[str] | None
     names: list[str] | None = None
+    splits: list[str] | None = None
     errors: list[str | None] | None = None
 
 
@@ -76,41 +78,40 @@ class ToEncode:
 
 
 def to_encode(run: Run, data: str | Path | Images, reporter: Reporter = LOG) -> ToEncode:
-    """List the images that `run.load_images` gives, and say how they are read.
+    """List images as `run.load_images` reads them, and say how that is.
 
+    All splits of a set are encoded, but of a set with a name its test split.
     Pictures go straight from their files to codes, without the cache.
     """
     source = resolve(data)
     if isinstance(source, PictureSource):
         return _pictures_of(run, source, reporter)
-    images = run.load_images(data)
+    images = run.load_images(data, split_to_encode(data))
     _say(reporter, images.notes, images.warnings)
     key = fingerprint(images.images, *([] if images.labels is None else [images.labels]))
     length = min(CHUNK, chunk_length(run.config.image_shape))
     return ToEncode(len(images), length, key, images.skipped, partial(_of_images, run, images))
 
 
+def split_to_encode(data: str | Path | Images) -> Split:
+    """Return the split of a set that is encoded: of one with a name `test`, of all else all."""
+    return "test" if resolve(data).names else "all"
+
+
 def _pictures_of(run: Run, source: PictureSource, reporter: Reporter) -> ToEncode:
     shape, reading = run.config.image_shape, run.reading
     plan = source.plan(Wanted(run.pictures, shape, reading.white, reading.kept))
     listed = plan.listed
-    # As `load_images` does, of a set with a test split this one.
-    splits = [] if reading.is_old else listed.splits or []
-    rows = np.array([row for row, split in enumerate(splits) if split == "test"], np.int64)
     notes = [*plan.notes, *filter(None, [plan.white.note])]
-    if len(rows):
-        notes.append(f"{source.name}: its test split, {len(rows):,} of {len(listed):,} images")
-    else:
-        rows = np.arange(len(listed))
-    some = rows[drawn(len(rows), N_BORDERS)] if run.border and shape[-1] == 1 else rows[:0]
+    some = drawn(len(listed), N_BORDERS if run.border and shape[-1] == 1 else 0)
     looked_at, broken = decode_rows(listed, some, shape, plan.how, plan.white)
     whole = looked_at[[row not in broken for row in some.tolist()]]
     found = with_border(Images(whole, None, source.name), run.border)
     _say(reporter, [*notes, *found.notes], plan.warnings)
-    how = (plan.how, plan.white.value, plan.white.byte, len(rows), bool(found.notes))
-    encode = partial(_of_pictures, run, plan, rows, invert=bool(found.notes))
+    how = (plan.how, plan.white.value, plan.white.byte, bool(found.notes))
+    encode = partial(_of_pictures, run, plan, invert=bool(found.notes))
     length = min(CHUNK, chunk_length(shape))
-    return ToEncode(len(rows), length, listed.key(how, shape), listed.skipped, encode)
+    return ToEncode(len(listed), length, listed.key(how, shape), listed.skipped, encode)
 
 
 def _say(reporter: Reporter, notes: Sequence[str], warnings: Sequence[str]) -> None:
@@ -124,13 +125,12 @@ def _of_images(run: Run, images: Images, rows: range) -> Coded:
     part = images.take(slice(rows.start, rows.stop))
     names = None if part.names is None else [str(name) for name in part.names]
     classes = _class_names(part.labels, part.class_names)
-    return Coded(run.model.encode(part.images), part.labels, classes, names)
+    splits = None if part.splits is None else [str(split) for split in part.splits]
+    return Coded(run.model.encode(part.images), part.labels, classes, names, splits)
 
 
-def _of_pictures(
-    run: Run, plan: PicturePlan, rows: np.ndarray, numbers: range, *, invert: bool
-) -> Coded:
-    listed, chosen = plan.listed, rows[numbers.start : numbers.stop]
+def _of_pictures(run: Run, plan: PicturePlan, chosen: range, *, invert: bool) -> Coded:
+    listed = plan.listed
     decoded, reasons = decode_rows(listed, chosen, run.config.image_shape, plan.how, plan.white)
     images = as_float(decoded)
     known = None if listed.labels is None else np.array([listed.labels[row] for row in chosen])
@@ -142,7 +142,8 @@ def _of_pictures(
         labels,
         classes,
         [listed.names[row] for row in chosen],
-        [reasons.get(row) for row in chosen.tolist()],
+        None if listed.splits is None else [listed.splits[row] for row in chosen],
+        [reasons.get(row) for row in chosen],
     )
 
 

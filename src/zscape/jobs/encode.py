@@ -25,7 +25,7 @@ from zscape.files import (
     write_csv,
     write_json,
 )
-from zscape.jobs.coded import Coded, ToEncode, to_encode
+from zscape.jobs.coded import Coded, ToEncode, split_to_encode, to_encode
 from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
 
@@ -33,14 +33,16 @@ from zscape.runs import Run
 def write_codes(run: Run, data: str | Path | Images, out: Path) -> dict[str, int]:
     """Encode images into a `.npz` file: `codes`, and `labels` (N,) if there are any.
 
-    Of a folder there are also `paths` (N,), and the `class_names` that labels stand for.
+    Of a folder there are also `paths` (N,), and the `class_names` that labels stand for; of a set
+    with splits, all of which are encoded, `splits` (N,). Of a set with a name it is the test split.
     """
-    images = run.load_images(data)
+    images = run.load_images(data, split_to_encode(data))
     arrays = {
         "codes": run.model.encode(images.images),
         "labels": images.labels,
         "class_names": images.class_names,
         "paths": images.names,
+        "splits": images.splits,
     }
     write_arrays(out, {name: np.asarray(x) for name, x in arrays.items() if x is not None})
     return {"n_codes": len(images), "n_latent_variables": run.model.latent_dim}
@@ -55,9 +57,9 @@ def write_code_csv(
     """Encode images into a CSV file with a header and a row for each, a part at a time.
 
     The columns are `path` (of pictures) or `number` (of others, from 0); `label`, where there are
-    labels: the name of the class if it has one, and nothing where it is not known; and the code,
-    see `value_names`. Pictures that cannot be read have no row, and are reported.
-    Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
+    labels: the name of the class if it has one, and nothing where it is not known; `split`, where
+    the set has splits; and the code, see `value_names`. Pictures that cannot be read have no row,
+    and are reported. Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
     """
     rows = _Rows(run, to_encode(run, data, reporter), reporter)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,8 @@ class _Rows:
         self._first = images.part(0)
         is_labelled = self._first.labels is not None or self._first.classes is not None
         first = "number" if self._first.names is None else "path"
-        self.columns = [first, "label"] if is_labelled else [first]
+        self.columns = [first, *["label"] * is_labelled]
+        self.columns += ["split"] * (self._first.splits is not None)
 
     def __iter__(self) -> Iterator[tuple[list[Any], list[np.float32]]]:
         others = map(self._images.part, range(1, self._images.n_parts))
@@ -152,7 +155,8 @@ class _Rows:
                 self._skipped.append(Skipped(names[i], reason))
                 continue
             self._n_codes += 1
-            yield [names[i], *_label(part, i)], list(code)
+            split = [] if part.splits is None else [part.splits[i]]
+            yield [names[i], *_label(part, i), *split], list(code)
 
     def facts(self) -> dict[str, int]:
         """Return how many codes were written, of how many variables, and what was left out."""
@@ -180,10 +184,10 @@ def write_code_table(
 ) -> dict[str, int]:
     """Encode images into a Parquet file with a row for each.
 
-    Its columns are `path` (of pictures), `label` and `class` (where there are any), `code`, a list
-    of d float32, and `error`: of a picture that cannot be read this says why, and it has no code.
-    A spatial code (h, w, d) is a list of h w d values, the last axis running fastest; the entry
-    `code_shape` of the file's metadata has the shape as JSON.
+    Its columns are `path` (of pictures), `label`, `class` and `split` (where there are any),
+    `code`, a list of d float32, and `error`: of a picture that cannot be read this says why, and it
+    has no code. A spatial code (h, w, d) is a list of h w d values, the last axis running fastest;
+    the entry `code_shape` of the file's metadata has the shape as JSON.
     Pictures go straight from their files to codes, a chunk at a time, without the cache. What was
     encoded lies in `<out>.parts` until all is done; the same command goes on from there.
     Files that are no pictures are reported. Returns what `write_code_csv` does.
@@ -234,6 +238,8 @@ def _table(part: Coded) -> Any:
         columns["label"] = pa.array(part.labels)
     if part.classes is not None:
         columns["class"] = pa.array([name or None for name in part.classes], pa.string())
+    if part.splits is not None:
+        columns["split"] = pa.array(part.splits, pa.string())
     flat = pa.array(part.codes.astype(np.float32).ravel())
     errors = part.errors
     missing = None if errors is None else pa.array([error is not None for error in errors])
