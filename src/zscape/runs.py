@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -221,6 +222,7 @@ class Run:
             kept=config.white,
             validation=asked.validation,
             test=asked.test,
+            target=asked.target,
             is_old=config.schema == _OLD_SCHEMA,
         )
 
@@ -242,7 +244,7 @@ class Run:
             split,
             pictures=self.pictures,
             image_shape=config.image_shape,
-            reading=self.reading._replace(validation=None, test=None),
+            reading=self.reading._replace(validation=None, test=None, target=None),
         )
         check_shape("images", images.images, config.image_shape)
         return with_border(with_classes(images, config.class_names), self.border)
@@ -275,12 +277,24 @@ class Run:
         from zscape.data.sources import resolve
 
         source = resolve(data).name
-        dataset = self._load_dataset(source)
+        asked = replace(self.config.reading, target=self._moved_target(Path(source)))
+        config = replace(self.config, source=source, reading=asked)
+        dataset = Run(self.path, config)._load_dataset(source)
         file = self.path / "config.json"
         values = json.loads(file.read_text(encoding="utf-8"))
         values["data"]["source"] = source
+        if asked.target is not None:
+            values["reading"]["target"] = asked.target
         write_json(file, values)
-        return Run(self.path, replace(self.config, source=source), dataset)
+        return Run(self.path, config, dataset)
+
+    def _moved_target(self, source: Path) -> str | None:
+        """Return where the clean images are: as before, or moved together with the noisy ones."""
+        target = self.config.reading.target
+        if target is None or Path(target).exists():
+            return target
+        moved = Path(os.path.normpath(source / os.path.relpath(target, self.config.source)))
+        return str(moved) if moved.exists() else target
 
     @property
     def pictures(self) -> PictureConfig:

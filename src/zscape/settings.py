@@ -277,7 +277,7 @@ class ReadingConfig(Settings):
     """Images to test on: a folder or a file. [default: the set's own, or a tenth]"""
 
     target: str | None = None
-    """Folder with the clean picture for each noisy one, by name: learn to undo real noise."""
+    """Clean images for the noisy ones: a folder with pictures of their names, or an array file."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -254,16 +254,23 @@ def denoise(
     out = to.folder()
     opened = open_run(run)
     from zscape.data.pictures import report_skipped
+    from zscape.files import plain_json
     from zscape.jobs.denoise import write_denoised
 
-    if not opened.config.training.corruption:
-        say(f"note: {run} was trained without --corruption, so it has not learned to denoise.")
-    n_written, skipped = write_denoised(opened, images, out, follow_links=follow_links)
-    report_skipped(skipped, terminal_reporter())
-    left_out = [{"path": item.path, "reason": item.reason} for item in skipped]
+    if not opened.config.training.corruption and not opened.config.reading.target:
+        say(
+            f"note: {run} was trained without --corruption and without --target, so it has not "
+            "learned to denoise."
+        )
+    done = write_denoised(opened, images, out, follow_links=follow_links)
+    report_skipped(done.skipped, terminal_reporter())
+    for kind, texts in (("note", done.notes), ("warning", done.warnings)):
+        for text in texts:
+            say(f"{kind}: {text}")
+    pages = f" of {done.n_pages:,} pages" if done.n_pages > done.n_pictures else ""
     to.written(
-        {"n_pictures": n_written, "skipped": left_out},
-        f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}",
+        plain_json(vars(done)),
+        f"{done.n_pictures:,} picture{'s' if done.n_pictures != 1 else ''}{pages}: {out}",
     )
 
 

@@ -130,6 +130,7 @@ class Images:
         groups: images of one file have one number (N,), and are not split; None if all differ.
         white: the value that was white before it became 1.0; None where nobody decided.
         scale: how many pixels of an image stand for one of a picture's side, the median.
+        targets: the clean image for each noisy one, (N, H, W, C), where there are such pairs.
         notes: how the images were read, a sentence each, to be told to the user once.
         warnings: what may be wrong with the images, a sentence each, for reports too.
     """
@@ -146,6 +147,7 @@ class Images:
     groups: np.ndarray | None = None
     white: float | None = None
     scale: float | None = None
+    targets: ImageStore | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -157,6 +159,11 @@ class Images:
         """(H, W, C) of one image."""
         height, width, channels = self.images.shape[1:]
         return height, width, channels
+
+    @property
+    def clean(self) -> ImageStore:
+        """What a network shall make of the images: the targets, or else the images themselves."""
+        return self.images if self.targets is None else self.targets
 
     @property
     def shown_labels(self) -> np.ndarray | None:
@@ -174,10 +181,10 @@ class Images:
 
     def take(self, indices: np.ndarray | slice) -> Images:
         """Return the images at `indices`, in that order; those on disk stay there."""
-        stored = on_disk(self.images)
         return replace(
             self,
-            images=self.images[indices] if stored is None else stored.take(indices),
+            images=_taken(self.images, indices),
+            targets=None if self.targets is None else _taken(self.targets, indices),
             labels=None if self.labels is None else self.labels[indices],
             names=None if self.names is None else self.names[indices],
             splits=None if self.splits is None else self.splits[indices],
@@ -250,6 +257,14 @@ def as_store(images: Any) -> ImageStore:
 def on_disk(images: ImageStore) -> StoredImages | None:
     """Return images as what they are on disk, or None for an array."""
     return images if isinstance(images, StoredImages) else None
+
+
+def _taken(images: ImageStore, indices: np.ndarray | slice) -> ImageStore:
+    stored = on_disk(images)
+    if stored is not None:
+        return stored.take(indices)
+    chosen: np.ndarray = images[indices]
+    return chosen
 
 
 def readable_rows(images: ImageStore) -> np.ndarray:

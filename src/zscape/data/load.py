@@ -13,8 +13,18 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from zscape.data.checks import as_images, as_labels
-from zscape.data.images import Dataset, Images, ImageStore, chunks, epoch_order, on_disk
+from zscape.data.images import (
+    Dataset,
+    Images,
+    ImageStore,
+    chunks,
+    epoch_order,
+    on_disk,
+    readable_rows,
+)
+from zscape.data.pairs import one_white, read_pairs
 from zscape.data.picture_cache import Check, Decoding, Progress
+from zscape.data.pictures import Skipped
 from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.data.splits import (
     check_enough,
@@ -44,6 +54,7 @@ class Reading(NamedTuple):
         kept: the value that was white in the training of a model; used if it holds all values.
         validation: other images to validate on.
         test: other images to test on.
+        target: the clean images, where those to learn from are noisy.
         known: bytes of the pictures of a folder that are used, by name; None for all.
         is_old: read as the first format of runs did, which took the first images of a limit, the
             white of the container, and no splits that people made.
@@ -53,6 +64,7 @@ class Reading(NamedTuple):
     kept: float | None = None
     validation: Location | None = None
     test: Location | None = None
+    target: Location | None = None
     known: Mapping[str, int] | None = None
     is_old: bool = False
 
@@ -142,7 +154,10 @@ def load_dataset(
     found = resolve(source)
     pictures = pictures or PictureConfig()
     wanted = Wanted(pictures, None, reading.white, reading.kept, reading.known)
-    images = _read(found, wanted, is_old=reading.is_old)
+    if reading.target is None:
+        images = _read(found, wanted, is_old=reading.is_old)
+    else:
+        images = read_pairs(found, resolve(reading.target), wanted, _read)
     others = _others(images, pictures, reading, progress)
     parts, notes = parts_of(images, seed, others)
     if limit is not None:
@@ -150,7 +165,9 @@ def load_dataset(
             name: limited(part, name, limit, seed, first=reading.is_old)
             for name, part in parts.items()
         }
-    prints = [images.fingerprint or fingerprint(*(part.images for part in parts.values()))]
+    stores = [part.images for part in parts.values()]
+    stores += [part.targets for part in parts.values() if part.targets is not None]
+    prints = [images.fingerprint or fingerprint(*stores)]
     prints += [other.fingerprint or fingerprint(other.images) for other in others.values()]
     parts |= others
     if "validation" not in parts:
@@ -165,6 +182,7 @@ def load_dataset(
         test=parts["test"],
         fingerprint=_joined(prints),
     )
+    dataset = _with_whole_targets(dataset, progress)
     if found.has_pictures and dataset.decoding is not None:
         train, *own = (
             _rows(part, dataset.decoding)
@@ -207,13 +225,33 @@ def _settled(images: Images) -> Images:
     """Return images with what their decoding found to be white."""
     if images.decoding is None:
         return images
-    white = images.decoding.white
+    targets = None if images.targets is None else on_disk(images.targets)
+    decodings = [images.decoding, *([] if targets is None else [targets.decoding])]
+    one_white(*decodings)
+    whites = [decoding.white for decoding in decodings]
     return replace(
         images,
-        white=white.value,
-        notes=(*images.notes, *filter(None, [white.note])),
-        warnings=(*images.warnings, *filter(None, [white.warning])),
+        white=whites[0].value,
+        notes=(*images.notes, *dict.fromkeys(white.note for white in whites if white.note)),
+        warnings=(*images.warnings, *dict.fromkeys(w.warning for w in whites if w.warning)),
     )
+
+
+def _with_whole_targets(dataset: Dataset, progress: Progress | None) -> Dataset:
+    """Decode clean pictures; return the data set without the pairs of which one is broken."""
+    parts = (dataset.train, dataset.validation, dataset.test)
+    stores = [store for part in parts if (store := on_disk(part.clean)) is not None]
+    if dataset.train.targets is None or not stores:
+        return dataset
+    decoding = stores[0].decoding
+    rows = np.concatenate([store.rows for store in stores])
+    _decode(decoding, rows, lambda is_broken: None, progress, wait=True)
+    broken = [Skipped(f"clean {item.path}", item.reason) for item in decoding.finish()]
+    train, validation, test = (
+        replace(part.take(readable_rows(part.clean)), skipped=(*part.skipped, *broken))
+        for part in parts
+    )
+    return replace(dataset, train=train, validation=validation, test=test)
 
 
 def _joined(prints: list[str]) -> str:

@@ -168,7 +168,8 @@ def _coded(
             known.reshape(len(known), -1), neighbours.labels,
             codes.reshape(len(codes), -1), images.labels,
         )  # fmt: skip
-    return Coded(inputs, coder.decode(codes), codes.reshape(-1, n_dims), unit_scale, labelled)
+    clean = inputs if images.targets is None else as_float(images.targets)
+    return Coded(clean, coder.decode(codes), codes.reshape(-1, n_dims), unit_scale, labelled)
 
 
 def _not_learned(model: Values, pca: Values | None) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 import numpy as np
 
 from zscape.data.corruptions import corrupt, scaled
-from zscape.data.images import ImageStore, as_float, drawn
+from zscape.data.images import Images, ImageStore, as_float, drawn
 from zscape.evaluation.reconstruction import peak_signal_to_noise_ratio, structural_similarity
 from zscape.settings import CorruptionConfig
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEVELS = (0.5, 1.0, 1.5)  # times the corruption of the training
 NOISY, OWN = "noisy", "zscape"
+OWN_PAIRS = "own pairs"  # the noise that these have, in place of a corruption
 # Larger images are fewer, so that they take no longer.
 _TEST_PIXELS, _VALIDATION_PIXELS = 100 * 28 * 28, 16 * 28 * 28
 _MIN_IMAGES = 4
@@ -115,7 +116,10 @@ def evaluate_denoising(
     known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
     levels, samples = [], {}
     for factor in LEVELS:
-        level, outputs = _measured(model, clean, known, scaled(corruption, factor))
+        noise = scaled(corruption, factor)
+        noisy = corrupt(clean, noise, _TEST_SEED)
+        learned = None if known is None else (corrupt(known, noise, _VALIDATION_SEED), known)
+        level, outputs = _measured(model, noisy, clean, learned, str(noise))
         levels.append(level)
         if factor == 1.0:
             rows = {"clean": clean, **outputs}
@@ -125,14 +129,39 @@ def evaluate_denoising(
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
+def evaluate_pairs(
+    model: Autoencoder, images: Images, *, validation: Images | None
+) -> DenoisingEvaluation:
+    """Compare noisy images with their targets, as they are and denoised; see `evaluate_denoising`.
+
+    The only level is the noise that the pairs have.
+    """
+    noisy, clean = (_affordable(each, _TEST_PIXELS) for each in (images.images, images.clean))
+    known = None
+    if validation is not None:
+        known_noisy, known_clean = (
+            _affordable(each, _VALIDATION_PIXELS) for each in (validation.images, validation.clean)
+        )
+        known = known_noisy, known_clean
+    level, outputs = _measured(model, noisy, clean, known, OWN_PAIRS)
+    rows = {"clean": clean, **outputs}
+    shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
+    some = drawn(len(clean), _N_SAMPLES)
+    return DenoisingEvaluation(len(clean), (level,), {name: rows[name][some] for name in shown})
+
+
 def _measured(
-    model: Autoencoder, clean: np.ndarray, known: np.ndarray | None, corruption: CorruptionConfig
+    model: Autoencoder,
+    noisy: np.ndarray,
+    clean: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray] | None,
+    noise: str,
 ) -> tuple[Level, dict[str, np.ndarray]]:
-    """Return the metrics of all methods at one strength of noise, and their outputs."""
-    noisy = corrupt(clean, corruption, _TEST_SEED)
-    chosen = {}
-    if known is not None:
-        chosen = choose_parameters(known, corrupt(known, corruption, _VALIDATION_SEED))
+    """Return the metrics of all methods for one kind of noise, and their outputs.
+
+    Parameters are chosen on `known`, which are noisy and clean.
+    """
+    chosen = {} if known is None else choose_parameters(known[1], known[0])
     classical = {name: run_classical(name, noisy, chosen[name]) for name in chosen}
     outputs = {NOISY: noisy, **classical, OWN: model.reconstruct(noisy)}
     methods: dict[str, Outcome] = {
@@ -144,7 +173,7 @@ def _measured(
     }
     for name, parameters in chosen.items():
         methods[name]["parameters"] = parameters
-    return Level(str(corruption), methods), outputs
+    return Level(noise, methods), outputs
 
 
 def choose_parameters(

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zscape.data.checks import check_values
+from zscape.data.decode import white_of_file
 from zscape.data.images import as_float
 from zscape.data.pictures import (
     DEEP_MODES,
+    FORMATS,
+    PARSE_ERRORS,
+    Part,
     Skipped,
     UnreadablePictureError,
     load_upright,
     quiet_pillow,
 )
 from zscape.data.sources.folder import picture_files
-from zscape.data.white import find_white
+from zscape.data.white import White, find_white
 from zscape.errors import ConfigError, DataError
 from zscape.files import write_bytes
 from zscape.model import Autoencoder
@@ -29,6 +34,8 @@ from zscape.runs import Run
 if TYPE_CHECKING:
     from PIL import Image
 
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+_USUAL_SCALES = (0.7, 1.4)  # of the training, for pictures at their own scale
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
@@ -75,34 +82,75 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
     raise DataError(f"the image has {n} channels; this model takes {wanted}.")
 
 
+@dataclass(frozen=True)
+class Written:
+    """What `write_denoised` did.
+
+    Attributes:
+        n_pictures: files that were written.
+        n_pages: pages of these; a TIFF file may have several.
+        skipped: what in the folders could not be read.
+        notes: what else the user is to be told, a sentence each.
+        warnings: what may be wrong with the result, a sentence each.
+    """
+
+    n_pictures: int
+    n_pages: int
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 def write_denoised(
     run: Run, sources: Sequence[Path], out: Path, *, follow_links: bool = False
-) -> tuple[int, list[Skipped]]:
+) -> Written:
     """Denoise picture files, and those in folders, into files of the same name and format.
 
-    What is in a folder keeps its place below it. 16-bit gray stays 16-bit, transparency stays as
-    it is; pictures with a palette become coloured ones, and animations their first frame.
-    Returns how many pictures were written, and what in the folders could not be read.
+    What is in a folder keeps its place below it, and a TIFF file all its pages. 16-bit gray stays
+    16-bit, transparency stays as it is; pictures with a palette become coloured ones, and
+    animations their first frame.
     """
     pairs, skipped = _pairs(sources, out, follow_links=follow_links)
     named = {source for source in sources if not source.is_dir()}
-    n_written = 0
+    n_written = n_pages = 0
+    animated: list[Path] = []
     with quiet_pillow():
         for source, target in pairs:
             try:
-                picture = load_upright(source)
+                kind, n_frames = _kind(source)
+                is_paged = kind == "TIFF" and n_frames > 1
+                content = _all_pages(run, source, n_frames) if is_paged else _one(run, source)
             except UnreadablePictureError as error:
                 if source in named:
                     raise
                 skipped.append(Skipped(str(source), error.reason))
                 continue
-            content = _encoded(_denoised(run, picture), picture)
+            if n_frames > 1 and kind in _ANIMATED:
+                animated.append(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(target, content)
             n_written += 1
+            n_pages += n_frames if is_paged else 1
     if not n_written:
         raise DataError(f"{', '.join(map(str, sources))}: there is no picture that can be read.")
-    return n_written, skipped
+    notes = []
+    if animated:
+        several = f" ({len(animated):,} animations)" if len(animated) > 1 else ""
+        notes.append(f"{animated[0]} is an animation, of which the first frame is kept{several}")
+    return Written(n_written, n_pages, tuple(skipped), tuple(notes), tuple(_warnings(run)))
+
+
+def _warnings(run: Run) -> list[str]:
+    """Return a warning if the model has learned from pictures of another scale."""
+    scale, (low, high) = run.config.scale, _USUAL_SCALES
+    if scale is None or low <= scale <= high:
+        return []
+    how = "shrunk" if scale < 1 else "enlarged"
+    return [
+        f"the model was trained on pictures {how} to {scale:.2g} of their width and height, and is "
+        "applied to pictures at full scale, which it may make worse; train one at full scale: "
+        "zscape train DATA --patches"
+    ]
 
 
 def _pairs(
@@ -133,14 +181,63 @@ def _pairs(
     return pairs, skipped
 
 
-def _denoised(run: Run, picture: Image.Image) -> Image.Image:
-    """Return a denoised picture, of the picture's mode where that can be."""
+def _kind(source: Path) -> tuple[str, int]:
+    """Return the format of a picture file and how many pages or frames it has."""
+    from PIL import Image
+
+    try:
+        with Image.open(source, formats=FORMATS) as opened:
+            return opened.format or "", int(getattr(opened, "n_frames", 1))
+    except (Image.DecompressionBombError, *PARSE_ERRORS):
+        return "", 1  # why it cannot be read is told when it is decoded
+
+
+def _one(run: Run, source: Path) -> bytes:
+    """Return a file with the denoised picture of a file, or its first frame."""
+    picture = load_upright(source)
+    content = io.BytesIO()
+    _save(_denoised(run, picture, _white(run, [picture])), picture, content)
+    return content.getvalue()
+
+
+def _all_pages(run: Run, source: Path, n_pages: int) -> bytes:
+    """Return a TIFF file with all pages of one, of which a page at a time is in memory."""
+    from PIL.TiffImagePlugin import AppendingTiffWriter
+
+    def pages() -> Iterator[Image.Image]:
+        return (load_upright(source, Part(page)) for page in range(n_pages))
+
+    white = _white(run, pages())  # one for all
+    content = io.BytesIO()
+    with AppendingTiffWriter(content) as file:
+        for picture in pages():
+            _save(_denoised(run, picture, white), picture, file)
+            file.newFrame()
+    return content.getvalue()
+
+
+def _white(run: Run, pages: Iterable[Image.Image]) -> float:
+    """Return which value of the deep pages of a file is white, as in the training if it can be."""
+    tops, limits = [0.0], []
+    for picture in pages:
+        if picture.mode in DEEP_MODES:
+            tops.append(float(np.nan_to_num(np.asarray(picture, np.float32)).max(initial=0)))
+            limits.append(white_of_file(picture))
+    if limits and max(limits) < np.inf:
+        return max(limits)  # the file says so
+    return find_white(None, max(tops), kept=run.config.white).value
+
+
+def _denoised(run: Run, picture: Image.Image, white: float) -> Image.Image:
+    """Return a denoised picture, of the picture's mode where that can be.
+
+    Of a picture of more than 8 bits `white` is the value that is white.
+    """
     from PIL import Image
 
     if picture.mode in DEEP_MODES:
         stored = np.nan_to_num(np.asarray(picture, np.float32))
-        white = find_white(None, float(stored.max(initial=0)), kept=run.config.white)
-        values = denoise(run, white.scale(stored)[..., None])[..., 0] * white.value
+        values = denoise(run, White(white).scale(stored)[..., None])[..., 0] * white
         return Image.fromarray(values if picture.mode == "F" else np.uint16(np.round(values)))
     gray = picture.mode in ("1", "L", "LA", "La")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
@@ -155,8 +252,8 @@ def _denoised(run: Run, picture: Image.Image) -> Image.Image:
     return result
 
 
-def _encoded(picture: Image.Image, original: Image.Image) -> bytes:
-    """Return the bytes of a picture file in the format of the original."""
+def _save(picture: Image.Image, original: Image.Image, file: Any) -> None:
+    """Write a picture in the format of the original to an open file."""
     kind = {"MPO": "JPEG"}.get(original.format or "", original.format or "PNG")
     if picture.mode == "LA" and kind in ("BMP", "WEBP"):
         picture = picture.convert("RGBA")
@@ -165,9 +262,7 @@ def _encoded(picture: Image.Image, original: Image.Image) -> bytes:
         options["dpi"] = original.info["dpi"]
     if picture.mode == original.mode and original.info.get("icc_profile"):
         options["icc_profile"] = original.info["icc_profile"]
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
+    picture.save(file, kind, **options)
 
 
 # --- tiles ---

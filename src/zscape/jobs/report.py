@@ -186,6 +186,7 @@ def _settings(run: Run, done: Training) -> dict[str, str]:
             f"{asked.batch_size}, {asked.precision}, seed {asked.seed}"
         ),
         "corruption": str(asked.corruption) or "none",
+        **({"clean images": short_source(target)} if (target := config.reading.target) else {}),
         "epochs": (
             f"{done.epochs} of {asked.epochs}, best {done.best_epoch}, {done.seconds:.0f} s"
         ),

@@ -49,6 +49,12 @@ S = TypeVar("S", bound=Settings)
 DEFAULT_PRESET = "fast"
 OWN = "own"  # stands for the preset where the user gives encoder and decoder
 RECIPE_OF_OWN = "classic"
+_SPLITS_OF_PAIRS = "put pairs into folders train, validation and test on both sides"
+_INSTEAD_OF_TARGET = {
+    "corruption": "the noise of the pairs is what is learned",
+    "validation": _SPLITS_OF_PAIRS,
+    "test": _SPLITS_OF_PAIRS,
+}
 
 
 class Interrupted(KeyboardInterrupt):
@@ -120,6 +126,7 @@ def train(data: Data, **options: Any) -> Run:
             white=options.get("white"),
             validation=options.get("validation"),
             test=options.get("test"),
+            target=options.get("target"),
             known=known_pictures(Path(out)) if resume and out else None,
         ),
         progress=partial(reporter.progress, "decoding pictures"),
@@ -175,6 +182,10 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
     training = _picked(TrainConfig, {**vars(recipe), **options})
     bottleneck = BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain")))
     steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
+    asked = {**options, "corruption": CorruptionConfig.parse(options.get("corruption")) or None}
+    for name, remedy in _INSTEAD_OF_TARGET.items():
+        if options.get("target") is not None and asked.get(name) is not None:
+            raise ConfigError(f"`target` and `{name}` exclude each other; {remedy}.")
     # Made once for tiny images, for all is checked where it is made.
     if not own:
         build_autoencoder((8, 8, 1), network, bottleneck, precision=training.precision)
@@ -231,7 +242,7 @@ def _completed(
     if pictures is not None and dataset.decoding is not None:
         pictures = dataclasses.replace(pictures, background=dataset.decoding.how.background)
     named = {name: options[name] for name in ("white", "polarity") if name in options}
-    for name in ("validation", "test"):
+    for name in ("validation", "test", "target"):
         if name in options:
             named[name] = resolve(options[name]).name
     # Of pictures that are being decoded those that come first.
@@ -346,12 +357,13 @@ def _report_skipped(
 def default_folder(config: RunConfig) -> Path:
     """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
 
-    The name of a bottleneck other than the default one, and those of the corruptions, stand
-    before the latent dimension.
+    The name of a bottleneck other than the default one, and those of the corruptions or `pairs`,
+    stand before the latent dimension.
     """
     stem = Path(config.source).name.split(".")[0] or "images"
     parts = [stem, Choice.parse(config.network.preset).name]
     if config.bottleneck.name != BottleneckConfig.name:
         parts.append(config.bottleneck.name)
     parts += [step.name for step in config.training.corruption.steps]
+    parts += ["pairs"] if config.reading.target else []
     return Path("runs", "-".join([*parts, f"{config.network.latent_dim}d"]))
