@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
 from zscape.data.images import as_float

@@ -60,7 +60,9 @@ def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
         dataclasses.replace(to, out=metadata).file(".tsv")
     opened = open_run(run)
     if ending == ".npz":
-        images = load_data(opened, data, jobs.split_to_encode(data))
+        from zscape.jobs.coded import split_to_encode
+
+        images = load_data(opened, data, split_to_encode(data))
         to.written(jobs.write_codes(opened, images, out))
         return
     tables = {
