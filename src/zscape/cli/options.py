@@ -35,7 +35,8 @@ RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder.")]
 Data = Annotated[
     str,
     Parameter(
-        name="DATA", help="mnist, a folder of pictures, or a .npz, .npy, idx or idx.gz file."
+        name="DATA",
+        help="mnist, a folder of pictures (or .zip, .tar, .parquet), or a .npz, .npy, .csv or idx file.",
     ),
 ]
 OtherData = Annotated[

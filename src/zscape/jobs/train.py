@@ -81,14 +81,15 @@ def train(data: Data, **options: Any) -> Run:
     """Train an autoencoder and leave a run folder with model, figures and report.
 
     The loss is the mean squared error over pixels and channels of images in [0, 1], and what the
-    bottleneck adds to it. The best epoch is chosen on a validation split held out of the training
-    images; the test split is read once, at the end, for the final metrics.
+    bottleneck adds to it. The best epoch is chosen on a validation split, the set's own or one held
+    out of the training images; the test split is read once, at the end, for the final metrics.
 
     Args:
-        data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
-            `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
-        **options: the fields of `NetworkConfig`, `TrainConfig` and `PictureConfig` in
-            `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
+        data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
+            `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
+            (N, H, W) or (N, H, W, C).
+        **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
+            in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
             recipe of the preset, or has its default.
 
     Returns:
@@ -104,7 +105,7 @@ def train(data: Data, **options: Any) -> Run:
 
     Example:
         >>> run = train("mnist", latent_dim=2, out="runs/two")
-        >>> run.metrics["model"]["mse"]
+        >>> run.metrics["model"]
     """
     check_names(options, TrainOptions.names())
     options = {name: value for name, value in options.items() if value is not None}
