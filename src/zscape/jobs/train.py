@@ -89,8 +89,8 @@ def train(data: Data, **options: Any) -> Run:
             `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
             (N, H, W) or (N, H, W, C).
         **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
-            in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
-            recipe of the preset, or has its default.
+            in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
+            the recipe of the preset, or has its default.
 
     Returns:
         The run, with its best model.
