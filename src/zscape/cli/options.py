@@ -36,7 +36,7 @@ Data = Annotated[
     str,
     Parameter(
         name="DATA",
-        help="mnist, pictures in a folder, .zip, .tar or .parquet, or a .npz, .npy, .csv or idx file.",
+        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file.",
     ),
 ]
 OtherData = Annotated[
