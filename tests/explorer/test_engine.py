@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from tests.explorer.payloads import unpack
+from zscape.data.images import NO_LABEL, Images
 from zscape.data.load import load_images
 from zscape.errors import ConfigError
+from zscape.explorer import engine
 from zscape.explorer.engine import build_payload, pack
+from zscape.latent.paths import data_range
 from zscape.runs import load_run
+from zscape.viz.classes import GREY
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,73 @@ def test_classes_that_have_names_are_named_in_the_order_of_their_numbers(trained
     assert meta["labels"] == ["z", "a"] * 15
     np.testing.assert_array_equal(arrays["colorIndex"], labels // 2)
     assert len(meta["palettes"]["light"]) == len(meta["palettes"]["dark"]) == 2
+
+
+def test_what_has_no_label_is_grey_and_null(trained: Any) -> None:
+    images = load_images(trained.data).take(slice(0, 30))
+    labels = np.where(np.arange(30) % 5, np.arange(30) % 3, NO_LABEL)
+    some = dataclasses.replace(images, labels=labels, class_names=("z", "b", "a"))
+    meta, arrays = unpack(build_payload(load_run(trained.two), images=some))
+    assert meta["classes"] == ["z", "b", "a", None]
+    assert meta["labels"][:5] == [None, "b", "a", "z", "b"]
+    assert [meta["classes"][i] for i in arrays["colorIndex"]] == meta["labels"]
+    assert meta["palettes"]["light"][3] == GREY
+    assert meta["range"] is None
+
+
+def test_more_classes_than_colours_get_a_scale_with_names_at_its_ends(trained: Any) -> None:
+    images = load_images(trained.data)
+    labels = np.arange(60) % 30
+    labels[0] = NO_LABEL
+    named = dataclasses.replace(
+        images, labels=labels, class_names=tuple(f"kind {k}" for k in range(30))
+    )
+    meta, arrays = unpack(build_payload(load_run(trained.two), images=named))
+    assert meta["classes"] is None
+    assert meta["range"] == ["kind 0", "kind 29"]
+    assert meta["labels"][:2] == [None, "kind 1"]
+    last = len(meta["palettes"]["light"]) - 1
+    assert arrays["colorIndex"][0] == last
+    assert meta["palettes"]["light"][last] == GREY
+    assert (np.diff(arrays["colorIndex"][1:30].astype(int)) > 0).all()
+
+
+def test_images_on_the_map_are_drawn_from_all(trained: Any) -> None:
+    sorted_images = _sorted_by_class(load_images(trained.data))
+    meta, arrays = unpack(build_payload(load_run(trained.two), images=sorted_images, n=12))
+    assert (meta["nImages"], meta["nAvailable"]) == (12, 60)
+    assert set(meta["labels"]) == {0, 1, 2}
+    np.testing.assert_array_equal(arrays["images"], sorted_images.some(12).images)
+
+
+def test_the_space_is_that_of_training_images_drawn_from_all(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "N_CODES", 12)
+    run = load_run(trained.two)
+    meta, _ = unpack(build_payload(run))
+    low, high = data_range(run.model.encode(run.dataset.train.some(12).images))
+    found = [(slider["low"], slider["high"]) for slider in meta["variables"]]
+    np.testing.assert_allclose(found, np.stack([low, high], axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_how_many_images_must_be_a_whole_number(trained: Any, n: Any) -> None:
+    with pytest.raises(ConfigError, match=r"n is .*; expected a whole number, 1 or more"):
+        build_payload(load_run(trained.two), n=n)
+
+
+def test_names_of_any_kind_reach_the_browser(trained: Any) -> None:
+    images = load_images(trained.data)
+    names = ("</script><b>", "caf\udce9\n\x00\u202e", "\u732b")
+    named = dataclasses.replace(images, class_names=names, source="a\udce9.npz")
+    meta, _ = unpack(build_payload(load_run(trained.two), images=named))
+    assert tuple(meta["classes"]) == names
+
+
+def _sorted_by_class(images: Images) -> Images:
+    assert images.labels is not None
+    return images.take(np.argsort(images.labels, kind="stable"))
 
 
 def test_codes_laid_out_in_space_are_refused_in_one_line(

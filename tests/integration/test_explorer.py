@@ -366,6 +366,30 @@ def test_classes_that_have_names_are_named(browser: Browser, trained: Any, tmp_p
         page.mouse.move(*place_of(page, 2))
         label = named.shown_labels[2]  # type: ignore[index]
         expect(page.locator(".hover")).to_contain_text(re.compile(rf"{label} #2 +MSE 0\.\d+"))
+        page.mouse.click(*place_of(page, 2))
+        expect(page.locator(".caption")).to_contain_text(f"{label}: z = (")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".caption")).to_have_text(re.compile(r"^z = \("))
+
+
+def test_names_with_markup_are_words_and_no_label_is_said(
+    browser: Browser, trained: Any, tmp_path: Path
+) -> None:
+    images = load_images(trained.data)
+    assert images.labels is not None
+    labels = images.labels.copy()
+    labels[4] = -1
+    names = ("</script><img src=x>", "caf\udce9", "\u732b")
+    named = replace(images, labels=labels, class_names=names)
+    content = build_payload(load_run(trained.two), images=named, n=50)
+    (tmp_path / "page.html").write_text(one_file_page(content))
+    with opened(browser, (tmp_path / "page.html").as_uri()) as page:
+        entries = page.get_by_role("list", name="Classes").get_by_role("listitem")
+        expect(entries).to_have_text([names[0], names[1], names[2], "no label"])
+        expect(page.locator(".facts")).to_contain_text("50 of 60 images")
+        index = page.evaluate("window.zscape.payload.meta.labels.indexOf(null)")
+        page.mouse.move(*place_of(page, index))
+        expect(page.locator(".hover")).to_contain_text("no label #")
 
 
 def test_damaged_data_are_said(browser: Browser, tmp_path: Path) -> None:

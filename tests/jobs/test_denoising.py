@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
+from zscape.data.images import as_float
 from zscape.errors import DataError, RunError
+from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.results import read_evaluation
 from zscape.jobs.denoise import denoise, write_denoised
 from zscape.runs import load_run
-from zscape.settings import ReadingConfig
+from zscape.settings import CorruptionConfig, ReadingConfig
 
 # One process, so that its runs are trained once.
 pytestmark = pytest.mark.xdist_group("denoising")
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("denoising")
 
 def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
     """Stand in for a run whose model does what it is told."""
-    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct)
+    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct, white=None)
     config = SimpleNamespace(image_shape=shape, white=None, border=None, reading=ReadingConfig())
     return SimpleNamespace(model=model, config=config)
 
@@ -94,6 +96,60 @@ def test_dark_on_light_is_shown_to_the_model_as_it_was_in_training(
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out/x.png")), image[..., 0])
 
 
+# --- what is claimed of a model ---
+
+
+def identity() -> Any:
+    return SimpleNamespace(reconstruct=lambda images: images)
+
+
+def gray() -> Any:
+    return SimpleNamespace(reconstruct=lambda images: np.full_like(images, 0.5))
+
+
+NOISE = CorruptionConfig.parse("gaussian:sigma=0.1")
+
+
+def test_a_denoiser_that_does_harm_is_named_with_its_levels() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    found = evaluate_denoising(gray(), images, NOISE, validation=images[:8])
+    (warning,) = found.warnings()
+    assert warning.startswith("Denoising makes images worse, by PSNR: ")
+    for level in found.levels:
+        own, noisy = level.methods["zscape"]["psnr"], level.methods["noisy"]["psnr"]
+        assert f"{own:.2f} dB against {noisy:.2f} dB (noisy) at {level.corruption}" in warning
+
+
+def test_a_denoiser_that_a_classical_method_beats_is_told_so() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    found = evaluate_denoising(identity(), images, NOISE, validation=images[:8])
+    (warning,) = found.warnings()
+    assert warning.startswith("A classical method, which needs no training, denoises better")
+    best = found.levels[0].best_classical
+    assert f"({best}) at gaussian:sigma=0.05" in warning
+
+
+def test_a_denoiser_that_helps_has_no_warning() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    clean: Any = SimpleNamespace(reconstruct=lambda noisy: as_float(images[: len(noisy)]))
+    found = evaluate_denoising(clean, images, NOISE, validation=images[:8])
+    assert found.warnings() == []
+    assert evaluate_denoising(clean, images, NOISE, validation=None).warnings() == []
+
+
+def test_denoising_is_measured_on_images_from_all_over_the_set() -> None:
+    n = 500
+    images = (
+        np.zeros((n, 28, 28, 1), np.uint16) + np.arange(n, dtype=np.uint16)[:, None, None, None]
+    )
+    found = evaluate_denoising(identity(), images, NOISE, validation=None)
+    shown = np.rint(found.samples["clean"][:, 0, 0, 0] * 65535)
+    assert found.n_images == 100
+    assert len(shown) == 10
+    assert shown.min() < n / 3
+    assert shown.max() > 2 * n / 3
+
+
 # --- a trained run, on the command line ---
 
 
@@ -133,6 +189,16 @@ def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_ru
         similarities = [outcome["ssim"] for outcome in methods.values()]
         assert all(ssim is not None and -1 <= ssim <= 1 for ssim in similarities)
         assert set(methods["non-local means"]["parameters"]) == {"h", "sigma", "patch_size"}
+    kept = json.loads((noisy_run / "metrics.json").read_text())
+    warnings = [text for text in kept["warnings"] if text.startswith("Denoising makes")]
+    worse = [x for x in levels if x.methods["zscape"]["psnr"] < x.methods["noisy"]["psnr"]]
+    assert len(warnings) == bool(worse)
+    assert list(denoising.warnings()) == kept["warnings"][-len(denoising.warnings()) :]
+    page = (noisy_run / "report.html").read_text()
+    printed = zscape("info", noisy_run)
+    for warning in denoising.warnings():
+        assert warning in page
+        assert printed.err.count(warning) == 1
     psnrs = [level.methods["noisy"]["psnr"] for level in levels]
     assert psnrs[0] > psnrs[1] > psnrs[2]
     assert (noisy_run / "figures" / "denoising.png").stat().st_size > 1000

@@ -11,7 +11,7 @@ import pytest
 from zscape.errors import DataError
 from zscape.viz import GridPanel, figure_png, plot_latent_grid, plot_latent_grids
 from zscape.viz import plot_reconstructions as plot
-from zscape.viz.sheets import plot_nearest
+from zscape.viz.sheets import plot_image_rows, plot_interpolation, plot_nearest, plot_traversal
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -241,3 +241,51 @@ def test_the_nearest_training_image_stands_below_each_generated_one() -> None:
     assert len(pictures(plot_nearest(images[:1], nearest[:1]))) == 2
     with pytest.raises(DataError, match="same shape"):
         plot_nearest(images, nearest[:3])
+
+
+def test_an_interpolation_stands_between_its_originals() -> None:
+    path, ends = random_images(4, 5, 5, 1), random_images(2, 5, 5, 1, seed=1)
+    figure = plot_interpolation(path, ends, "linear")
+    shown = np.stack(pictures(figure))
+    np.testing.assert_array_equal(shown, np.concatenate([ends[:1], path, ends[1:]])[..., 0])
+    assert sorted(words(figure)) == ["linear", "original", "original"]
+    places = [text.get_position()[0] for text in figure.texts if text.get_text() == "original"]
+    boxes = [axes.get_position() for axes in figure.axes]
+    for place, box in zip(sorted(places), (boxes[0], boxes[-1]), strict=True):
+        assert box.x0 < place < box.x1
+
+
+def test_a_traversal_has_its_values_over_the_columns() -> None:
+    values = np.array([[-1.5, 0.0, 1.5], [2.0, 2.25, 2.5]])
+    figure = plot_traversal(random_images(2, 3, 5, 5, 1), ["z1", "z2"], values)
+    expected = ["z1", "\N{MINUS SIGN}1.50", "0.00", "1.50", "z2", "2.00", "2.25", "2.50"]
+    assert sorted(words(figure)) == sorted(expected)
+
+
+@pytest.mark.parametrize("steps", [2, 7, 40, 200])
+def test_words_over_columns_do_not_touch_and_stay_inside(steps: int) -> None:
+    values = np.linspace(-12.5, 12.5, steps)[None]
+    figures = [
+        plot_traversal(random_images(1, steps, 4, 4, 1), ["z1"], values),
+        plot_interpolation(random_images(steps, 4, 4, 1), random_images(2, 4, 4, 1), "linear"),
+    ]
+    for figure in figures:
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in figure.texts]
+        assert len(boxes) >= 3
+        for number, box in enumerate(boxes):
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.width
+            assert not any(box.overlaps(other) for other in boxes[:number])
+
+
+def test_heads_that_do_not_fit_the_images_are_refused() -> None:
+    with pytest.raises(DataError, match=r"heads have shape \(1, 2\); expected \(1, 3\)"):
+        plot_image_rows(random_images(1, 3, 2, 2, 1), ["a"], heads=[["x", "y"]])
+
+
+def test_long_labels_are_cut() -> None:
+    images = random_images(10, 8, 8, 1)
+    figure = plot(images, images, ["a name " * 40] * 10)
+    assert figure.get_size_inches()[0] < 20
+    assert "a name a name a\N{HORIZONTAL ELLIPSIS}" in words(figure)

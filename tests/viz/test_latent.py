@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
+from zscape.data.images import NO_LABEL
 from zscape.errors import DataError
 from zscape.viz import figure_png, plot_latent
 
@@ -20,12 +22,20 @@ def bar_of(figure: Any) -> Any:
     return bar
 
 
+def legend_of(figure: Any) -> tuple[list[str], list[Any]]:
+    """The names and the colours of the legend."""
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    return names, [to_hex(line.get_color()) for line in legend.get_lines()]
+
+
+def dot_colors(figure: Any) -> list[str]:
+    dots = figure.axes[0].collections[0]
+    return [to_hex(color) for color in dots.get_facecolor()]
+
+
 def class_names(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.axes[0].texts]
-
-
-def luminance(colors: np.ndarray) -> np.ndarray:
-    return np.asarray(colors)[:, :3] @ [0.2126, 0.7152, 0.0722]
 
 
 def test_the_points_are_drawn_where_they_are() -> None:
@@ -39,24 +49,61 @@ def test_the_points_are_drawn_where_they_are() -> None:
     assert len(figure.axes) == 1  # nothing to explain by a colour bar
 
 
-def test_the_colour_bar_names_every_class() -> None:
-    labels = np.repeat([9, 2, 4, -1], 50)
+def test_the_legend_names_every_class_in_the_colour_of_its_points() -> None:
+    labels = np.repeat([9, 2, 4, 7], 50)
     figure = plot_latent(codes(), labels, label_name="digit")
     figure.draw_without_rendering()
+    names, colors = legend_of(figure)
+    assert names == ["2", "4", "7", "9"]
+    assert figure.legends[0].get_title().get_text() == "digit"
+    assert sorted(class_names(figure)) == ["2", "4", "7", "9"]
+    by_name = dict(zip(names, colors, strict=True))
+    assert dot_colors(figure) == [by_name[str(label)] for label in labels]
+    assert len(set(colors)) == 4
+
+
+def test_what_has_no_label_is_grey_and_no_class() -> None:
+    labels = np.repeat([0, 1, NO_LABEL, 0], 50)
+    figure = plot_latent(codes(), labels, class_names=["cat", "dog"])
+    names, colors = legend_of(figure)
+    assert names == ["cat", "dog", "no label"]
+    red, green, blue = (int(colors[2][i : i + 2], 16) for i in (1, 3, 5))
+    assert max(red, green, blue) - min(red, green, blue) < 24
+    assert dot_colors(figure)[100:150] == [colors[2]] * 50
+    assert class_names(plot_latent(codes(), labels)) == ["0", "1"]
+    assert legend_of(plot_latent(codes(), np.full(200, NO_LABEL)))[0] == ["no label"]
+
+
+def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
+    names = ["ant", "bee", "cat"]
+    all_of_them = legend_of(plot_latent(codes(), np.arange(200) % 3, class_names=names))
+    two = legend_of(plot_latent(codes(), np.arange(200) % 2 + 1, class_names=names))
+    assert two == (["bee", "cat"], all_of_them[1][1:])
+
+
+def test_more_classes_than_colours_get_a_scale_that_says_so() -> None:
+    labels = np.arange(200) % 35
+    labels[:5] = NO_LABEL
+    figure = plot_latent(codes(), labels, class_names=[f"kind {k}" for k in range(35)])
+    assert figure.legends == []
     bar = bar_of(figure)
-    assert [tick.get_text() for tick in bar.get_yticklabels()] == ["-1", "2", "4", "9"]
-    assert bar.get_ylabel() == "digit"
-    assert sorted(class_names(figure)) == ["-1", "2", "4", "9"]
+    assert bar.get_ylabel() == "label: 35, too many for a colour each\ngrey: no label"
+    ticks = [tick.get_text() for tick in bar.get_yticklabels()]
+    assert (ticks[0], ticks[-1]) == ("kind 0", "kind 34")
 
 
-def test_classes_are_told_apart_in_grayscale() -> None:
-    labels = np.arange(200) % 10
-    scatter: Any = plot_latent(codes(), labels).axes[0].collections[0]
-    scatter.update_scalarmappable()
-    colors = scatter.get_facecolors()
-    by_class = luminance(np.stack([colors[labels == k][0] for k in range(10)]))
-    assert (np.diff(by_class) > 0.02).all()
-    assert by_class.max() < 0.8  # still seen on white
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_names_are_drawn_as_they_are_whatever_is_in_them(dimensions: int) -> None:
+    names = ["$x_$", "_hidden", "a\nb", "caf\udce9", "<b>&amp;", "x" * 80]
+    points = codes() * [1, dimensions - 1]
+    figure = plot_latent(points, np.arange(200) % 6, class_names=names)
+    assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
+    ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    shown = ticks if dimensions == 1 else legend_of(figure)[0]
+    assert shown[:5] == ["$x_$", "_hidden", "a\\nb", "caf\\udce9", "<b>&amp;"]
+    assert len(shown[5]) == 24
+    width = figure.get_size_inches()[0]
+    assert width < 9
 
 
 def test_class_names_stand_at_the_medians_when_these_are_far_apart() -> None:
@@ -159,8 +206,11 @@ def test_what_cannot_be_drawn_is_refused(points: np.ndarray, labels: Any, messag
 def test_names_are_classes_and_too_many_of_them_a_quantity() -> None:
     def ticks(n: int) -> list[str]:
         labels = np.array([f"class{number:02d}" for number in np.arange(200) % n])
-        bar = plot_latent(codes(), labels).axes[1]
-        return [tick.get_text() for tick in bar.get_yticklabels()]
+        figure = plot_latent(codes(), labels)
+        if figure.legends:
+            return legend_of(figure)[0]
+        return [tick.get_text() for tick in bar_of(figure).get_yticklabels()]
 
     assert ticks(3) == ["class00", "class01", "class02"]
-    assert not [text for text in ticks(40) if text.startswith("class")]
+    assert len(ticks(20)) == 20
+    assert len(ticks(40)) == 8

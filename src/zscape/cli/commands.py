@@ -25,9 +25,17 @@ from zscape.cli.options import (
     open_run,
     train_flags,
 )
-from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
+from zscape.cli.show import (
+    anomalies_text,
+    print_evaluation,
+    print_generation,
+    print_machine,
+    print_run,
+    say_remarks,
+)
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
+from zscape.registry import check_number
 
 TrainFlags = train_flags()
 
@@ -110,8 +118,7 @@ def evaluate(
         opened = open_run(run)
         from zscape.jobs.evaluate_generation import refresh_generation
 
-        found = refresh_generation(opened, **settings)
-        print_json(found.to_dict()) if as_json else print_generation(found)
+        print_generation(refresh_generation(opened, **settings), as_json=as_json)
         return
     if settings:
         raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
@@ -120,7 +127,7 @@ def evaluate(
     from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
-    print_json(evaluation.to_dict()) if as_json else print_evaluation(evaluation)
+    print_evaluation(evaluation, as_json=as_json)
 
 
 def info(
@@ -180,6 +187,7 @@ def explore(
     port: int | None = None,
     no_browser: Flag = False,
     html: Path | None = None,
+    n: Annotated[int, Parameter(name="-n", help="How many test images are on the map.")] = 2000,
     force: Force = False,
 ) -> None:
     """Walk through the latent space in a browser: drag, compare, draw your own image.
@@ -193,11 +201,12 @@ def explore(
     html
         Write one page (.html) that opens from disk, and serve nothing.
     """
+    check_number("n", n, low=1, whole=True)
     if html is not None:
         if port is not None or no_browser:
             raise ConfigError("`html` writes a file; leave out `port` and `no_browser`.")
         Output(out=html, force=force).file(".html", ".htm")
-        _write_page(run, html)
+        _write_page(run, html, n)
         return
     from zscape.explorer import server
 
@@ -207,7 +216,7 @@ def explore(
         from zscape.explorer.engine import build_payload
 
         token = server.new_token()
-        app_of_run = server.build_app(build_payload(opened), token)
+        app_of_run = server.build_app(build_payload(opened, n=n), token)
         url = server.address(listener, token)
         print(url, flush=True)
         say("Ctrl-C ends it.")
@@ -216,7 +225,7 @@ def explore(
         server.serve(app_of_run, [listener])
 
 
-def _write_page(run: Path, html: Path) -> None:
+def _write_page(run: Path, html: Path, n: int) -> None:
     from zscape.explorer.page import front_end, one_file_page
 
     front_end("page.js")  # fails before the work
@@ -224,7 +233,7 @@ def _write_page(run: Path, html: Path) -> None:
     from zscape.explorer.engine import build_payload
     from zscape.files import write_text
 
-    page = one_file_page(build_payload(opened))
+    page = one_file_page(build_payload(opened, n=n))
     html.parent.mkdir(parents=True, exist_ok=True)
     write_text(html, page)
     print(f"{html}: {html.stat().st_size / 1e6:.1f} MB, opens in a browser without a network")
@@ -265,13 +274,13 @@ def denoise(
     )
 
 
-def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Output) -> None:
+def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
     ----------
     threshold
-        The share of normal images that shall pass.
+        The share of normal images that shall pass, as far as it can be promised. [default: 0.99]
     """
     out = to.file(".csv")
     to.file(".html", beside=".html")
@@ -279,13 +288,9 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Out
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    done = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
-    rate = f"{100 * done['false_alarm_rate']:.2f} %"
-    to.written(
-        done,
-        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}\n"
-        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
-    )
+    done = write_anomalies(opened, load_data(opened, data, drawn=True), out, threshold=threshold)
+    to.written(done, anomalies_text(done, out))
+    say_remarks(done["warnings"], done["notes"])
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)

@@ -20,7 +20,7 @@ from zscape.data.pictures import (
 )
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
-from zscape.settings import Fit
+from zscape.settings import Background, Fit
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,8 +34,13 @@ class Rendering:
     """How pictures become images, for all pictures of a set alike."""
 
     fit: Fit = "stretch"
-    background: str = "white"  # behind what is transparent, and beside a padded picture
+    background: Background = "white"  # behind what is transparent, and beside a padded picture
     exact: bool = False  # values as they are stored, float32, for the white is not known yet
+
+    @property
+    def paper(self) -> str:
+        """The colour of the background."""
+        return "black" if self.background == "black" else "white"
 
 
 def read_picture(
@@ -92,18 +97,18 @@ def decode_picture(
             image, limit = _deep(path, picture, image_shape, how), white_of_file(picture)
             if how.exact:
                 return image, limit
-            return np.uint8(255 * within(path, image, limit, white or White(BYTE))), limit
-        picture = flattened(picture, how.background, channels)
-        bands = [picture.convert("F") if how.exact else picture]
+            scaled = within(path, image, limit, white or White(BYTE))
+            return (255 * scaled).astype(np.uint8), limit
+        picture = flattened(picture, how.paper, channels)
         if how.exact:
-            bands = [band.convert("F") for band in picture.split()]
-        fitted = [_fitted(band, width, height, how) for band in bands]
+            bands = [np.asarray(band, np.float32) for band in picture.split()]
+            return np.stack([_exact(band, width, height, how) for band in bands], axis=-1), BYTE
+        fitted = _fitted(picture, width, height, how)
     except PARSE_ERRORS as error:
         if isinstance(error, UnreadablePictureError):
             raise
         raise UnreadablePictureError(path, reason_of(error)) from error
-    image = np.stack(fitted, axis=-1) if how.exact else fitted[0].reshape(height, width, channels)
-    return image, BYTE
+    return fitted.reshape(height, width, channels), BYTE
 
 
 def white_of_file(picture: Image.Image) -> float:
@@ -136,21 +141,26 @@ def _deep(
     how: Rendering,
 ) -> np.ndarray:
     """Return the values of a gray picture of more than 8 bits, fitted, (H, W, C) float32."""
-    from PIL import Image
-
     height, width, channels = image_shape
     values = np.asarray(picture, dtype=np.float32)
     if not np.isfinite(values).all():
         raise UnreadablePictureError(path, "it has NaN or infinite values")
-    low, high = float(values.min(initial=0)), float(values.max(initial=0))
-    if low < 0:
+    if (low := float(values.min(initial=0))) < 0:
         raise UnreadablePictureError(path, f"it has values below 0, down to {low:.6g}")
-    fitted = _fitted(Image.fromarray(values), width, height, how)
-    # Lanczos overshoots at edges.
-    image = np.where(np.isfinite(fitted), np.clip(fitted, low, high), fitted)[..., None]
+    image = _exact(values, width, height, how)[..., None]
     if channels == 4:
         return np.concatenate([np.repeat(image, 3, -1), np.full_like(image, np.inf)], axis=-1)
     return np.repeat(image, channels, axis=-1)
+
+
+def _exact(values: np.ndarray, width: int, height: int, how: Rendering) -> np.ndarray:
+    """Return one channel (H, W) of float32 fitted, with no value beyond those it has."""
+    from PIL import Image
+
+    fitted = _fitted(Image.fromarray(values), width, height, how)
+    # Lanczos overshoots at edges.
+    limited = np.clip(fitted, values.min(), values.max())
+    return np.where(np.isfinite(fitted), limited, fitted)
 
 
 def within(path: Path | io.BytesIO, image: np.ndarray, limit: float, white: White) -> np.ndarray:
@@ -179,9 +189,9 @@ def _fitted(picture: Image.Image, width: int, height: int, how: Rendering) -> np
     resized = picture.resize(size, resampling)
     left, top = (width - size[0]) // 2, (height - size[1]) // 2
     if picture.mode == "F":
-        framed = np.full((height, width), np.inf if how.background == "white" else 0, np.float32)
-        framed[top : top + size[1], left : left + size[0]] = resized
+        framed = np.full((height, width), np.inf if how.paper == "white" else 0, np.float32)
+        framed[top : top + size[1], left : left + size[0]] = np.asarray(resized)
         return framed
-    frame = Image.new(picture.mode, (width, height), how.background)
+    frame = Image.new(picture.mode, (width, height), how.paper)
     frame.paste(resized, (left, top))
     return np.asarray(frame)

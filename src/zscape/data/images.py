@@ -170,7 +170,8 @@ class Images:
         """The labels as people read them: names (N,) where the classes have some, `-` for none."""
         if self.labels is None or self.class_names is None:
             return self.labels
-        return np.array([*self.class_names, "-"])[self.labels]
+        names: np.ndarray = np.array([*self.class_names, "-"])[self.labels]
+        return names
 
     @property
     def decoding(self) -> Decoding | None:
@@ -190,7 +191,7 @@ class Images:
             groups=None if self.groups is None else self.groups[indices],
         )
 
-    def some(self, n: int, seed: int = 0) -> Images:
+    def some(self, n: int, seed: int | Sequence[int] = 0) -> Images:
         """Return `n` of the images, drawn over all by `drawn`, or all where there are no more."""
         return self if len(self) <= n else self.take(drawn(len(self), n, seed))
 
@@ -298,21 +299,33 @@ def chunks(
         yield rows, images[rows]
 
 
-def as_float(images: ImageStore) -> np.ndarray:
+def as_float(images: ImageStore, white: float | None = None) -> np.ndarray:
     """Return images of any accepted type as float32 in [0, 1], of the same shape.
 
-    Whole numbers are divided by the largest value of their type. Floats are taken as they are:
-    `zscape.data.checks` checks their range.
+    Whole numbers are divided by `whole_white`. Floats are taken as they are; the range of neither
+    is checked: `zscape.data.checks` does that.
     """
     values = np.asarray(images)
     if values.dtype == np.float32:
         return values
-    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        largest = np.float32(np.iinfo(values.dtype).max)
+    if values.dtype.kind in "iu":
+        largest = np.float32(whole_white(values.dtype, white))
         return np.asarray(np.divide(values, largest, dtype=np.float32))
     if values.dtype.kind not in "bf":
         raise DataError(f"the images have values of type {values.dtype}; {EXPECTED_TYPES}.")
     return values.astype(np.float32)
+
+
+def whole_white(dtype: np.dtype[Any], white: float | None = None) -> float:
+    """Return which whole number of a type is white: `white`, or the largest where that is less.
+
+    Where `white` is None, it is the largest of unsigned 8 and 16 bits, and 255 of all other types,
+    which NumPy and others choose without being asked.
+    """
+    largest = float(np.iinfo(dtype).max)
+    if white is None:
+        return largest if dtype.kind == "u" and dtype.itemsize <= 2 else 255.0
+    return min(float(white), largest)
 
 
 def drawn(n_images: int, n: int, seed: int | Sequence[int] = 0) -> np.ndarray:

@@ -204,7 +204,7 @@ def _others(
         if (location := getattr(reading, use)) is not None:
             found[use] = load_images(
                 location,
-                use,  # type: ignore[arg-type]  # one of the splits
+                use,
                 pictures=pictures,
                 image_shape=images.image_shape,
                 reading=Reading(white=reading.white, kept=images.white),
@@ -233,10 +233,12 @@ def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:
         array, white = whiten(
             np.asarray(images), found.source, asked=wanted.white, kept=wanted.kept
         )
+        # Of floats and bool it is clear without a decision.
+        decided = white.value if images.dtype.kind in "iu" or wanted.white else None
         images = array
         found = replace(
             found,
-            white=found.white or white.value,
+            white=found.white or decided,
             notes=(*found.notes, *filter(None, [white.note])),
             warnings=(*found.warnings, *filter(None, [white.warning])),
         )

@@ -117,7 +117,8 @@ def _glance(listed: PictureList, row: int) -> _Glance | None:
         scale = max(whole) / max(picture.size) if part is None else 1.0
         size = round(picture.height * scale), round(picture.width * scale)
         if picture.mode in DEEP_MODES:
-            top = float(np.nan_to_num(np.asarray(picture, np.float32)).max(initial=0))
+            values = np.asarray(picture, np.float32)
+            top = float(values[np.isfinite(values)].max(initial=0))
             kind = "deep" if white_of_file(picture) == float("inf") else "file"
             return _Glance(kind, top, True, False, False, is_animated, size)
         is_transparent = picture.has_transparency_data

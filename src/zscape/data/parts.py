@@ -35,7 +35,9 @@ def with_pages(listed: PictureList) -> PictureList:
         n_pages = [_n_pages(listed.open(row)) if is_tiff[row] else 1 for row in range(len(listed))]
     if max(n_pages) == 1:
         return listed
-    parts = [[Part(page) for page in range(n)] if n > 1 else [None] for n in n_pages]
+    parts: list[list[Part | None]] = [
+        [Part(page) for page in range(n)] if n > 1 else [None] for n in n_pages
+    ]
     n_files, n_images = sum(n > 1 for n in n_pages), sum(n for n in n_pages if n > 1)
     files = "TIFF file" if n_files == 1 else "TIFF files"
     note = f"{n_files:,} {files} with {n_images:,} pages: each page is an image"

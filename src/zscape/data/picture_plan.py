@@ -11,7 +11,7 @@ from zscape.data.parts import with_pages, with_patches
 from zscape.data.pictures import PictureList
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
-from zscape.settings import PictureConfig, Size
+from zscape.settings import Background, PictureConfig, Size
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
     return replace(listed.take(rows), notes=(*listed.notes, notes))
 
 
-def _background(pictures: PictureConfig, look: Look) -> str:
+def _background(pictures: PictureConfig, look: Look) -> Background:
     if pictures.background != "auto":
         return pictures.background
     return "black" if 2 * look.n_blank > look.n_transparent else "white"
@@ -120,7 +120,7 @@ def _notes(look: Look, pictures: PictureConfig, size: Size, background: str) -> 
         )
     elif look.n_blank and background == "white":
         notes.append(
-            f"{look.n_blank:,} transparent pictures {of} show nothing over {background}; choose "
+            f"{look.n_blank:,} transparent ones {of} show nothing over {background}; choose "
             "with `background`"
         )
     if look.n_animated:

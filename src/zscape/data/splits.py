@@ -83,7 +83,7 @@ def same_classes(parts: dict[str, Images]) -> dict[str, Images]:
     """Return the parts with one numbering of the classes, by name."""
     names = parts["train"].class_names
     for part in parts.values():
-        names = with_classes(part, names).class_names
+        names = with_classes(part, names).class_names or names
     return {name: with_classes(part, names) for name, part in parts.items()}
 
 

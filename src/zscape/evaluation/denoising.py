@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -51,6 +51,11 @@ class Level:
         names = [name for name in self.methods if name not in (NOISY, OWN)]
         return max(names, key=lambda name: self.methods[name]["psnr"], default=None)
 
+    def is_below(self, method: str | None) -> bool:
+        """Tell whether the model has a lower PSNR than a method."""
+        own = self.methods[OWN]["psnr"]
+        return method is not None and own < self.methods[method]["psnr"]
+
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
@@ -69,6 +74,29 @@ class DenoisingEvaluation:
         """Return plain values for JSON."""
         return {"n_images": self.n_images, "levels": [vars(level) for level in self.levels]}
 
+    def warnings(self) -> list[str]:
+        """Return a sentence for each way in which the model does not help; [] where it does."""
+        harmful = [level for level in self.levels if level.is_below(NOISY)]
+        beaten = [
+            level
+            for level in self.levels
+            if level not in harmful and level.is_below(level.best_classical)
+        ]
+        found = []
+        if harmful:
+            found.append(
+                "Denoising makes images worse, by PSNR: "
+                f"{_compared(harmful, [NOISY] * len(harmful))}. Train for more epochs, on more "
+                "images, or with a longer code."
+            )
+        if beaten:
+            names = [level.best_classical or "" for level in beaten]
+            found.append(
+                "A classical method, which needs no training, denoises better, by PSNR: "
+                f"{_compared(beaten, names)}."
+            )
+        return found
+
 
 def evaluate_denoising(
     model: Autoencoder,
@@ -79,10 +107,10 @@ def evaluate_denoising(
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
 
-    The first few images are used, more of them when they are small. Each classical method has the
-    parameters that gave the highest PSNR on corrupted `validation` images, for each level anew;
-    without such images there are no classical methods. The strengths are `LEVELS` times that of
-    `corruption`.
+    Some images are used, drawn at random, and more of them when they are small. Each classical
+    method has the parameters that gave the highest PSNR on corrupted `validation` images, for each
+    level anew; without such images there are no classical methods. The strengths are `LEVELS` times
+    that of `corruption`.
     """
     clean = _affordable(images, _TEST_PIXELS)
     known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
@@ -96,7 +124,8 @@ def evaluate_denoising(
         if factor == 1.0:
             rows = {"clean": clean, **outputs}
             shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
-            samples = {name: rows[name][:_N_SAMPLES] for name in shown}
+            some = drawn(len(clean), _N_SAMPLES)
+            samples = {name: rows[name][some] for name in shown}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
@@ -179,9 +208,19 @@ def classical_methods() -> tuple[str, ...]:
 
 
 def _affordable(images: ImageStore, n_pixels: int) -> np.ndarray:
-    """Return the first few images, about `n_pixels`."""
+    """Return some of the images, about `n_pixels`."""
     height, width = images.shape[1:3]
-    return as_float(images[: max(_MIN_IMAGES, n_pixels // int(height * width))])
+    n = max(_MIN_IMAGES, n_pixels // int(height * width))
+    return as_float(images[drawn(len(images), n)])
+
+
+def _compared(levels: Sequence[Level], methods: Sequence[str]) -> str:
+    """Return the PSNR of the model and of another method at each level, in words."""
+    return "; ".join(
+        f"{level.methods[OWN]['psnr']:.2f} dB against {level.methods[method]['psnr']:.2f} dB "
+        f"({method}) at {level.corruption}"
+        for level, method in zip(levels, methods, strict=True)
+    )
 
 
 def _bounded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -17,6 +17,7 @@ from zscape.errors import ConfigError, require
 from zscape.export import export_onnx
 from zscape.latent.densities import fit_density
 from zscape.latent.paths import data_range, finite_codes, principal_directions
+from zscape.registry import check_number
 from zscape.runs import Run
 
 N_MAP = 2000  # test images on the map
@@ -27,7 +28,12 @@ N_QUANTITY_COLORS = 64
 
 
 def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> bytes:
-    """Pack a run for the browser, with the first `n` images, its test split if None, on the map."""
+    """Pack a run for the browser, with `n` of the images on the map, of its test split if None.
+
+    Raises:
+        ConfigError: `n` is below 1, a package is missing, or the codes are laid out in space.
+    """
+    check_number("n", n, low=1, whole=True)
     require("safetensors", extra="explore")
     model = run.model
     if len(model.decoder.input_shape) != 2:
@@ -36,8 +42,9 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
             "row of numbers: choose a run with another bottleneck."
         )
     models = export_onnx(model)
-    shown = (run.dataset.test if images is None else images).take(slice(0, n))
-    learned = finite_codes(model.encode(run.dataset.train.images[:N_CODES]))
+    available = run.dataset.test if images is None else images
+    shown = available.some(n)
+    learned = finite_codes(model.encode(run.dataset.train.some(N_CODES).images))
     codes = finite_codes(model.encode(shown.images)).astype(np.float32)
     space, space_arrays = _describe_space(learned)
     colors, color_index = _colors(shown)
@@ -50,7 +57,7 @@ def build_payload(run: Run, *, images: Images | None = None, n: int = N_MAP) -> 
         "imageShape": list(model.image_shape),
         "latentDim": model.latent_dim,
         "nImages": len(shown),
-        "labels": None if shown.shown_labels is None else shown.shown_labels.tolist(),
+        "nAvailable": len(available),
         "border": _border(pixels),
         **colors,
         **space,
@@ -120,29 +127,51 @@ def _sliders(positions: np.ndarray, shares: np.ndarray) -> list[dict[str, float]
 
 
 def _colors(images: Images) -> tuple[dict[str, Any], np.ndarray]:
-    """Return palettes for a light and a dark page, the classes, and each image's colour (N,)."""
+    """Return labels, classes and palettes for a light and a dark page, and colours (N,).
+
+    A colour is a place in the palettes. Of what has no label the label and the class are None.
+    """
     import matplotlib as mpl
     from matplotlib.colors import to_hex
 
-    from zscape.viz.latent import class_colors, label_classes, ramp
+    from zscape.viz.classes import (
+        DARK_GREY,
+        GREY,
+        as_quantity,
+        find_classes,
+        has_label,
+        name_of,
+        ramp,
+    )
     from zscape.viz.style import ACCENT
 
-    labels, names = images.labels, images.shown_labels
-    if labels is None or names is None:
+    none = {"labels": None, "classes": None, "range": None}
+    if images.labels is None:
         palettes = {"light": [ACCENT], "dark": ["#8dbdec"]}
-        return {"palettes": palettes, "classes": None}, np.zeros(len(images), np.uint8)
-    classes = label_classes(labels)
+        return {**none, "palettes": palettes}, np.zeros(len(images), np.uint8)
+    labels, known = images.labels, has_label(images.labels)
+    named = zip(labels.tolist(), known.tolist(), strict=True)
+    texts = [name_of(label, images.class_names) if is_known else None for label, is_known in named]
+    classes = find_classes(labels, images.class_names)
     if classes is not None:
-        _, first, index = np.unique(labels, return_index=True, return_inverse=True)
-        light, shown = class_colors(len(classes)), names[first].tolist()
-    else:
-        light, shown = ramp()(np.linspace(0, 1, N_QUANTITY_COLORS)), None
-        low, high = float(labels.min()), float(labels.max())
-        index = np.round((labels - low) / (high - low) * (N_QUANTITY_COLORS - 1))
-    # The same colours without their dark end, which a dark page would swallow.
-    dark = mpl.colormaps["viridis"](np.linspace(0.3, 1.0, len(light)))
-    palettes = {"light": list(map(to_hex, light)), "dark": list(map(to_hex, dark))}
-    return {"palettes": palettes, "classes": shown}, index.astype(np.uint8)
+        palettes = {"light": classes.colors, "dark": classes.dark_colors}
+        values = {"labels": texts, "classes": classes.values, "palettes": palettes}
+        return {**none, **values}, classes.places.astype(np.uint8)
+    # The last colour is that of no label.
+    light = ramp()(np.linspace(0, 1, N_QUANTITY_COLORS))
+    dark = mpl.colormaps["viridis"](np.linspace(0.3, 1.0, N_QUANTITY_COLORS))
+    palettes = {
+        "light": [*map(to_hex, light), GREY],
+        "dark": [*map(to_hex, dark), DARK_GREY],
+    }
+    places, quantity = np.full(len(labels), N_QUANTITY_COLORS), as_quantity(labels)
+    low, high = quantity[known].min(), quantity[known].max()
+    shares = (quantity[known] - low) / max(high - low, 1e-30)
+    places[known] = np.round(shares * (N_QUANTITY_COLORS - 1))
+    ends = [labels[known].min(), labels[known].max()]
+    reach = [name_of(end.item(), images.class_names) for end in ends]
+    values = {"labels": texts, "range": reach, "palettes": palettes}
+    return {**none, **values}, places.astype(np.uint8)
 
 
 def _border(pixels: np.ndarray) -> float:

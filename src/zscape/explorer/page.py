@@ -9,6 +9,7 @@ from importlib.resources import files
 from zscape.errors import ConfigError
 
 MAX_PAGE_BYTES = 25_000_000
+_SAFETY = 0.95  # other images may be harder to compress
 
 
 def front_end(name: str) -> bytes:
@@ -57,11 +58,25 @@ def one_file_page(payload: bytes) -> str:
     n_bytes = len(page.encode())
     if n_bytes > MAX_PAGE_BYTES:
         raise ConfigError(
-            f"the page would have {n_bytes / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}: "
-            "the images or the networks of this run are too large for one file. "
-            "See it with zscape explore and without `html`."
+            f"the page would have {n_bytes / 1e6:.0f} MB, more than {MAX_PAGE_BYTES / 1e6:.0f}; "
+            f"{_remedy(payload, n_bytes)}."
         )
     return page
+
+
+def _remedy(payload: bytes, n_bytes: int) -> str:
+    """Return what to do where the page of a payload has too many bytes."""
+    from safetensors.numpy import load
+
+    arrays = load(payload)
+    n_images = len(arrays["images"])
+    zipped = sum(len(gzip.compress(arrays[name].tobytes())) for name in ("images", "codes"))
+    of_images = zipped * 4 / 3  # in base64
+    fit = n_images * (MAX_PAGE_BYTES - n_bytes + of_images) / of_images * _SAFETY
+    if fit < 1:
+        return "the networks alone are too large for one file: leave out `html`, and it is served"
+    digits = 10 ** max(0, len(str(int(fit))) - 2)
+    return f"choose fewer images than {n_images:,}: `n={int(fit) // digits * digits}` fits"
 
 
 def _own(name: str) -> str:

@@ -25,15 +25,15 @@ class Explorer(anywidget.AnyWidget):
 
     Args:
         run: a trained run, or the path of its folder.
-        n: how many test images are on the map.
+        n: how many test images are on the map, drawn at random.
 
     Attributes:
         code: the code that is shown, d numbers.
         image: the image that it decodes to, (H, W, C), float32 in [0, 1].
 
     Raises:
-        ConfigError: the front end has not been built, a package is missing, or the codes of the
-            run are not vectors.
+        ConfigError: the front end has not been built, a package is missing, `n` is below 1, or
+            the codes of the run are not vectors.
         DataError: a code that was set does not have d numbers.
 
     Example:

@@ -67,8 +67,8 @@ def denoise(run: Run, image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim != 3 or 0 in image.shape:
         raise DataError(f"the image has shape {image.shape}; expected (H, W, C).")
-    check_values(image)
-    values = as_float(image)
+    check_values(image, white=model.white)
+    values = as_float(image, model.white)
     if is_inverted(run, values):
         return 1 - _reconstructed(model, 1 - values)
     return _reconstructed(model, values)
@@ -286,7 +286,7 @@ def _denoised(run: Run, picture: Image.Image, white: float) -> tuple[Image.Image
     pixels = pixels[..., None] if gray else pixels
     if alpha is not None and run.config.image_shape[2] == 4 and not gray:
         pixels = np.dstack([pixels, np.asarray(alpha)])
-    clean = np.round(255 * denoise(run, pixels)).astype(np.uint8)
+    clean = np.round(255 * denoise(run, as_float(pixels))).astype(np.uint8)
     result = Image.fromarray(clean[..., 0] if gray else clean)
     if alpha is not None:
         result.putalpha(alpha)

@@ -21,17 +21,19 @@ from zscape.runs import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+N_SHEET = 10  # images on the sheet of reconstructions
 MAX_GRID_VALUES = 2**28  # a gigabyte
 N_GRID_CODES = 5000  # enough to see where the codes lie
 
 
 def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
     """Draw the figures of a run, by the name of their file without its ending."""
+    from zscape.viz.classes import label_texts
     from zscape.viz.loss import plot_loss
     from zscape.viz.sheets import plot_image_rows, plot_reconstructions
 
     history = run.history
-    test = _some(run.dataset.test, 10)
+    test = run.dataset.test.some(N_SHEET)
     best = min(history, key=lambda row: row["val_loss"])
     mse_only = "reconstruction_mse" not in history[0]
     drawn = {
@@ -42,7 +44,7 @@ def run_figures(run: Run, evaluation: Evaluation) -> dict[str, Figure]:
             unit="MSE" if mse_only else "loss: MSE and terms of the bottleneck",
         ),
         "reconstructions": plot_reconstructions(
-            as_float(test.images), run.model.reconstruct(test.images), test.shown_labels
+            as_float(test.images), run.model.reconstruct(test.images), label_texts(test)
         ),
         "latent": latent_map(run),
     }
@@ -72,8 +74,8 @@ def latent_map(
 ) -> Figure:
     """Draw the codes of `n` images, of the test split when `data` is None.
 
-    They are the first ones, or those of a folder evenly over all its pictures; `thumbnails`
-    draws some of them at their codes.
+    They are drawn at random from all, the same ones each time; `thumbnails` draws some of them
+    at their codes.
 
     Raises:
         ConfigError: `n` is below 1.
@@ -83,24 +85,18 @@ def latent_map(
 
     check_number("n", n, low=1, whole=True)
     images = run.dataset.test if data is None else run.load_images(data)
-    images = _some(images, n)
+    images = images.some(n)
     what = f"{len(images):,} code{'s' if len(images) > 1 else ''}"
     projection = project_codes(run.model.encode(images.images).reshape(len(images), -1))
     return plot_latent(
         projection.points,
-        images.shown_labels,
+        images.labels,
+        class_names=images.class_names,
         images=np.asarray(images.images) if thumbnails else None,
         axis_names=projection.axis_names,
         explained=projection.explained,
         title=f"{what} of {code_words(run.model.code_shape)}",
     )
-
-
-def _some(images: Images, n: int) -> Images:
-    """Return the first images, or of a folder, which is in alphabetical order, some of all."""
-    n = min(n, len(images))
-    rows = np.arange(n)
-    return images.take(rows if images.names is None else rows * len(images) // n)
 
 
 def grid(run: Run, *, low: float = -5.0, high: float = 5.0, step: float = 1.0) -> Figure:
@@ -139,7 +135,7 @@ def grid(run: Run, *, low: float = -5.0, high: float = 5.0, step: float = 1.0) -
 
     panels = [panel(fixed, fixed, f"from {low:g} to {high:g} in steps of {step:g}")]
     try:
-        images = run.dataset.train.images[:N_GRID_CODES]
+        images = run.dataset.train.some(N_GRID_CODES).images
     except (DataError, RunError):
         return plot_latent_grids(panels)  # they are gone; the fixed lattice needs the model only
     lows, highs = data_range(run.model.encode(images))

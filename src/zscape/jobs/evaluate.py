@@ -18,6 +18,10 @@ from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
 
+_NO_TRAINING = (
+    "Without the training images there are no neighbours to classify by, and whether these images "
+    "were seen in training could not be checked: {error}"
+)
 _TARGETS = (
     "The model and PCA were given noisy images, and their outputs are compared with the clean ones."
 )
@@ -46,15 +50,15 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     if images.skipped:
         notes.append(f"{len(images.skipped):,} files of the folder were left out.")
     if (most := _affordable(images)) < len(images):
-        notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
-        images = images.take(slice(most))
+        notes.append(f"Measured on {most:,} of {len(images):,} images, drawn at random.")
+        images = images.some(most)
     if run.config.reading.target is not None:
         notes.append(_NO_TARGETS if images.targets is None else _TARGETS)
     try:
         neighbours: Images | None = run.dataset.train
     except (DataError, RunError) as error:
         neighbours = None
-        notes.append(f"Without the training images there are no neighbours to classify by: {error}")
+        notes.append(_NO_TRAINING.format(error=error))
     evaluation = evaluate_model(
         run.model,
         images,
@@ -73,7 +77,12 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
         clean = None if validation is None else validation.images
         denoising = evaluate_denoising(run.model, images.images, corruption, validation=clean)
     more = () if neighbours is not None else (_NO_PARAMETERS,)
-    return dataclasses.replace(evaluation, denoising=denoising, notes=evaluation.notes + more)
+    return dataclasses.replace(
+        evaluation,
+        denoising=denoising,
+        warnings=(*evaluation.warnings, *denoising.warnings()),
+        notes=evaluation.notes + more,
+    )
 
 
 def refresh(run: Run) -> Evaluation:
@@ -101,8 +110,7 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
         return run.dataset.test, f"{short_source(run.config.source)}, test split"
     images = run.load_images(data)
     name = short_source(images.source)
-    is_test = images.splits is not None and bool((images.splits == "test").all())
-    return images, f"{name}, test split" if is_test else name
+    return images, f"{name}, {images.part} split" if images.part else name
 
 
 def _affordable(images: Images) -> int:
@@ -137,10 +145,7 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    # Evenly over all, for those of one class may lie together.
-    step = -(-len(train) // _affordable(train))
-    some = train.clean[::step] if step > 1 else train.clean
-    baseline = PcaBaseline(run.model.n_code_values).fit(some)
+    baseline = PcaBaseline(run.model.n_code_values).fit(train.some(_affordable(train)).clean)
     write_atomically(path, partial(baseline.save, images=name))
     return baseline
 

@@ -41,7 +41,7 @@ def interpolate(
     """
     if path not in get_args(PathName):
         raise ConfigError(f"path is {path!r}; expected one of {', '.join(get_args(PathName))}.")
-    start, end = _vectors(run, np.stack([_one_image(run, image) for image in (first, second)]))
+    start, end = _vectors(run, originals(run, first, second))
     if path == "density":
         codes = density_path(start, end, _training_vectors(run), steps)
     else:
@@ -49,6 +49,20 @@ def interpolate(
         codes = way(start, end, steps)
     codes = run.model.project(codes.reshape(-1, *run.model.code_shape))
     return run.model.decode(codes), codes
+
+
+def originals(run: Run, *images: str | Path | int) -> np.ndarray:
+    """Return images as the model takes them, (n, H, W, C), float32 in [0, 1].
+
+    Args:
+        run: a trained run.
+        images: picture files, or numbers of images of the test split.
+
+    Raises:
+        DataError: an image cannot be read, or there is none of that number.
+        RunError: the images of the run are gone.
+    """
+    return np.stack([_one_image(run, image) for image in images])
 
 
 def traverse(
@@ -72,13 +86,33 @@ def traverse(
         DataError: the image cannot be read, or there is none of that number.
         RunError: the images of the run are gone.
     """
+    images, names, _ = traverse_with_values(run, image, steps=steps)
+    return images, names
+
+
+def traverse_with_values(
+    run: Run, image: str | Path | int | None = None, *, steps: int = 11
+) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Do as `traverse`, and return also where codes are along their direction.
+
+    The third is (directions, steps): the value of the latent variable, or the coordinate along
+    the principal direction, in the units of codes.
+    """
     codes = _training_vectors(run)
     base = codes.mean(axis=0)
     if image is not None:
         base = _vectors(run, _one_image(run, image)[None])[0]
     moved, names = traversal(codes, base, steps)
     images = run.model.decode(run.model.project(moved.reshape(-1, *run.model.code_shape)))
-    return images.reshape(*moved.shape[:2], *images.shape[1:]), names
+    return images.reshape(*moved.shape[:2], *images.shape[1:]), names, _coordinates(moved)
+
+
+def _coordinates(moved: np.ndarray) -> np.ndarray:
+    """Return the coordinates (k, steps) of codes (k, steps, d), each row on a line, along it."""
+    ways = moved[:, -1] - moved[:, 0]  # (k, d)
+    lengths = np.linalg.norm(ways, axis=-1, keepdims=True)
+    units = ways / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return np.asarray(np.einsum("ksd,kd->ks", moved, units))
 
 
 def _vectors(run: Run, images: ImageStore) -> np.ndarray:
@@ -88,7 +122,7 @@ def _vectors(run: Run, images: ImageStore) -> np.ndarray:
 
 def _training_vectors(run: Run) -> np.ndarray:
     """Return codes of training images, enough to see where they lie."""
-    return _vectors(run, run.dataset.train.take(slice(MAX_PATH_CODES)).images)
+    return _vectors(run, run.dataset.train.some(MAX_PATH_CODES).images)
 
 
 def _one_image(run: Run, image: str | Path | int) -> np.ndarray:

@@ -17,6 +17,7 @@ from zscape.data.images import Dataset, Images, epoch_order
 from zscape.data.load import Reading, load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
+from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError, require
 from zscape.jobs.evaluate import write_results
 from zscape.model import Autoencoder, build_autoencoder
@@ -80,15 +81,16 @@ def train(data: Data, **options: Any) -> Run:
     """Train an autoencoder and leave a run folder with model, figures and report.
 
     The loss is the mean squared error over pixels and channels of images in [0, 1], and what the
-    bottleneck adds to it. The best epoch is chosen on a validation split held out of the training
-    images; the test split is read once, at the end, for the final metrics.
+    bottleneck adds to it. The best epoch is chosen on a validation split, the set's own or one held
+    out of the training images; the test split is read once, at the end, for the final metrics.
 
     Args:
-        data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
-            `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
-        **options: the fields of `NetworkConfig`, `TrainConfig` and `PictureConfig` in
-            `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
-            recipe of the preset, or has its default.
+        data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
+            `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
+            (N, H, W) or (N, H, W, C).
+        **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
+            in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
+            the recipe of the preset, or has its default.
 
     Returns:
         The run, with its best model.
@@ -103,7 +105,7 @@ def train(data: Data, **options: Any) -> Run:
 
     Example:
         >>> run = train("mnist", latent_dim=2, out="runs/two")
-        >>> run.metrics["model"]["mse"]
+        >>> run.metrics["model"]
     """
     check_names(options, TrainOptions.names())
     options = {name: value for name, value in options.items() if value is not None}
@@ -192,6 +194,7 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
         CORRUPTIONS.make(step)
     if options.get("tensorboard"):
         require("tensorboard", extra="tensorboard")
+        require("tensorflow", extra="cpu")  # writes its files, also on other backends
     return Plan(
         network,
         bottleneck,
@@ -270,6 +273,7 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        white=white_of_model(config.white),
         encoder=options.get("encoder"),
         decoder=options.get("decoder"),
     )
@@ -314,8 +318,12 @@ def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
 
 def _report_notes(dataset: Dataset, reporter: Reporter) -> None:
     """Say once how the images were read, and what may be wrong with them."""
+    from zscape.viz.fonts import missing_glyphs_note
+
     parts = (dataset.train, dataset.validation, dataset.test)
-    for note in dict.fromkeys(note for part in parts for note in part.notes):
+    notes = [*(note for part in parts for note in part.notes)]
+    notes += [missing_glyphs_note(dataset.train.class_names or ())]
+    for note in filter(None, dict.fromkeys(notes)):
         reporter.say(f"note: {note}")
     for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
         reporter.warn(warning)

@@ -10,6 +10,7 @@ import numpy as np
 
 from zscape.errors import DataError
 from zscape.viz import layout
+from zscape.viz.fonts import lettering
 from zscape.viz.layout import MARGIN, MOSAIC
 from zscape.viz.style import look
 
@@ -91,15 +92,16 @@ def _draw_grid(
     # Tile (row, column) covers the unit square around (column, row): y grows upward.
     extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
     layout.draw_picture(axes, _mosaic(grid.images, height, width), extent=extent)
-    x_ticks = _thinned(columns, width / columns, 13 * _longest(grid.xs) + 12)
-    y_ticks = _thinned(rows, height / rows, 28)
+    x_ticks = layout.thinned(columns, width / columns, 13 * _longest(grid.xs) + 12)
+    y_ticks = layout.thinned(rows, height / rows, 28)
     axes.set_xticks(x_ticks, _coordinates(np.asarray(grid.xs)[x_ticks]))
     axes.set_yticks(y_ticks, _coordinates(np.asarray(grid.ys)[y_ticks]))
     axes.tick_params(length=3, pad=4)
-    axes.set_xlabel(axis_names[0], parse_math=False)
-    axes.set_ylabel(axis_names[1], parse_math=False)
-    if grid.title:
-        axes.set_title(grid.title, size=9.5, weight="bold", parse_math=False)
+    (x_name, y_name, title), font = lettering(*axis_names, grid.title)
+    axes.set_xlabel(x_name, **font)
+    axes.set_ylabel(y_name, **font)
+    if title:
+        axes.set_title(title, size=9.5, weight="bold", **font)
 
 
 def _checked_panel(panel: GridPanel) -> GridPanel:
@@ -160,11 +162,3 @@ def _coordinates(values: Sequence[float] | np.ndarray) -> list[str]:
         decimals += 1
     rounded = values.round(decimals) + 0.0  # no minus sign on a zero
     return [f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for value in rounded]
-
-
-def _thinned(n: int, pitch: float, room: float) -> list[int]:
-    """Return which of `n` ticks to label so that labels of `room` pixels do not touch."""
-    fewest = max(1, math.ceil(room / pitch))
-    # A step that labels both ends is worth somewhat wider gaps.
-    step = next((s for s in range(fewest, 2 * fewest + 1) if (n - 1) % s == 0), fewest)
-    return list(range(0, n, step))

@@ -8,23 +8,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zscape.errors import DataError
+from zscape.viz.classes import (
+    GREY,
+    NO_LABEL_NAME,
+    Classes,
+    as_quantity,
+    find_classes,
+    has_label,
+    name_of,
+    ramp,
+)
+from zscape.viz.fonts import lettering, text_width
 from zscape.viz.layout import checked_images, drawable
 from zscape.viz.style import ACCENT, FAINT, INK, QUIET, halo, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-
-MAX_CLASSES = 20
-"""Integer labels of up to this many values are classes; more are drawn as a quantity."""
 
 _SIZE = (5.4, 4.7)  # inches
 _WIDE = (5.4, 3.9)
+_LETTER = 0.075  # inches of a letter in the legend
 _HISTOGRAM_BINS = 60
 _THUMBNAIL = 0.075  # longer side, of the height of the axes
-_MAX_NAME = 3  # longer class names would hide the points they stand on
+_MAX_NAME = 4  # letters; longer class names would hide the points they stand on
+_MAX_NAME_BESIDE = 24
+_MAX_BAR_NAMES = 8
 
 
 @look()
@@ -32,6 +42,7 @@ def plot_latent(
     points: np.ndarray,
     labels: np.ndarray | Sequence[float] | None = None,
     *,
+    class_names: Sequence[str] | None = None,
     images: np.ndarray | None = None,
     axis_names: tuple[str, str] = ("z1", "z2"),
     explained: tuple[float, float] | None = None,
@@ -41,22 +52,23 @@ def plot_latent(
 ) -> Figure:
     """Draw codes in the plane, coloured by label.
 
-    The colours run from dark to light in the order of the labels, so the map survives being
-    printed in gray; a class with a short name also carries it at its median. Codes of one
-    dimension, which `project_codes` gives a second coordinate of zero, are drawn as histograms
-    instead, one above the other for each class.
+    Up to 20 classes have a colour each and a legend; a class with a short name also carries it at
+    its median. Images without a label are grey. Codes of one dimension, which `project_codes`
+    gives a second coordinate of zero, are drawn as histograms instead, one above the other for
+    each class.
 
     Args:
         points: shape (N, 2), finite: `Projection.points`.
-        labels: length N. Integers or names of at most `MAX_CLASSES` values are classes, with a
-            colour bar that names each; other numbers get a continuous colour bar, and more names
-            one by their place in the alphabet. None: a single colour.
+        labels: length N. Whole numbers or names of at most 20 values are classes, of
+            which `NO_LABEL` and "" stand for none. Other numbers, and more classes, get one scale
+            of colours and a colour bar. None: a single colour.
+        class_names: what the labels 0, 1, 2, ... stand for, if they have names.
         images: shape (N, H, W, C), any dtype that `zscape.data.images.as_float` takes: as many
             as there is room for are drawn small at their points, framed in the colour of their
             label. Not for codes of one dimension.
         axis_names: what to write at the two axes: `Projection.axis_names`.
         explained: the share of the variance along each axis; their sum is then stated.
-        label_name: what the labels are, written at the colour bar.
+        label_name: what the labels are, written over the legend or at the colour bar.
         title: a line above the figure.
         equal_aspect: draw both axes to the same scale.
     """
@@ -77,20 +89,26 @@ def plot_latent(
     one_dimension = not points[:, 1].any()
     figure = Figure(figsize=_WIDE if one_dimension else _SIZE, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(axis_names[0], parse_math=False)
+    (x_name, y_name, title), font = lettering(*axis_names, title or "")
+    axes.set_xlabel(x_name, **font)
     if title:
         # Above the line that states the share of variance, however long the title is.
-        axes.set_title(title, pad=10 if explained is None else 20, parse_math=False)
+        axes.set_title(title, pad=10 if explained is None else 20, **font)
     axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    classes = None if values is None else find_classes(values, class_names)
     if one_dimension:
-        _draw_histograms(axes, points[:, 0], values, label_name)
+        _draw_histograms(axes, points[:, 0], classes, label_name)
         return figure
 
-    axes.set_ylabel(axis_names[1], parse_math=False)
+    axes.set_ylabel(y_name, **font)
     axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     if equal_aspect:
         axes.set_aspect("equal", adjustable="datalim")
-    dots = _draw_points(axes, points, values, label_name)
+    dots = _draw_points(axes, points, values, classes)
+    if classes is not None:
+        _draw_legend(figure, classes, label_name)
+    elif values is not None:
+        _draw_bar(figure, dots, values, class_names, label_name)
     if explained is not None:
         axes.text(
             1.0, 1.01, f"{100 * sum(explained):.1f} % of the variance is shown",
@@ -98,8 +116,8 @@ def plot_latent(
         )  # fmt: skip
     if pictures is not None:
         _draw_thumbnails(axes, points, pictures, dots)
-    elif values is not None:
-        _name_classes(axes, points, values)
+    elif classes is not None:
+        _name_classes(axes, points, classes)
     return figure
 
 
@@ -109,62 +127,78 @@ def _checked_labels(labels: np.ndarray | Sequence[float], n_points: int) -> np.n
         raise DataError(f"labels have shape {values.shape}; expected ({n_points},), one a point.")
     if values.dtype.kind not in "iufbU":
         raise DataError(f"labels have dtype {values.dtype}; expected numbers or names.")
-    if values.dtype.kind == "U":
-        names, places = np.unique(values, return_inverse=True)
-        return values if len(names) <= MAX_CLASSES else places
     return values.astype(int) if values.dtype.kind == "b" else values
 
 
-def label_classes(values: np.ndarray) -> np.ndarray | None:
-    """Return the sorted classes, or None where labels are a quantity."""
-    if values.dtype.kind == "f":
-        return None
-    classes = np.unique(values)
-    return classes if len(classes) <= MAX_CLASSES else None
-
-
-def ramp() -> Colormap:
-    """Return viridis without its lightest end, which is hard to see on white."""
-    import matplotlib as mpl
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
-
-
-def class_colors(n_classes: int) -> np.ndarray:
-    """Return (n_classes, 4) colours from dark to light."""
-    return np.asarray(ramp()(np.linspace(0.0, 1.0, n_classes) if n_classes > 1 else [0.4]))
-
-
 def _draw_points(
-    axes: Axes, points: np.ndarray, values: np.ndarray | None, label_name: str
+    axes: Axes, points: np.ndarray, values: np.ndarray | None, classes: Classes | None
 ) -> PathCollection:
-    """Draw a dot for each point, and the colour bar of the labels."""
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
+    """Draw a dot for each point, in the colour of its label."""
     size = float(np.clip(16_000 / len(points), 3.0, 26.0))
     x, y = points.T
     dots: dict[str, Any] = {"s": size, "alpha": 0.85, "linewidths": 0.25, "edgecolors": "white"}
     if values is None:
         return axes.scatter(x, y, color=ACCENT, **dots)
-    classes, ticks = label_classes(values), None
-    if classes is None:
-        artist = axes.scatter(x, y, c=values, cmap=ramp(), **dots)
-    else:
-        ticks = np.arange(len(classes))
-        dots["norm"] = BoundaryNorm(np.arange(len(classes) + 1) - 0.5, len(classes))
-        dots["cmap"] = ListedColormap(class_colors(len(classes)))
-        artist = axes.scatter(x, y, c=np.searchsorted(classes, values), **dots)
-    figure: Any = axes.get_figure()
-    bar = figure.colorbar(artist, ax=axes, ticks=ticks, fraction=0.045, pad=0.03, aspect=26)
-    bar.set_label(label_name, parse_math=False)
+    if classes is not None:
+        return axes.scatter(x, y, c=np.array(classes.colors)[classes.places].tolist(), **dots)
+    shown = np.where(has_label(values), as_quantity(values), np.nan)
+    scale = ramp().with_extremes(bad=GREY)
+    return axes.scatter(x, y, c=shown, cmap=scale, plotnonfinite=True, **dots)
+
+
+def _draw_legend(figure: Figure, classes: Classes, label_name: str) -> None:
+    """Name the classes beside the map."""
+    from matplotlib.lines import Line2D
+
+    spot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 6.5}
+    handles = [Line2D([], [], color=color, **spot) for color in classes.colors]
+    (title, *names), font = lettering(label_name, *classes.texts, length=_MAX_NAME_BESIDE)
+    n_letters = max(map(text_width, (title, *names)))
+    figure.set_figwidth(figure.get_figwidth() + 0.4 + _LETTER * n_letters)
+    legend = figure.legend(
+        handles,
+        [str(number) for number in range(len(names))],  # a name that begins with _ is left out
+        loc="outside right upper",
+        alignment="left",
+        frameon=False,
+        fontsize=8.5,
+        handletextpad=0.1,
+        labelspacing=0.35,
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, **font)
+    legend.set_title(title)
+    legend.get_title().set(size=9.5, **font)
+
+
+def _draw_bar(
+    figure: Figure,
+    dots: PathCollection,
+    values: np.ndarray,
+    class_names: Sequence[str] | None,
+    label_name: str,
+) -> None:
+    """Draw the scale of the colours of a quantity, or of more classes than there are colours."""
+    known = values[has_label(values)]
+    bar: Any = figure.colorbar(dots, ax=figure.axes[0], fraction=0.045, pad=0.03, aspect=26)
+    words = [label_name]
+    if class_names is not None or values.dtype.kind == "U":
+        found = np.unique(known)
+        some = found[np.linspace(0, len(found) - 1, _MAX_BAR_NAMES).round().astype(int)]
+        at = as_quantity(values)
+        ticks = [float(at[values == value][0]) for value in some]
+        shown = (name_of(value, class_names) for value in some.tolist())
+        names, font = lettering(*shown, length=_MAX_NAME_BESIDE)
+        bar.ax.set_yticks(ticks, names, **font)
+        words = [f"{label_name}: {len(found)}, too many for a colour each"]
+    if len(known) < len(values):
+        words.append(f"grey: {NO_LABEL_NAME}")
+    lines, font = lettering(*words)
+    bar.set_label("\n".join(lines), **font)
     bar.solids.set_alpha(1.0)
     bar.outline.set_visible(False)
+    bar.ax.minorticks_off()
     bar.ax.tick_params(length=0)
-    if classes is not None:
-        bar.ax.minorticks_off()
-        bar.ax.set_yticklabels([str(c) for c in classes])
-    return artist
 
 
 def _draw_thumbnails(
@@ -200,25 +234,25 @@ def _draw_thumbnails(
         axes.add_artist(box)
 
 
-def _name_classes(axes: Axes, points: np.ndarray, values: np.ndarray) -> None:
+def _name_classes(axes: Axes, points: np.ndarray, classes: Classes) -> None:
     """Write short names of classes at their medians, moved apart where they would overlap.
 
     Names of classes with one or two points stand above them, not on them.
     """
-    classes = label_classes(values)
-    if classes is None or max(len(str(c)) for c in classes) > _MAX_NAME:
+    shown = [place for place, value in enumerate(classes.values) if value is not None]
+    names, font = lettering(*(classes.texts[place] for place in shown))
+    if not names or max(map(text_width, names)) > _MAX_NAME:
         return
-    members = [points[values == c] for c in classes]
-    names = [str(c) for c in classes]
+    members = [points[classes.places == place] for place in shown]
     figure: Any = axes.get_figure()
     figure.draw_without_rendering()
     spots = axes.transData.transform([np.median(member, axis=0) for member in members])  # pixels
     unit = axes.get_window_extent().height / 100
     spots[:, 1] += 3.4 * unit * np.array([len(member) < 3 for member in members])
-    _move_apart(spots, np.array([2.4 * max(map(len, names)) + 2.6, 5.6]) * unit)
+    _move_apart(spots, np.array([2.4 * max(map(text_width, names)) + 2.6, 5.6]) * unit)
     options: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10.5}
     for (x, y), name in zip(axes.transData.inverted().transform(spots), names, strict=True):
-        axes.text(x, y, name, color=INK, path_effects=halo(3.0), parse_math=False, **options)
+        axes.text(x, y, name, color=INK, path_effects=halo(3.0), **font, **options)
 
 
 def _move_apart(spots: np.ndarray, room: np.ndarray) -> None:
@@ -237,7 +271,7 @@ def _move_apart(spots: np.ndarray, room: np.ndarray) -> None:
 
 
 def _draw_histograms(
-    axes: Axes, codes: np.ndarray, values: np.ndarray | None, label_name: str
+    axes: Axes, codes: np.ndarray, classes: Classes | None, label_name: str
 ) -> None:
     """Draw codes of one dimension: a histogram, or one above the other for each class."""
     low, high = float(codes.min()), float(codes.max())
@@ -245,17 +279,17 @@ def _draw_histograms(
         low, high = low - 0.5, high + 0.5
     n_bins = int(np.clip(len(codes) // 4, 5, _HISTOGRAM_BINS))
     edges = np.linspace(low, high, n_bins + 1)
-    classes = None if values is None else label_classes(values)
     if classes is None:
         axes.hist(codes, bins=edges.tolist(), color=ACCENT, edgecolor="white", linewidth=0.4)
         axes.set_ylabel("codes")
         return
-    for row, (value, color) in enumerate(zip(classes, class_colors(len(classes)), strict=True)):
-        counts, _ = np.histogram(codes[values == value], bins=edges)
+    for row, color in enumerate(classes.colors):
+        counts, _ = np.histogram(codes[classes.places == row], bins=edges)
         heights = row + 0.88 * counts / counts.max()
         axes.stairs(heights, edges, baseline=row, fill=True, color=color)
-    axes.set_yticks(range(len(classes)), [str(c) for c in classes])
-    axes.set_ylim(-0.1, len(classes))
-    axes.set_ylabel(label_name, parse_math=False)
+    (words, *names), font = lettering(label_name, *classes.texts, length=_MAX_NAME_BESIDE)
+    axes.set_yticks(range(len(names)), names, **font)
+    axes.set_ylim(-0.1, len(names))
+    axes.set_ylabel(words, **font)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

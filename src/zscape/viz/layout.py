@@ -13,6 +13,7 @@ import numpy as np
 
 from zscape.data.images import as_float
 from zscape.errors import DataError
+from zscape.viz.fonts import lettering, text_width
 from zscape.viz.style import DPI, FAINT
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def pixel_figure(width: float, height: float, title: str | None = None) -> Figur
     """Return a figure of `width` by `height` pixels, wider if its title needs that."""
     from matplotlib.figure import Figure
 
-    width = max(width, 2 * MARGIN + 16 * len(title or ""))
+    (title,), _ = lettering(title or "")
+    width = max(width, 2 * MARGIN + 16 * text_width(title))
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     if title:
         pixel_text(figure, MARGIN, MARGIN + 6, title, size=11, weight="bold", va="top")
@@ -58,9 +60,10 @@ def pixel_axes(figure: Figure, left: float, top: float, width: float, height: fl
 
 
 def pixel_text(figure: Figure, x: float, y: float, text: str, **options: Any) -> None:
-    """Write text, dollar signs too, at a position in pixels from the figure's top left corner."""
+    """Write text in any script at a position in pixels from the figure's top left corner."""
     full_width, full_height = figure.get_size_inches() * DPI
-    figure.text(x / full_width, 1.0 - y / full_height, text, parse_math=False, **options)
+    (drawn,), font = lettering(text)
+    figure.text(x / full_width, 1.0 - y / full_height, drawn, **font, **options)
 
 
 def row_name(figure: Figure, x: float, y: float, text: str) -> None:
@@ -118,3 +121,11 @@ def checked_images(images: np.ndarray, name: str, n_axes: int = 4) -> np.ndarray
             f"{name} have shape {images.shape}; expected {shape} with at least one image."
         )
     return as_float(images)
+
+
+def thinned(n: int, pitch: float, room: float) -> list[int]:
+    """Return which of `n` ticks, `pitch` apart, to label so that labels `room` wide stay apart."""
+    fewest = max(1, math.ceil(room / pitch))
+    # A step that labels both ends is worth somewhat wider gaps.
+    step = next((s for s in range(fewest, 2 * fewest + 1) if (n - 1) % s == 0), fewest)
+    return list(range(0, n, step))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zscape.errors import DataError
+from zscape.viz.fonts import lettering
 from zscape.viz.style import ACCENT, INK, QUIET, SECOND, halo, look
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def plot_loss(
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.add_subplot()
     if title:
-        axes.set_title(title, parse_math=False)
+        (title,), font = lettering(title)
+        axes.set_title(title, **font)
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit)
     steps = [1, 2, 5, 10]

@@ -10,6 +10,7 @@ import numpy as np
 
 from zscape.errors import DataError
 from zscape.viz import layout
+from zscape.viz.fonts import lettering, text_width
 from zscape.viz.layout import CELL, MARGIN, MOSAIC, pixel_text
 from zscape.viz.style import QUIET, look
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEAREST_COLUMNS = 12
+MAX_NAME = 16  # letters of a name over a column
+_HEAD = 22  # pixels over an image for the words there
 _CELL_GAP = 8
 _ROW_GAP = 14
 _ROW_NAMES = 168
@@ -47,14 +50,14 @@ def plot_reconstructions(
         title: a line above the figure.
     """
     images, reconstructions = _checked(images, reconstructions, labels, n)
-    names = [] if labels is None else [str(label) for label in labels[:n]]
+    names, _ = lettering(*([] if labels is None else labels[:n]), length=MAX_NAME)
     n_columns, height, width, channels = images.shape
     note = "" if channels in (1, 3, 4) else f"Drawn: the mean of the {channels} channels."
     errors, mse, error_top = _errors(images, reconstructions)
 
     cell_height, cell_width = layout.cell_size(height, width, CELL, CELL)
     # 76 pixels hold the text of an MSE.
-    pitch = max(cell_width, 76, 12 * max(map(len, names), default=0)) + _CELL_GAP
+    pitch = max(cell_width, 76, 12 * max(map(text_width, names), default=0)) + _CELL_GAP
     top = layout.body_top(title) + (26 if names else 0)
     bottom = top + 3 * cell_height + 2 * _ROW_GAP
     right = _ROW_NAMES + n_columns * pitch
@@ -134,38 +137,89 @@ def plot_images(images: np.ndarray, *, title: str | None = None) -> Figure:
 
 
 def plot_image_rows(
-    images: np.ndarray, names: Sequence[str], *, title: str | None = None
+    images: np.ndarray,
+    names: Sequence[str],
+    *,
+    heads: Sequence[Sequence[str]] | None = None,
+    title: str | None = None,
 ) -> Figure:
-    """Draw rows of images (rows, cols, H, W, C) with a name before each row."""
+    """Draw rows of images (rows, cols, H, W, C) with a name before each row.
+
+    `heads` (rows, cols) are written over the images; some are left out where there is no room.
+    """
     images = layout.checked_images(images, "images", n_axes=5)
     if len(names) != len(images):
         raise DataError(f"{len(names)} names for {len(images)} rows; expected one each.")
-    return _plot_rows(list(images), names, 2 * MOSAIC, title)
+    shape = images.shape[:2]
+    if heads is not None and np.shape(heads) != shape:
+        raise DataError(f"heads have shape {np.shape(heads)}; expected {shape}, one an image.")
+    return _plot_rows(list(images), names, 2 * MOSAIC, title, heads)
+
+
+def plot_interpolation(path: np.ndarray, ends: np.ndarray, name: str) -> Figure:
+    """Draw the images of a path (steps, H, W, C) between the two originals `ends` (2, H, W, C)."""
+    images = np.concatenate([ends[:1], path, ends[1:]])
+    heads = ["original", *[""] * len(path), "original"]
+    return plot_image_rows(images[None], [name], heads=[heads])
+
+
+def plot_traversal(images: np.ndarray, names: Sequence[str], values: np.ndarray) -> Figure:
+    """Draw images (directions, steps, H, W, C) under the values (directions, steps) they stand for.
+
+    `names` are those of the directions.
+    """
+    heads = [
+        [f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in row] for row in values + 0.0
+    ]
+    return plot_image_rows(images, names, heads=heads)
 
 
 @look()
 def _plot_rows(
-    rows: Sequence[np.ndarray], names: Sequence[str], side: int, title: str | None
+    rows: Sequence[np.ndarray],
+    names: Sequence[str],
+    side: int,
+    title: str | None,
+    heads: Sequence[Sequence[str]] | None = None,
 ) -> Figure:
     """Draw rows of images (n, H, W, C), of which the last may be shorter, at most `side` long."""
     n_rows, n_columns = len(rows), len(rows[0])
     cell = layout.tile_size((n_rows, n_columns, *rows[0].shape[1:3]), side, CELL)
     gap = 2 if min(cell) >= 20 else 0
     cell_height, cell_width = cell
-    left = 2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN
-    top = layout.body_top(title)
-    right = left + n_columns * (cell_width + gap) + (MARGIN if names else MARGIN - gap)
-    bottom = top + n_rows * (cell_height + gap) - gap + MARGIN
-    figure = layout.pixel_figure(right, bottom, title)
+    pitch = cell_width + gap
+    height = cell_height + gap + (0 if heads is None else _HEAD)
+    # The first and the last head may be wider than an image.
+    beyond = 0 if heads is None else max(0, (_widest(heads) - cell_width) // 2)
+    left = beyond + (2 * MARGIN + 13 * max(map(len, names)) if names else MARGIN)
+    top = layout.body_top(title) + (0 if heads is None else _HEAD)
+    right = left + n_columns * pitch + beyond + (MARGIN if names else MARGIN - gap)
+    figure = layout.pixel_figure(right, top + (n_rows - 1) * height + cell_height + MARGIN, title)
     for row, images in enumerate(rows):
-        upper = top + row * (cell_height + gap)
+        upper = top + row * height
         if names:
-            layout.row_name(figure, left - 12, upper + cell_height / 2, names[row])
+            layout.row_name(figure, left - beyond - 12, upper + cell_height / 2, names[row])
         for column, picture in enumerate(layout.drawable(images)):
-            x = left + column * (cell_width + gap)
-            axes = layout.pixel_axes(figure, x, upper, cell_width, cell_height)
+            axes = layout.pixel_axes(figure, left + column * pitch, upper, cell_width, cell_height)
             layout.draw_picture(axes, picture)
+        if heads is not None:
+            _draw_heads(figure, heads[row], left + cell_width / 2, upper - 6, pitch)
     return figure
+
+
+def _draw_heads(figure: Figure, words: Sequence[str], x: float, y: float, pitch: float) -> None:
+    """Write words that stand `pitch` pixels apart, as many as there is room for."""
+    columns = [column for column, word in enumerate(words) if word]
+    distance = pitch * min(np.diff(columns), default=1)
+    for number in layout.thinned(len(columns), distance, _widest([words]) + 8):
+        column = columns[number]
+        options: dict[str, Any] = {"size": 7, "color": QUIET, "ha": "center", "va": "baseline"}
+        pixel_text(figure, x + column * pitch, y, words[column], **options)
+
+
+def _widest(heads: Sequence[Sequence[str]]) -> int:
+    """Return how many pixels the widest head takes."""
+    return 10 * max(text_width(word) for words in heads for word in words)
 
 
 def plot_nearest(images: np.ndarray, nearest: np.ndarray) -> Figure:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zscape.errors import ConfigError
+from zscape.viz.fonts import quiet_font_search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +38,8 @@ def look() -> Iterator[None]:
     """
     import matplotlib.style
 
-    with matplotlib.style.context(["default", Path(__file__).with_name("zscape.mplstyle")]):
+    sheets: list[str | Path] = ["default", Path(__file__).with_name("zscape.mplstyle")]
+    with matplotlib.style.context(sheets), quiet_font_search():
         yield
 
 

@@ -7,6 +7,8 @@ type Part = "code" | "ends" | "own";
 export class State {
   /** The code that is shown. */
   code: Code;
+  /** The image whose code is shown, or -1. */
+  image = -1;
   /** The codes of the points that were clicked: none, one or two. */
   ends: Code[] = [];
   /** The code of one's own image, if there is one. */
@@ -22,8 +24,10 @@ export class State {
     this.watchers[part].push(then);
   }
 
-  setCode(code: Code): void {
+  /** Show a code; that of an image of the map, if `image` is given. */
+  setCode(code: Code, image = -1): void {
     this.code = code;
+    this.image = image;
     this.tell("code");
   }
 
@@ -41,7 +45,7 @@ export class State {
   pick(index: number): void {
     const code = this.space.code(index);
     this.setEnds(this.ends.length === 1 ? [...this.ends, code] : [code]);
-    this.setCode(code);
+    this.setCode(code, index);
   }
 
   /** Show the code of one's own image, or forget that image. */

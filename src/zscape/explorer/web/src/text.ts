@@ -11,6 +11,12 @@ export function percent(share: number): string {
   return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
 }
 
+/** Return the name of a label; null is none. */
+export function labelText(label: string | number | null): string {
+  if (label === null) return "no label";
+  return typeof label === "string" ? label : `Label ${label}`;
+}
+
 /** Return a mean squared error in three significant digits. */
 export function errorText(mse: number): string {
   return `MSE ${mse.toPrecision(3)}`;

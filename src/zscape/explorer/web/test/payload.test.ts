@@ -12,7 +12,7 @@ function changed(meta: object, tensors: Tensors = {}): ArrayBuffer {
 test("a payload gives back its values and arrays", () => {
   const payload = madePayload(3, 2);
   payload.meta.name = "zw\u00f6lf";
-  payload.meta.labels = ["cat", "dog"];
+  payload.meta.labels = ["cat", null];
   payload.codes.set([1.5, -2]);
   const found: Payload = readPayload(packed(payload.meta, tensorsOf(payload)));
   assert.deepEqual(found, payload);
@@ -39,6 +39,8 @@ test("values that are missing, of another type or too few are named", () => {
   const wrong: [object, RegExp][] = [
     [{ latentDim: undefined }, /page: latentDim is undefined, expected/],
     [{ latentDim: "3" }, /latentDim is "3", expected number/],
+    [{ nAvailable: 0 }, /nAvailable is 0/],
+    [{ range: ["a"] }, /range\.1 is undefined/],
     [{ nImages: 1.5 }, /nImages is 1.5/],
     [{ name: null }, /name is null, expected string/],
     [{ imageShape: [2, 2] }, /imageShape\.2 is undefined/],

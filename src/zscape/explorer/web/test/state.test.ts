@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Latest } from "../src/latest";
 import { Space } from "../src/space";
 import { State } from "../src/state";
-import { cut } from "../src/text";
+import { cut, labelText } from "../src/text";
 import { madePayload } from "./made";
 
 test("picked images become the two ends of a path, and a third begins another", () => {
@@ -18,6 +18,18 @@ test("picked images become the two ends of a path, and a third begins another", 
   assert.deepEqual(state.ends, [space.code(2)]);
   assert.deepEqual(state.code, space.code(2));
   assert.deepEqual(seen, [1, 2, 1]);
+});
+
+test("the image whose code is shown is known until the code is another", () => {
+  const state = new State(new Space(madePayload(2, 3)));
+  state.pick(2);
+  assert.equal(state.image, 2);
+  state.moveTo({ x: 1, y: 1 });
+  assert.equal(state.image, -1);
+});
+
+test("labels are names, numbers or none", () => {
+  assert.deepEqual(["cat", 3, null].map(labelText), ["cat", "Label 3", "no label"]);
 });
 
 test("one's own image becomes the code, which stays when the image is forgotten", () => {

@@ -20,10 +20,14 @@ const MetaSchema = v.object({
   imageShape: v.strictTuple([Count, Count, Count]),
   latentDim: Count,
   nImages: Count,
-  /** One for each image: a name, or a number where classes have no names. */
-  labels: v.nullable(v.array(LabelSchema)),
-  /** One for each colour; null where labels are a quantity, or there are none. */
-  classes: v.nullable(v.array(LabelSchema)),
+  /** How many there are, of which nImages are on the map. */
+  nAvailable: Count,
+  /** One for each image: a name, or a number where classes have no names; null for no label. */
+  labels: v.nullable(v.array(v.nullable(LabelSchema))),
+  /** One for each colour, null that of no label; null where labels are a quantity or too many. */
+  classes: v.nullable(v.array(v.nullable(LabelSchema))),
+  /** The labels at both ends of the colours, where those are a scale. */
+  range: v.nullable(v.strictTuple([LabelSchema, LabelSchema])),
   /** How bright the borders of the images are, in [0, 1]. */
   border: v.number(),
   palettes: v.object({ light: Colors, dark: Colors }),

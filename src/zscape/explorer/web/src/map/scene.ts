@@ -104,7 +104,7 @@ function classSpots({ meta, colorIndex }: Payload, places: Float32Array): ClassS
     ys[color].push(places[2 * i + 1]);
   });
   return classes.flatMap((name, i) =>
-    xs[i].length
+    name !== null && xs[i].length // images without a label have no place of their own
       ? [
           {
             name: cut(String(name), MAX_NAME),

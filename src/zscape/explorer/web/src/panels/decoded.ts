@@ -8,7 +8,7 @@ import { Latest } from "../latest";
 import type { Code } from "../space";
 import { linkOfCode } from "../space";
 import type { State } from "../state";
-import { short } from "../text";
+import { labelText, short } from "../text";
 import type { Messages } from "./messages";
 
 const SAVED_SIDE = 512; // pixels of the shorter side of a saved image, about
@@ -72,7 +72,10 @@ export class Decoded {
 
   private describe(code: Code): void {
     const shown = Array.from(code.slice(0, 3), short).join(", ");
-    const text = `z = (${shown}${code.length > 3 ? ", \u2026" : ""})`;
+    const { labels } = this.payload.meta;
+    const { image } = this.state;
+    const name = labels && image >= 0 ? `${labelText(labels[image])}: ` : "";
+    const text = `${name}z = (${shown}${code.length > 3 ? ", \u2026" : ""})`;
     this.caption.textContent = text;
     this.picture.ariaLabel = `Decoded image of ${text}`;
   }

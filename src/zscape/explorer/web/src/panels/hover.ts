@@ -5,7 +5,7 @@ import type { Payload } from "../data/payload";
 import { paint } from "../data/pixels";
 import { el } from "../dom";
 import { meanSquaredError, type Point, type Space } from "../space";
-import { errorText } from "../text";
+import { errorText, labelText } from "../text";
 
 const AWAY = 18; // pixels from the pointer
 const EDGE = 8;
@@ -61,9 +61,8 @@ export class HoverCard {
   }
 
   private nameOf(index: number): string {
-    const label = this.payload.meta.labels?.[index];
-    if (label === undefined) return "Image";
-    return typeof label === "string" ? label : `Label ${label}`;
+    const { labels } = this.payload.meta;
+    return labels ? labelText(labels[index]) : "Image";
   }
 
   /** Put the card beside the pointer, inside the map. */
