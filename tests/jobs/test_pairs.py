@@ -16,7 +16,8 @@ from PIL import Image
 from tests.conftest import Zscape, blobs
 from zscape.errors import ConfigError
 from zscape.evaluation.results import read_evaluation
-from zscape.jobs.train import Interrupted, default_folder, train
+from zscape.jobs.plan import default_folder
+from zscape.jobs.train import Interrupted, train
 from zscape.runs import load_run
 
 # One process, so that its runs are trained once.

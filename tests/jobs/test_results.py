@@ -20,8 +20,9 @@ from zscape.evaluation.metrics import METRICS, Metric
 from zscape.evaluation.results import read_evaluation, read_generation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
+from zscape.jobs.plan import default_folder
 from zscape.jobs.report import write_report
-from zscape.jobs.train import Interrupted, default_folder, train
+from zscape.jobs.train import Interrupted, train
 from zscape.runs import RunConfig, load_run
 from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 

@@ -103,7 +103,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _trained(self, dataset: Dataset) -> Autoencoder:
         """Return a model trained on a data set, in its best epoch."""
         from zscape.data.white import white_of_model
-        from zscape.jobs.train import plan_training
+        from zscape.jobs.plan import plan_training
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
         from zscape.training.fit import fit_autoencoder
