@@ -11,7 +11,6 @@ import os
 import re
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,18 +215,6 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayParts]) -> N
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, write)
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a `.npz` file; ValueError where it cannot be read."""
-    import numpy as np
-
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(str(error)) from error
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -35,6 +35,8 @@ _ONEDNN_ISA = "ONEDNN_MAX_CPU_ISA"
 _X86 = ("x86_64", "AMD64")
 
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_MEMORY = Path("/proc/meminfo")
 
 MAX_SHARDS = 8  # each is another copy of the graph; more were never tried
 
@@ -90,6 +92,19 @@ def n_cores() -> int:
         if limit != "max":
             cores = min(cores, math.ceil(int(limit) / int(period)))
     return cores
+
+
+def free_memory() -> int:
+    """Return how many bytes of memory a process may still take, in a container too."""
+    free = sys.maxsize
+    if _MEMORY.exists():
+        lines = dict(line.split(":") for line in _MEMORY.read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) * 1024
+    elif hasattr(os, "sysconf"):  # macOS tells only how much there is
+        free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if _MEMORY_LIMIT.exists() and (limit := _MEMORY_LIMIT.read_text().strip()) != "max":
+        free = min(free, int(limit))
+    return free
 
 
 @functools.cache

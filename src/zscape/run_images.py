@@ -37,5 +37,12 @@ def known_pictures(folder: Path) -> dict[str, int] | None:
         return {str(name): int(size) for name, size in values.items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError,
+        ArithmeticError,
+        AttributeError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise RunError(f"{path} is damaged: {error}. Copy the run again.") from error

@@ -361,8 +361,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read settings from a TOML or JSON file, such as the `config.json` of a run.
 
     Settings stand by their names, or under the headings `network`, `training`, `reading`,
-    `pictures` and `bottleneck` as in `config.json`. What else that file has (the images, the machine) is passed
-    over.
+    `pictures` and `bottleneck` as in `config.json`. What else that file has (the images, the
+    machine) is passed over.
 
     Returns:
         Settings by name, for `zscape.train`.

@@ -10,9 +10,11 @@ from zscape.data.decode import flattened, white_of_file
 from zscape.data.images import drawn
 from zscape.data.pictures import (
     DEEP_MODES,
+    FORMATS,
     PARSE_ERRORS,
     PictureList,
     UnreadablePictureError,
+    bounded,
     load_upright,
     quiet_pillow,
 )
@@ -109,7 +111,7 @@ def _glance(listed: PictureList, row: int) -> _Glance | None:
 
     try:
         part = listed.part(row)
-        with Image.open(listed.open(row)) as header:
+        with Image.open(bounded(listed.open(row)), formats=FORMATS) as header:
             is_animated = header.format != "TIFF" and bool(getattr(header, "is_animated", False))
             whole = header.size
         picture = load_upright(listed.open(row), part, at_least=(64, 64))

@@ -16,6 +16,7 @@ from zscape.data.pictures import (
     Part,
     PictureList,
     Skipped,
+    bounded,
     quiet_pillow,
 )
 
@@ -116,7 +117,7 @@ def _n_pages(path: Path | io.BytesIO) -> int:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(bounded(path), formats=FORMATS) as opened:
             return int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
     except (Image.DecompressionBombError, *PARSE_ERRORS):
         return 1
@@ -127,7 +128,7 @@ def upright_size(path: Path | io.BytesIO, part: Part | None = None) -> tuple[int
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(bounded(path), formats=FORMATS) as opened:
             if part is not None:
                 opened.seek(part.page)
             width, height = opened.size

@@ -33,14 +33,19 @@ KINDS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PGM, PPM, JPEG 2000 or AVIF"
 NO_PICTURE = "no picture by the ending of its name"
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC = "HEIC is not read; save it as JPEG, for example: magick mogrify -format jpg *.heic"
-MAX_PIXELS = 2**27  # 134 million; of more, decoding takes gigabytes
-MAX_PIXELS_OF = {"JPEG2000": 2**24}  # takes up to 20 bytes for each, which a header alone claims
+MAX_PIXELS = 2**27  # 134 million, of one byte each, or of a JPEG file that is decoded smaller
+_MAX_WIDE_PIXELS = 2**26  # of several bytes; of more, decoding takes gigabytes
+# These take up to 20 bytes for each, which a header alone claims, or hold several copies.
+_MAX_PIXELS_OF = {"JPEG2000": 2**24, "WEBP": 2**25, "AVIF": 2**25}
+_LARGE = 2**25  # pixels; larger ones are decoded one at a time, and made smaller at once
+_JP2 = b"\0\0\0\x0cjP  "
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "F")  # gray of 16 bits and more
-CACHE_VERSION = 3  # counted up when the same pictures are decoded to other values
+CACHE_VERSION = 4  # counted up when the same pictures are decoded to other values
 
 MAX_SKIPPED_LINES = 20
 
 _last = threading.local()
+_alone = threading.Lock()
 
 # What damaged and hostile files make the libraries raise that read them.
 PARSE_ERRORS = (
@@ -176,7 +181,8 @@ def load_upright(
 ) -> Image.Image:
     """Decode a picture file as it is, with its `format`, and turn it as its camera says.
 
-    A JPEG larger than `at_least` (width, height) may be decoded smaller, unless a box is named.
+    A JPEG larger than `at_least` (width, height) may be decoded smaller, unless a box is named,
+    and so may other pictures, if they are huge.
 
     Args:
         path: the file, or its content.
@@ -189,21 +195,30 @@ def load_upright(
     if part is not None and part.box is not None:
         return _cut(path, part)
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(bounded(path), formats=FORMATS) as opened:
             if part is not None:
                 opened.seek(part.page)
             elif opened.format == "TIFF" and (n_pages := getattr(opened, "n_frames", 1)) > 1:
                 raise UnreadablePictureError(path, f"it has {n_pages} pages: unpack them")
             width, height = opened.size
-            most = MAX_PIXELS_OF.get(opened.format or "", MAX_PIXELS)
+            is_narrow = opened.mode in ("1", "L", "P") or (at_least and opened.format == "JPEG")
+            most = MAX_PIXELS if is_narrow else _MAX_WIDE_PIXELS
+            most = _MAX_PIXELS_OF.get(opened.format or "", most)
             if width * height > most:
                 raise UnreadablePictureError(
                     path, f"it has {width:,} x {height:,} pixels; at most {most:,} are read"
                 )
             if at_least is not None:
                 opened.draft(None, at_least)  # keeps the mode; other formats ignore it
-            opened.load()
-            upright = ImageOps.exif_transpose(opened)
+            large = _MAX_PIXELS_OF.get(opened.format or "", 2 * _LARGE) // 2
+            if opened.width * opened.height > large:
+                with _alone:
+                    opened.load()
+                    upright = _reduced(opened, at_least)
+                ImageOps.exif_transpose(upright, in_place=True)
+            else:
+                opened.load()
+                upright = ImageOps.exif_transpose(opened)
             upright.format = opened.format  # a copy has none
             return upright
     except (Image.DecompressionBombError, *PARSE_ERRORS) as error:
@@ -216,11 +231,41 @@ def load_upright(
         raise UnreadablePictureError(path, reason) from error
 
 
+def bounded(path: Path | io.BytesIO) -> Path | io.BytesIO:
+    """Return a file of which no more can be asked for than it has, where Pillow would do so.
+
+    It takes as much memory as a JPEG 2000 file claims to have.
+    """
+    if isinstance(path, io.BytesIO):
+        return path
+    with path.open("rb", buffering=0) as file:
+        start = file.read(len(_JP2))
+    return io.BytesIO(path.read_bytes()) if start == _JP2 else path
+
+
+def _reduced(picture: Image.Image, at_least: tuple[int, int] | None) -> Image.Image:
+    """Return a huge picture at a fraction of its size: no copies of it fit into memory."""
+    if at_least is None:
+        return picture
+    factor = min(picture.width // at_least[0], picture.height // at_least[1])
+    if factor < 2:
+        return picture
+    if picture.mode.startswith("I;16"):
+        picture = picture.convert("I")
+    elif picture.has_transparency_data and picture.mode not in ("LA", "RGBA"):
+        picture = picture.convert("RGBA")
+    elif picture.mode in ("1", "P"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    return picture.reduce(factor)
+
+
 def _cut(path: Path | io.BytesIO, part: Part) -> Image.Image:
     """Return a box of a page, of which each thread keeps the last one it decoded."""
     key = (path, part.page)
     if isinstance(path, io.BytesIO) or getattr(_last, "key", None) != key:
-        _last.key, _last.picture = key, load_upright(path, part._replace(box=None))
+        _last.key = _last.picture = None  # there may be no room for two
+        _last.picture = load_upright(path, part._replace(box=None))
+        _last.key = key
     picture: Image.Image = _last.picture.crop(part.box)
     picture.format = _last.picture.format
     return picture

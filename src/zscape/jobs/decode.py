@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from zscape.data.images import chunk_length, chunks
-from zscape.data.pictures import PARSE_ERRORS
 from zscape.errors import DataError
 from zscape.files import ArrayParts, write_arrays
+from zscape.npz import load_arrays
 from zscape.runs import Run
 
 
@@ -35,15 +34,11 @@ def _read_codes(path: Path) -> dict[str, np.ndarray]:
         what = "is a folder" if path.exists() else "does not exist"
         raise DataError(f"{path} {what}; {expected}.")
     try:
-        # NumPy leaves a file that it opened itself open when it cannot read it.
-        with path.open("rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            if not isinstance(stored, np.lib.npyio.NpzFile) or "codes" not in stored.files:
-                raise DataError(f"{path} has no array named codes; {expected}.")
-            arrays = {name: stored[name] for name in {"codes", "labels"} & set(stored.files)}
-    except (*PARSE_ERRORS, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")[:160] or type(error).__name__
-        raise DataError(f"{path} cannot be read ({reason}); {expected}.") from error
+        arrays = load_arrays(path, ("codes", "labels"))
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read ({error}); {expected}.") from error
+    if "codes" not in arrays:
+        raise DataError(f"{path} has no array named codes; {expected}.")
     codes = arrays["codes"]
     if codes.dtype.kind not in "iuf":
         raise DataError(f"the codes in {path} are of type {codes.dtype}, not numbers; {expected}.")

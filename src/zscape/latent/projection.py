@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from zscape.data.checks import check_values
 from zscape.data.images import ImageStore, as_float, as_store, chunks, on_disk
 from zscape.errors import ConfigError, DataError
-from zscape.files import load_arrays
 from zscape.latent.paths import finite_codes, principal_directions
+from zscape.npz import load_arrays
 
 # Above this many values an image's covariance matrix takes too long to decompose exactly.
 _MAX_EXACT_FEATURES = 4096

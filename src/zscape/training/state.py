@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 
 from zscape.errors import RunError
 from zscape.files import write_atomically
+from zscape.npz import load_arrays
 
 
 @dataclass
@@ -56,18 +57,18 @@ def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
     model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
     try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            values = [stored[f"variable_{index:04d}"] for index in range(len(variables))]
-            if len(stored.files) != len(variables) + 1:
-                raise KeyError("the number of variables differs")
-            state = json.loads(str(stored["state"]))
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        stored = load_arrays(path)
+        values = [stored[f"variable_{index:04d}"] for index in range(len(variables))]
+        if len(stored) != len(variables) + 1:
+            raise KeyError("the number of variables differs")
+        state = json.loads(str(stored["state"]))
         if state["best_val_loss"] is None:
             state["best_val_loss"] = math.inf
-        return TrainingState(**state)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        found = msgspec.convert(state, TrainingState)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return found
+    except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
         raise RunError(
             f"{path} is damaged or of another network: {error}. "
             "Start the training again without `resume`."

@@ -23,6 +23,7 @@ from zscape.data.pictures import PARSE_ERRORS, reason_of
 from zscape.data.sources import ACCEPTED, Source, Wanted
 from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError
+from zscape.npz import check_claims, check_unpacked
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -141,6 +142,9 @@ def _read_npz(path: Path) -> Arrays:
                 "rename yours."
             )
 
+        pairs = [name for pair in found.values() for name in pair if name is not None]
+        check_claims(stored.zip, [names[name] for name in pairs])
+
         def read(name: str) -> np.ndarray:
             return np.asarray(stored[names[name]])  # a member may be no array
 
@@ -213,6 +217,8 @@ def _read_idx(path: Path) -> np.ndarray:
         shape = struct.unpack(f">{n_axes}I", _read_exactly(file, 4 * n_axes, path))
         # The header is only a claim: what is there decides how much memory is taken.
         n_bytes = math.prod(shape) * dtype.itemsize
+        if compressed:
+            check_unpacked(n_bytes, path.stat().st_size)
         content = _read_exactly(file, n_bytes, path)
         if file.read(1):
             raise DataError(

@@ -109,7 +109,7 @@ def _unnamed(n_columns: int, n_header: int, body: Sequence[Sequence[str]]) -> Co
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     first = rows[0]
     texts = [field for field in first if not _is_number(field)]
-    numbers = [float(field) for field in first if _is_number(field) and " " not in field]
+    numbers = [float(field) for field in first if _is_one_number(field)]
     if len(texts) > 1 or (texts and len(first) == 1):
         return True
     is_counted = len(numbers) >= MIN_PACKED and numbers in (
@@ -118,12 +118,13 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     )
     # Programs that take a row of pixels for a header make its names differ: 0, 0.1, 0.2.
     is_made = any(n % 1 for n in numbers) and not any(
-        float(field) % 1
-        for row in rows[1:3]
-        for field in row
-        if _is_number(field) and " " not in field
+        float(field) % 1 for row in rows[1:3] for field in row if _is_one_number(field)
     )
     return is_counted or (is_made and len(rows) > 1)
+
+
+def _is_one_number(text: str) -> bool:
+    return _is_number(text) and len(text.split()) == 1
 
 
 def _is_number(text: str) -> bool:

@@ -6,7 +6,6 @@ import io
 import json
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ from zscape.data.sources import ShardSource
 from zscape.data.sources.archive import UnreadableMember
 from zscape.data.sources.split_names import split_of
 from zscape.errors import DataError, require
+from zscape.npz import check_unpacked
 
-_KEPT_GROUPS = 4  # of rows, read as a whole
+_KEPT_BYTES = 2**29  # of groups of rows, each of which is read as a whole
+_BATCH_BYTES = 2**27
 _IMAGES = ("image", "img", "picture", "photo", "jpg", "png", "webp")
 _LABELS = (
     "label", "labels", "class", "class_name", "target", "category", "cls", "fine_label",
@@ -78,8 +79,40 @@ def _check_claims(path: Path, facts: Any) -> None:
     n_bytes = path.stat().st_size
     if facts.num_rows != sum(groups) or min(groups, default=0) < 0 or facts.num_rows > n_bytes:
         raise ValueError(f"it claims {facts.num_rows:,} rows in {n_bytes:,} bytes")
+    for number in range(facts.num_row_groups):
+        row_group = facts.row_group(number)
+        for i in range(row_group.num_columns):
+            if not 0 <= (claimed := row_group.column(i).total_compressed_size) <= n_bytes:
+                raise ValueError(f"it claims {claimed:,} bytes of a column, and has {n_bytes:,}")
     if not facts.num_rows:
         raise DataError(f"{path} has no rows; expected pictures in a column.")
+
+
+def _values(file: Any, column: str, groups: Sequence[int] | None = None) -> Any:
+    """Return a column of a file, or of some groups of its rows; ValueError where it is too much.
+
+    It is read a few rows at a time: with a dictionary, few bytes can be many long values.
+    """
+    import pyarrow as pa
+
+    groups = range(file.num_row_groups) if groups is None else groups
+    facts = [file.metadata.row_group(g) for g in groups]
+    chunks = [
+        chunk
+        for group in facts
+        for i in range(group.num_columns)
+        if f"{(chunk := group.column(i)).path_in_schema}.".startswith(f"{column}.")
+    ]
+    n_packed = sum(chunk.total_compressed_size for chunk in chunks)
+    largest = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
+    check_unpacked(sum(chunk.total_uncompressed_size for chunk in chunks), n_packed)
+    n_rows = max(1, min(1024, _BATCH_BYTES // max(1, largest)))
+    parts, n_bytes = [], 0
+    for batch in file.iter_batches(n_rows, row_groups=list(groups), columns=[column]):
+        n_bytes += batch.nbytes
+        check_unpacked(n_bytes, n_packed)
+        parts.append(batch.column(0))
+    return pa.chunked_array(parts) if parts else []
 
 
 def _reader(files: Sequence[Any], column: str) -> Any:
@@ -90,10 +123,23 @@ def _reader(files: Sequence[Any], column: str) -> Any:
     starts = np.cumsum([0, *(file.metadata.row_group(g).num_rows for file, g in groups)])
     lock = threading.Lock()
 
-    @lru_cache(maxsize=_KEPT_GROUPS)
+    kept: dict[int, Any] = {}
+    too_much: dict[int, str] = {}
+
     def group(number: int) -> Any:
-        file, g = groups[number]
-        return file.read_row_group(g, columns=[column]).column(0)
+        if number in too_much:
+            raise ValueError(too_much[number])
+        if number not in kept:
+            file, g = groups[number]
+            try:
+                found = _values(file, column, [g])
+            except ValueError as error:  # it took long, and would again for each row
+                too_much[number] = str(error)
+                raise
+            while kept and found.nbytes + sum(each.nbytes for each in kept.values()) > _KEPT_BYTES:
+                del kept[next(iter(kept))]
+            kept[number] = found
+        return kept[number]
 
     def read(row: int) -> io.BytesIO:
         number = int(np.searchsorted(starts, row, side="right")) - 1
@@ -153,7 +199,7 @@ def _names(files: Sequence[Any], column: str) -> list[str]:
         kind = file.schema_arrow.field(column).type
         if not kinds.is_struct(kind) or "path" not in [field.name for field in kind]:
             return numbers
-    parts = [file.read(columns=[f"{column}.path"]).column(0) for file in files]
+    parts = [_values(file, f"{column}.path") for file in files]
     names = [(record or {}).get("path") or "" for part in parts for record in part.to_pylist()]
     is_named = all(isinstance(name, str) for name in names) and "" not in names
     return names if is_named and len({*names}) == n_rows else numbers
@@ -172,7 +218,7 @@ def _labels(
     if len(kinds) > 1 or None in kinds:
         kind = schemas[0].field(column).type
         return None, None, (f"the column {column} is not read: {kind} is no label.",)
-    values = [v for file in files for v in file.read(columns=[column]).column(0).to_pylist()]
+    values = [v for file in files for v in _values(file, column).to_pylist()]
     others = sorted({*shared} & {*_LABELS} - {column})
     notes = (f"the labels are those of the column {column}, not {others[0]}.",) if others else ()
     if kinds == {"text"}:

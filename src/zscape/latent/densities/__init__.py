@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zscape.errors import ConfigError, DataError, RunError
-from zscape.files import load_arrays, write_arrays
+from zscape.files import write_arrays
 from zscape.latent.paths import finite_codes
+from zscape.npz import load_arrays
 from zscape.registry import Registry
 
 
@@ -58,13 +59,20 @@ class Density(ABC):
         """Return all that was learned, for `from_arrays`."""
         return {name: np.asarray(getattr(self, name)) for name in self.learned}
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes that some of what was learned must have, by name, to fit the rest."""
+        return {}
+
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
-        """Rebuild the density that `arrays` describes."""
+        """Rebuild the density that `arrays` describes; ValueError if they do not fit together."""
         density = cls()
         for name in cls.learned:
             value = arrays[name]
             setattr(density, name, value if value.ndim else value.item())
+        for name, shape in density.shapes().items():
+            if np.shape(arrays[name]) != shape:
+                raise ValueError(f"{name} has shape {np.shape(arrays[name])}, not {shape}")
         return density
 
 
@@ -104,8 +112,13 @@ def save_density(density: Density, path: Path) -> None:
 def load_density(name: str, path: Path, *, prior: str | None = None) -> Density:
     """Read what `save_density` wrote of the density `name`; see `fit_density`."""
     try:
-        return density_class(name, prior).from_arrays(load_arrays(path))
-    except (ValueError, KeyError) as error:
+        arrays = load_arrays(path)
+        for key, values in arrays.items():
+            is_good = values.dtype.kind in "biuf" and values.size and np.isfinite(values).all()
+            if not is_good:
+                raise ValueError(f"{key} is empty, or has others than finite numbers")
+        return density_class(name, prior).from_arrays(arrays)
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} is damaged ({error}); delete it, and it will be made again."
         ) from error

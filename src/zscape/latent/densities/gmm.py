@@ -51,6 +51,11 @@ class Mixture(Density):
         self.covariances = fitted.covariances_
         return self
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        n, d = len(self.weights), len(self.shift)
+        return {"weights": (n,), "means": (n, d), "covariances": (n, d, d), "shift": (d,),
+                "scale": (d,)}  # fmt: skip
+
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
         draws, _ = self._mixture(seed).sample(positive_count(n))
         order = np.random.default_rng(seed).permutation(n)  # they come sorted by component

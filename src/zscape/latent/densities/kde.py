@@ -53,6 +53,10 @@ class Kernels(Density):
         self.width = float(WIDTHS[int(np.argmax(likelihoods))])
         return self
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        d = len(self.shift)
+        return {"codes": (len(self.codes), d), "width": (), "shift": (d,), "factor": (d, d)}
+
     def sample(self, n: int, seed: int = 0) -> NDArray[np.float32]:
         rng = np.random.default_rng(seed)
         centres = self.codes[rng.integers(len(self.codes), size=positive_count(n))]
