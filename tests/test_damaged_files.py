@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import Zscape
 from zscape.data.load import load_images
@@ -124,3 +127,14 @@ def test_a_damaged_checkpoint(tmp_path: Path, member: str, content: bytes) -> No
     dataset: Any = type("Few", (), {"train": images, "validation": images})
     with pytest.raises(RunError, match="Start the training again without `resume`"):
         fit_autoencoder(model, dataset, config.training, folder, resume=True)
+
+
+def test_a_palette_with_more_transparency_than_colours(tmp_path: Path, zscape: Zscape) -> None:
+    picture = io.BytesIO()
+    Image.new("P", (9, 9)).save(picture, "PNG")
+    content, chunk = picture.getvalue(), b"tRNS" + bytes(277)
+    at = content.index(b"IDAT") - 4
+    more = struct.pack(">I", 277) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "x.png").write_bytes(content[:at] + more + content[at:])
+    error = zscape("denoise", RUN, tmp_path / "x.png", "-o", tmp_path / "out").error
+    assert "x.png cannot be read as a picture (palette index out of range)" in error

@@ -185,7 +185,7 @@ def test_encode_is_deterministic_and_takes_integers_for_floats(
         (np.zeros(SHAPE), r"images have shape \(9, 6, 3\); .* \(N, 9, 6, 3\)"),
         (np.float32(0), r"images have shape \(\); .* \(N, 9, 6, 3\)"),
         (np.zeros((0, *SHAPE)), r"no images; give at least one"),
-        (np.zeros((2, *SHAPE), np.int64), r"images are int64; expected uint8"),
+        (np.full((2, *SHAPE), 300), r"whole numbers from 300 to 300; expected 0 to 255"),
     ],
 )
 def test_wrong_images_are_refused_in_one_line(

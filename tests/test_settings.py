@@ -232,8 +232,8 @@ def test_files_that_hold_no_settings(
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"size": 7}, "size is 7; expected a whole number, from 8 to 1024"),
-        ({"size": 1025}, "from 8 to 1024"),
+        ({"size": 7}, "size is 7; expected one number from 8 to 1024, or HxW"),
+        ({"size": "8x1025"}, "size is '8x1025'; expected one number from 8 to 1024"),
         ({"color": "red"}, "expected one of auto, gray, rgb"),
         ({"follow_links": 1}, "follow_links is 1; expected true or false"),
     ],

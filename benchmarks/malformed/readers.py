@@ -86,8 +86,8 @@ def denoise_picture(path: Path) -> list[str]:
     """Denoise the picture into a folder."""
     from zscape.jobs.denoise import write_denoised
 
-    _, skipped = write_denoised(_run(), [path], path.parent / "out")
-    return [item.reason for item in skipped]
+    written = write_denoised(_run(), [path], path.parent / "out")
+    return [item.reason for item in written.skipped] + list(written.notes)
 
 
 # --- arrays, tables and archives ---
@@ -232,7 +232,7 @@ READERS: dict[str, Reader] = {
     "huge pictures": Reader(
         39, functools.partial(seeds.pictures, "PNG"), read_huge_picture, bombs.huge_pictures
     ),
-    "denoised pictures": Reader(500, _every_picture, denoise_picture),
+    "denoised pictures": Reader(400, _every_picture, denoise_picture),
     ".npz arrays": Reader(600, seeds.npz_files, read_images, bombs.npz_bombs),
     ".npy arrays": Reader(400, seeds.npy_files, read_images, bombs.npy_bombs),
     "idx": Reader(250, seeds.idx_files, read_images),
@@ -250,7 +250,9 @@ READERS: dict[str, Reader] = {
     },
     "images.json": Reader(100, lambda: {"images.json": b'{"a/0.png": 117, "b.png": 9}'}, read_run),
     "model.keras": Reader(250, functools.partial(seeds.run_file, "model.keras"), read_model),
-    "checkpoint": Reader(100, functools.partial(seeds.run_file, "checkpoint/state.npz"), read_checkpoint),
+    "checkpoint": Reader(
+        100, functools.partial(seeds.run_file, "checkpoint/state.npz"), read_checkpoint
+    ),
     "baseline.npz": Reader(150, functools.partial(seeds.run_file, "baseline.npz"), read_baseline),
     "density": Reader(
         150, functools.partial(seeds.run_file, "density/gmm.a0a115aa224c3bb5.npz"), read_density

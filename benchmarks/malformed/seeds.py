@@ -66,7 +66,8 @@ def pictures(kind: str) -> Files:
                 "clear": encoded(colour.quantize(16), "GIF", transparency=2)},
         "TIFF": {
             "rgb": encoded(colour, "TIFF"), "deep": encoded(deep, "TIFF"),
-            "float": encoded(np.float32(deep), "TIFF"), "bit": encoded(gray.convert("1"), "TIFF", compression="group4"),
+            "float": encoded(np.float32(deep), "TIFF"),
+            "bit": encoded(gray.convert("1"), "TIFF", compression="group4"),
             "pages": encoded(colour, "TIFF", save_all=True, append_images=[gray, colour]),
             "lzw": encoded(colour, "TIFF", compression="tiff_lzw"),
             "deflate": encoded(deep, "TIFF", compression="tiff_deflate"),
@@ -91,10 +92,11 @@ def pictures(kind: str) -> Files:
 def npz_files() -> Files:
     """Return `.npz` files: one array, pairs, splits, compressed."""
     x, y = _pixels(12, 9, 10), np.arange(12) % 3
+    split = {"x_train": x, "y_train": y, "x_test": x[:4], "y_test": y[:4]}
     kept: list[tuple[str, Any, dict[str, np.ndarray]]] = [
         ("plain.npz", np.savez, {"images": x, "labels": y}),
         ("small.npz", np.savez_compressed, {"images": x, "labels": y}),
-        ("split.npz", np.savez_compressed, {"x_train": x, "y_train": y, "x_test": x[:4], "y_test": y[:4]}),
+        ("split.npz", np.savez_compressed, split),
         ("floats.npz", np.savez, {"data": x[..., None] / np.float32(255)}),
         ("names.npz", np.savez, {"images": x, "labels": np.array(["cat", "dog", "é"] * 4)}),
     ]  # fmt: skip
@@ -110,8 +112,9 @@ def _saved(save: Any, *arrays: np.ndarray, **named: np.ndarray) -> bytes:
 def npy_files() -> Files:
     """Return `.npy` files of several types."""
     x = _pixels(6, 9, 10)
-    kept = {"bytes": x, "colour": _pixels(3, 9, 9, 3), "floats": x / 255, "deep": x.astype(">u2") * 200,
-            "whole": x.astype(np.int64), "turned": np.asfortranarray(x), "masks": x > 99}  # fmt: skip
+    kept = {"bytes": x, "colour": _pixels(3, 9, 9, 3), "floats": x / 255, "masks": x > 99,
+            "deep": x.astype(">u2") * 200, "whole": x.astype(np.int64),
+            "turned": np.asfortranarray(x)}  # fmt: skip
     return {f"{name}.npy": _saved(np.save, array) for name, array in kept.items()}
 
 
@@ -225,7 +228,8 @@ def parquet_files() -> Files:
 def settings_files() -> Files:
     """Return files of settings."""
     text = (
-        'preset = "classic"\nlatent_dim = 4\nepochs = 2\nseed = 3\ncorruption = "gaussian:sigma=0.2"\n'
+        'preset = "classic"\nlatent_dim = 4\nepochs = 2\nseed = 3\n'
+        'corruption = "gaussian:sigma=0.2"\n'
         'size = "24x32"\nlimit = 100\nbottleneck = "gaussian:beta=2"\n[pictures]\nfit = "pad"\n'
         "[training]\nlearning_rate = 0.01\n"
     )

@@ -16,15 +16,23 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 import lazy_loader
 import wrapt
 
+from zscape.errors import backend_needed
 from zscape.hardware import prepare_tensorflow
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, which is imported when it is first used."""
+    with backend_needed():
+        return _load(name)
 
 
 def _register_keras_classes(keras: ModuleType) -> None:

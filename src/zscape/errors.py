@@ -4,7 +4,13 @@ Each message is one line that says what was wrong, what was expected and what to
 The command line prints it without a traceback and exits with status 2.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+
+# The extra of zscape that has a backend of Keras. It has none for others, such as PyTorch.
+_BACKEND_EXTRAS = {"tensorflow": "cpu", "jax": "jax"}
+_OTHER_BACKENDS = ("torch", "openvino", "mlx")
 
 
 class ZscapeError(Exception):
@@ -33,10 +39,43 @@ class TrainingError(ZscapeError):
 
 def require(*packages: str, extra: str) -> None:
     """Import packages that come with an extra of zscape; ConfigError where one is missing."""
-    try:
-        for package in packages:
+    for package in packages:
+        try:
             import_module(package)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the package {_top(error, package)} is not installed; install it with: "
+                f'pip install "zscape[{extra}]".'
+            ) from error
+        except ImportError as error:
+            raise ConfigError(
+                f"the package {package} is installed but cannot be imported ({error}); install it "
+                f'again with: pip install --force-reinstall "zscape[{extra}]".'
+            ) from error
+
+
+@contextmanager
+def backend_needed() -> Iterator[None]:
+    """Say how to install the backend of Keras where an import within finds that it is missing."""
+    try:
+        yield
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f'{error.name} is not installed; install it with: pip install "zscape[{extra}]".'
-        ) from error
+        missing = _top(error)
+        if missing in _BACKEND_EXTRAS:
+            raise ConfigError(
+                f"the package {missing} is not installed; install it with: "
+                f'pip install "zscape[{_BACKEND_EXTRAS[missing]}]", or choose another backend '
+                "with the environment variable KERAS_BACKEND."
+            ) from error
+        if missing in _OTHER_BACKENDS:
+            raise ConfigError(
+                f"the package {missing} is not installed, and zscape does not run on it; set the "
+                "environment variable KERAS_BACKEND to tensorflow and install that with: "
+                'pip install "zscape[cpu]".'
+            ) from error
+        raise
+
+
+def _top(error: ImportError, otherwise: str = "") -> str:
+    """Return the package that an import did not find."""
+    return (error.name or otherwise).partition(".")[0]

@@ -1,13 +1,15 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and names as people can read them."""
 
 from __future__ import annotations
 
 import csv
 import errno
 import hashlib
-import io
+import itertools
 import json
 import os
+import re
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,58 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEMPORARY_PREFIX = ".writing-"
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# What begins a formula in a spreadsheet; the wide signs do in Japanese and Chinese ones.
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # change the direction
+
+
+def shown_name(name: str) -> str:
+    r"""Return the name of a class, a picture or a folder as it can be shown anywhere, in one line.
+
+    Bytes that are not UTF-8 are read as Windows-1252, which has Latin-1 in it. Control characters,
+    line ends and characters that turn the direction of writing are escaped: `\n`, `\u202e`.
+    Accents are joined with their letters (NFC); macOS takes them apart.
+
+    Example:
+        >>> shown_name(os.fsdecode(b"caf\xe9"))
+        'café'
+    """
+    return visible(unicodedata.normalize("NFC", name))
+
+
+def visible(text: str) -> str:
+    """Return a text as `shown_name` does, but each accent where it was, as paths need it."""
+    text = in_unicode(text)
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if _is_unseen(c) else c for c in text)
+
+
+def in_unicode(text: str) -> str:
+    """Return a text in which what no encoding can write is replaced as in `shown_name`."""
+    return _SURROGATES.sub(_decoded, text) if _SURROGATES.search(text) else text
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """Return the character that a byte of a file name stands for, else an escape."""
+    byte = ord(match[0]) - 0xDC00  # how Python keeps a byte it cannot decode
+    if not 0x80 <= byte <= 0xFF:
+        return _escaped(match[0])
+    try:
+        return bytes([byte]).decode("cp1252")
+    except UnicodeDecodeError:  # five bytes have no meaning there
+        return f"\\x{byte:02x}"
+
+
+def _is_unseen(character: str) -> bool:
+    is_control = unicodedata.category(character) in ("Cc", "Zl", "Zp")
+    return is_control or unicodedata.bidirectional(character) in _TURNS
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -51,8 +105,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, atomically."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text to `path`, atomically, and what UTF-8 cannot write as in `shown_name`."""
+    write_bytes(path, in_unicode(text).encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -61,27 +115,77 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write `values` to `path` as indented JSON, atomically; NaN is refused."""
+    """Write `values` to `path` as indented JSON, atomically; NaN is refused.
+
+    It is ASCII, and every text comes back as it was, also the path of a file with an odd name.
+    """
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def plain_json(values: object) -> Any:
-    """Return what a JSON file of `values` would hold: dictionaries, lists, and None for NaN."""
+    """Return what a JSON file of `values` would hold: dictionaries, lists, and None for NaN.
+
+    What UTF-8 cannot write is as in `shown_name`.
+    """
     import msgspec
 
-    return json.loads(msgspec.json.encode(values))
+    plain = msgspec.to_builtins(values, str_keys=True)
+    return json.loads(msgspec.json.encode(_all_in_unicode(plain)))
+
+
+def _all_in_unicode(values: Any) -> Any:
+    """Return plain values with every text, also in keys, as `in_unicode` gives it."""
+    if isinstance(values, str):
+        return in_unicode(values)
+    if isinstance(values, dict):
+        return {_all_in_unicode(key): _all_in_unicode(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_all_in_unicode(value) for value in values]
+    return values
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to `path` as CSV in UTF-8, atomically, with CR LF line ends.
 
-    Half characters, as odd file names have them, become a question mark.
+    It is safe to open in a spreadsheet: see `safe_cell`. It has no byte order mark, which programs
+    would take for a part of the first column's name.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode(errors="replace"))
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            lines = itertools.chain([header], rows)
+            csv.writer(file).writerows([safe_cell(cell) for cell in row] for row in lines)
+
+    write_atomically(path, write)
+
+
+def safe_cell(cell: object) -> object:
+    """Return a cell of a table; of a text that a spreadsheet would run, with an apostrophe before.
+
+    Numbers, also those that are texts, stay as they are, and so does a single sign.
+
+    References:
+        OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = in_unicode(cell)
+    is_formula = text.startswith(_FORMULA_STARTS) and len(text) > 1 and not _is_number(text)
+    return f"'{text}" if is_formula else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text == text.strip()
+
+
+def tsv_line(cells: Iterable[object]) -> str:
+    """Return a line of tab-separated values, each as safe as in a CSV and shown in one line."""
+    safe = (safe_cell(shown_name(c) if isinstance(c, str) else c) for c in cells)
+    return "\t".join(map(str, safe)) + "\n"
 
 
 @dataclass(frozen=True)
@@ -122,8 +226,3 @@ def remove_leftovers(folder: Path) -> None:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def shown_name(name: str) -> str:
-    """Return a name as it may be shown."""
-    return name

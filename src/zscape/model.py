@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from zscape.data.checks import check_values
-from zscape.data.images import ImageStore, as_float, as_store
+from zscape.data.images import ImageStore
 from zscape.errors import ConfigError, DataError
 from zscape.hardware import check_precision, default_shards
+from zscape.image_model import ImageModel, mapped, scaled
 from zscape.nn import networks
 from zscape.nn.bottlenecks import BOTTLENECKS, Bottleneck, build_bottleneck
 from zscape.nn.presets import make_preset
 from zscape.registry import Choice
 from zscape.settings import NetworkConfig
 
-PREDICT_BATCH_SIZE = 128
 _PARTS = ("encoder", "bottleneck", "decoder")
 
 for _name in BOTTLENECKS.names():  # Keras must know their classes to open a model file
@@ -30,13 +28,14 @@ for _name in BOTTLENECKS.names():  # Keras must know their classes to open a mod
 
 
 @keras.saving.register_keras_serializable("zscape")
-class Autoencoder(keras.Model):
+class Autoencoder(ImageModel):
     """An autoencoder in three parts, of which only the middle one changes between families.
 
         images (N,H,W,C) --encoder--> features --bottleneck--> codes z (N,d) --decoder--> images
 
     Where the bottleneck is spatial (`vq`), codes are (N, h, w, d). It is an ordinary Keras model:
-    `compile`, `fit`, `save` and `keras.saving.load_model` work.
+    `compile`, `fit`, `save` and `keras.saving.load_model` work. Images are floats in [0, 1], bool,
+    or whole numbers, which it scales itself.
 
     Attributes:
         n_shards: how many parts a batch is cut into in training, by default one per core. It may
@@ -46,6 +45,8 @@ class Autoencoder(keras.Model):
         encoder: a Keras model from images (N, H, W, C) in [0, 1] to features.
         bottleneck: from features to codes (N, d).
         decoder: a Keras model from codes (N, d) to images (N, H, W, C) in [0, 1].
+        white: the value that is white in images of whole numbers, such as 4095 of 12 bits; the
+            largest of their type when None, or where that is less.
         **kwargs: what every Keras model takes, such as `name`.
 
     Example:
@@ -57,10 +58,16 @@ class Autoencoder(keras.Model):
     # --- layers ---
 
     def __init__(
-        self, encoder: keras.Model, bottleneck: Bottleneck, decoder: keras.Model, **kwargs: Any
+        self,
+        encoder: keras.Model,
+        bottleneck: Bottleneck,
+        decoder: keras.Model,
+        *,
+        white: float | None = None,
+        **kwargs: Any,
     ) -> None:
         # Images go in as they are; in bfloat16 a pixel would keep three digits only.
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(white=white, **{"dtype": "float32", **kwargs})
         self.encoder, self.bottleneck, self.decoder = encoder, bottleneck, decoder
         self.n_shards = default_shards()
         # Means over an epoch, in the history under these names.
@@ -78,7 +85,8 @@ class Autoencoder(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the reconstruction (N, H, W, C) of images (N, H, W, C)."""
-        features = networks.in_shards(self.encoder, images, training, self.n_shards)
+        inputs = scaled(images, self.white)
+        features = networks.in_shards(self.encoder, inputs, training, self.n_shards)
         # Whole: some bottlenecks look at all codes of a batch together.
         codes = self.bottleneck(features, training=training)
         return networks.in_shards(self.decoder, codes, training, self.n_shards)
@@ -139,7 +147,8 @@ class Autoencoder(keras.Model):
         """Return codes, float32 (N, d) or (N, h, w, d): the same ones each time, unless `sample`.
 
         Args:
-            images: (N, H, W, C), floats in [0, 1] or integers; read from disk a batch at a time.
+            images: (N, H, W, C), bool, floats in [0, 1], or whole numbers, which are divided by
+                what is white in them; read from disk a batch at a time.
             sample: draw each code, as in training, where the bottleneck has a distribution.
             seed: seeds the draws.
 
@@ -149,8 +158,9 @@ class Autoencoder(keras.Model):
         images = self.check_images(images)
         if not sample:
             step = self._step(self.encoder, self.bottleneck.encode)
-            return _mapped(step, images, self.code_shape)
-        features = _mapped(self._step(self.encoder), images, self.encoder.output_shape[1:])
+            return mapped(step, images, self.code_shape, self.white_in(images))
+        step = self._step(self.encoder)
+        features = mapped(step, images, self.encoder.output_shape[1:], self.white_in(images))
         codes = self.bottleneck.sample(ops.convert_to_tensor(features), seed)
         return np.asarray(ops.convert_to_numpy(codes))
 
@@ -158,18 +168,19 @@ class Autoencoder(keras.Model):
         """Decode codes, as `encode` gives them, to images (N, H, W, C), float32 in [0, 1].
 
         Raises:
-            DataError: the codes do not have the length the model was made for.
+            DataError: the codes do not have the length the model was made for, or are not finite.
         """
-        return _mapped(self._step(self.decoder), self.check_codes(codes), self.image_shape)
+        return mapped(self._step(self.decoder), self.check_codes(codes), self.image_shape)
 
     def reconstruct(self, images: ImageStore) -> np.ndarray:
         """Return `decode(encode(images))`, float32 (N, H, W, C) in [0, 1]; errors as there."""
         step = self._step(self.encoder, self.bottleneck.encode, self.decoder)
-        return _mapped(step, self.check_images(images), self.image_shape)
+        images = self.check_images(images)
+        return mapped(step, images, self.image_shape, self.white_in(images))
 
     def project(self, codes: np.ndarray) -> np.ndarray:
         """Return the nearest codes that an image can have: of `fsq`, `vq` and `sphere` not all."""
-        return _mapped(self.bottleneck.project, np.asarray(codes, np.float32), self.code_shape)
+        return mapped(self.bottleneck.project, self.check_codes(codes), self.code_shape)
 
     def code_indices(self, codes: np.ndarray) -> np.ndarray:
         """Return the code indices of discrete codes, int32: (N, d), or (N, h, w) where spatial.
@@ -177,17 +188,21 @@ class Autoencoder(keras.Model):
         Raises:
             ConfigError: the codes of this model are not discrete.
         """
+        codes = self.check_codes(codes)
         # Whole numbers up to 2^24 are exact in float32.
-        return _mapped(self.bottleneck.code_indices, codes, self._indices_shape).astype(np.int32)
+        return mapped(self.bottleneck.code_indices, codes, self._indices_shape).astype(np.int32)
 
     def codes_from_indices(self, indices: np.ndarray) -> np.ndarray:
         """Return the codes, float32, that have these code indices; see `code_indices`.
 
         Raises:
             ConfigError: the codes of this model are not discrete.
-            DataError: the indices have another shape.
+            DataError: the indices have another shape, or are not whole numbers.
         """
         networks.check_shape("code indices", indices, self._indices_shape)
+        kind = np.asarray(indices).dtype
+        if self.bottleneck.discrete and kind.kind not in "iu":
+            raise DataError(f"the code indices are {kind}; expected whole numbers from 0.")
         codes = self.bottleneck.codes_from_indices(ops.convert_to_tensor(indices))
         return np.asarray(ops.convert_to_numpy(codes), np.float32)
 
@@ -208,38 +223,9 @@ class Autoencoder(keras.Model):
             steps[parts] = networks.compiled(*parts)
         return steps[parts]
 
-    def check_images(self, images: ImageStore) -> ImageStore:
-        """Return images as an array or a store; DataError if the model does not take them."""
-        store = as_store(images)
-        networks.check_shape("images", store, self.image_shape)
-        check_values(store)
-        return store
-
     def check_codes(self, codes: np.ndarray) -> np.ndarray:
         """Return codes as float32; DataError if the model does not take them."""
-        try:
-            codes = np.asarray(codes, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                "the codes are not numbers in rows of one length; this model takes "
-                f"{networks.shape_text(self.code_shape)}."
-            ) from error
-        networks.check_shape("codes", codes, self.code_shape)
-        return codes
-
-
-def _mapped(step: Callable[[Any], Any], inputs: ImageStore, shape: tuple[int, ...]) -> np.ndarray:
-    """Send inputs (N, ...) through `step` in batches, several at a time, to outputs (N, *shape)."""
-    outputs = np.empty((len(inputs), *shape), np.float32)
-
-    def fill(start: int) -> None:
-        batch = slice(start, start + PREDICT_BATCH_SIZE)
-        results = step(ops.convert_to_tensor(as_float(inputs[batch])))
-        outputs[batch] = ops.convert_to_numpy(results)
-
-    with ThreadPoolExecutor(default_shards()) as pool:
-        list(pool.map(fill, range(0, len(inputs), PREDICT_BATCH_SIZE)))  # raises what they did
-    return outputs
+        return networks.checked_codes(codes, self.code_shape)
 
 
 def build_autoencoder(
@@ -249,6 +235,7 @@ def build_autoencoder(
     *,
     seed: int = 0,
     precision: str = "float32",
+    white: float | None = None,
     encoder: keras.Model | None = None,
     decoder: keras.Model | None = None,
 ) -> Autoencoder:
@@ -263,6 +250,7 @@ def build_autoencoder(
         bottleneck: the part between them, as in `gaussian:beta=2`; plain when None.
         seed: seeds the initial weights.
         precision: `float32`, or `mixed_bfloat16` for arithmetic in bfloat16; of presets only.
+        white: the value that is white in images of whole numbers; see `Autoencoder`.
         encoder: your own, from images (N, H, W, C) in [0, 1] to features (N, f): one for each
             number of a code, or two for `gaussian` and `tc`; (N, h, w, f) for `vq`.
         decoder: your own, from codes (N, d), or (N, h, w, d) for `vq`, to images (N, H, W, C). It
@@ -295,4 +283,4 @@ def build_autoencoder(
     else:
         networks.check_networks(encoder, decoder, between, image_shape)
     networks.trust_parts(encoder=encoder, bottleneck=between, decoder=decoder)
-    return Autoencoder(encoder, between, decoder, name="autoencoder")
+    return Autoencoder(encoder, between, decoder, white=white, name="autoencoder")

@@ -47,7 +47,9 @@ _DAMAGE: tuple[type[Exception], ...] = (
 def save_model(model: Autoencoder, path: Path) -> None:
     """Save network and weights to a `.keras` file, atomically, without the optimizer's state."""
     # A second wrapper around the same parts has no optimizer: a third of the size.
-    bare = Autoencoder(model.encoder, model.bottleneck, model.decoder, name=model.name)
+    bare = Autoencoder(
+        model.encoder, model.bottleneck, model.decoder, white=model.white, name=model.name
+    )
     write_atomically(path, lambda temporary: bare.save(temporary))
 
 

@@ -39,7 +39,7 @@ def load_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, n
         # Opened here, because NumPy leaves a damaged file open.
         with path.open("rb") as file:
             stored = np.load(file, allow_pickle=False)
-            if not isinstance(stored, np.lib.npyio.NpzFile):
+            if not isinstance(stored, np.lib.npyio.NpzFile) or stored.zip is None:
                 raise ValueError("it is one array without a name")
             wanted = [name for name in stored.files if names is None or name in names]
             check_claims(stored.zip, wanted)

@@ -36,7 +36,7 @@ _OWN_FILES = (  # beside config.json, which makes the folder a run
 
 
 # The images count, not where they are; what is found in them follows from them.
-_PLACES = ("source", "test", "validation", "border", "scale", "class_names")
+_PLACES = ("source", "test", "validation", "target", "border", "scale", "class_names")
 
 
 @contextmanager
@@ -131,7 +131,9 @@ def _check_same(stored: RunConfig, asked: RunConfig, *, except_for: Sequence[str
     passed_over = (*_PLACES, *except_for)
     for part in ("network", "bottleneck", "training", "reading", "pictures", "data"):
         for name, value in before.get(part, {}).items() if part in now else ():
-            if name in passed_over or now[part].get(name) == value:
+            theirs = now[part].get(name)
+            is_place = name in passed_over and (theirs is None) == (value is None)
+            if is_place or theirs == value:
                 continue
             if name == "fingerprint":
                 raise RunError(
@@ -139,6 +141,6 @@ def _check_same(stored: RunConfig, asked: RunConfig, *, except_for: Sequence[str
                     "the images of then, or start a new run with another `out`."
                 )
             raise RunError(
-                f"{name} was {value!r} when the run was started and is {now[part][name]!r} "
+                f"{name} was {value!r} when the run was started and is {theirs!r} "
                 "now; resume with the settings of then, or start a new run with another `out`."
             )

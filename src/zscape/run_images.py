@@ -19,6 +19,8 @@ def keep_pictures(folder: Path, dataset: Dataset) -> None:
     listed, root = dataset.decoding.source, Path(dataset.name)
     if not root.is_dir() or not all(file.is_relative_to(root) for file in listed.files):
         return
+    if len(listed.files) != len(listed.sizes):  # the files are archives
+        return
     names = [file.relative_to(root).as_posix() for file in listed.files]
     write_json(folder / FILE, dict(zip(names, listed.sizes, strict=True)))
 

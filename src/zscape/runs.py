@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from zscape.errors import ConfigError, DataError, ModelError, RunError
+from zscape.errors import ConfigError, DataError, ModelError, RunError, backend_needed
 from zscape.files import write_json
 from zscape.registry import missing_plugins
 from zscape.settings import (
@@ -27,6 +28,7 @@ from zscape.settings import (
 if TYPE_CHECKING:
     from zscape.data.images import Dataset, Images, ImageStore
     from zscape.data.load import Reading
+    from zscape.data.sources import Split
     from zscape.model import Autoencoder
 
 T = TypeVar("T")
@@ -143,7 +145,8 @@ class Run:
             RunError: there is no model yet, or it is that of another run.
             ModelError: its file is damaged or refused.
         """
-        from zscape.model_file import load_model
+        with backend_needed():
+            from zscape.model_file import load_model
 
         path = self.path / "model.keras"
         if not path.exists():
@@ -219,27 +222,32 @@ class Run:
             kept=config.white,
             validation=asked.validation,
             test=asked.test,
+            target=asked.target,
             is_old=config.schema == _OLD_SCHEMA,
         )
 
-    def load_images(self, data: str | Path | ImageStore | Images) -> Images:
+    def load_images(self, data: str | Path | ImageStore | Images, split: Split = "test") -> Images:
         """Load other images as the model takes them, and as those of the training were read.
 
         Pictures get its shape, the value that was white in the training stays so if it holds all
         values, classes are matched by name, and gray images with light borders are inverted where
-        those of the training have dark ones, or the other way round. The `notes` say so.
+        those of the training have dark ones, or the other way round. The `notes` say so. `split` is
+        as for `zscape.load_images`.
         """
         from zscape.data.alike import with_border, with_classes
         from zscape.data.load import load_images
+        from zscape.nn.networks import check_shape
 
         config = self.config
         images = load_images(
             data,
+            split,
             pictures=self.pictures,
             image_shape=config.image_shape,
-            reading=self.reading._replace(validation=None, test=None),
+            reading=self.reading._replace(validation=None, test=None, target=None),
         )
-        return with_border(with_classes(images, config.class_names), self._border)
+        check_shape("images", images.images, config.image_shape)
+        return with_border(with_classes(images, config.class_names), self.border)
 
     def read_picture(self, path: str | Path) -> np.ndarray:
         """Read a picture file as the model takes it, (H, W, C) float32 in [0, 1]."""
@@ -248,14 +256,15 @@ class Run:
         from zscape.data.images import Images
 
         config, pictures = self.config, self.pictures
-        background = "white" if pictures.background == "auto" else pictures.background
-        how = Rendering(pictures.fit, background)
+        how = Rendering(pictures.fit, pictures.background)
         image = read_picture(path, config.image_shape, how, white=config.white)
-        found = with_border(Images(image[None], None, str(path)), self._border)
-        return np.asarray(found.images)[0]
+        found = with_border(Images(image[None], None, str(path)), self.border)
+        (only,) = np.asarray(found.images)
+        return np.asarray(only)
 
     @property
-    def _border(self) -> str | None:
+    def border(self) -> str | None:
+        """What borders of gray images must be: `dark`, `light`, or None if that does not matter."""
         return None if self.config.reading.polarity == "keep" else self.config.border
 
     def moved_to(self, data: str | Path) -> Run:
@@ -268,12 +277,24 @@ class Run:
         from zscape.data.sources import resolve
 
         source = resolve(data).name
-        dataset = self._load_dataset(source)
+        asked = replace(self.config.reading, target=self._moved_target(Path(source)))
+        config = replace(self.config, source=source, reading=asked)
+        dataset = Run(self.path, config)._load_dataset(source)
         file = self.path / "config.json"
         values = json.loads(file.read_text(encoding="utf-8"))
         values["data"]["source"] = source
+        if asked.target is not None:
+            values["reading"]["target"] = asked.target
         write_json(file, values)
-        return Run(self.path, replace(self.config, source=source), dataset)
+        return Run(self.path, config, dataset)
+
+    def _moved_target(self, source: Path) -> str | None:
+        """Return where the clean images are: as before, or moved together with the noisy ones."""
+        target = self.config.reading.target
+        if target is None or Path(target).exists():
+            return target
+        moved = Path(os.path.normpath(source / os.path.relpath(target, self.config.source)))
+        return str(moved) if moved.exists() else target
 
     @property
     def pictures(self) -> PictureConfig:

@@ -277,7 +277,7 @@ class ReadingConfig(Settings):
     """Images to test on: a folder or a file. [default: the set's own, or a tenth]"""
 
     target: str | None = None
-    """Folder with the clean picture for each noisy one, by name: learn to undo real noise."""
+    """Clean images for the noisy ones: a folder with pictures of their names, or an array file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,9 +360,9 @@ SECTIONS: dict[str, type[Settings]] = {
 def read_settings(path: Path) -> dict[str, Any]:
     """Read settings from a TOML or JSON file, such as the `config.json` of a run.
 
-    Settings stand by their names, or under the headings `network`, `training`, `pictures` and
-    `bottleneck` as in `config.json`. What else that file has (the images, the machine) is passed
-    over.
+    Settings stand by their names, or under the headings `network`, `training`, `reading`,
+    `pictures` and `bottleneck` as in `config.json`. What else that file has (the images, the
+    machine) is passed over.
 
     Returns:
         Settings by name, for `zscape.train`.

@@ -66,7 +66,8 @@ def test_images_that_are_none(
         ("empty.npz", b"", "is empty"),
         ("cut.idx", bytes([0, 0, 8, 3, *b"\0\0\0\x05" * 3, 1, 2]), "is cut off"),
         ("cut.npz", b"PK\3\4 and no more", "damaged"),
-        ("text.csv", b"1,2,3", "unknown kind"),
+        ("text.csv", b"1,2,3", "cannot be read as CSV (it has 3 columns)"),
+        ("text.bin", b"1,2,3", "unknown kind"),
     ],
 )
 def test_files_that_hold_no_images(
@@ -85,7 +86,7 @@ def test_files_that_hold_no_images(
 
 
 def test_npz_without_images(zscape: Zscape, tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", pictures=SPOTS)
+    np.savez(tmp_path / "x.npz", pictures=SPOTS, others=SPOTS)
     assert "pictures" in zscape("train", tmp_path / "x.npz", "--out", tmp_path / "run").error
 
 
@@ -337,7 +338,7 @@ def test_run_in_use(zscape: Zscape, trained: Any, copied: Path) -> None:
 
 @pytest.mark.slow
 def test_images_of_another_shape(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", np.zeros((30, 9, 8), np.uint8))
+    np.save(tmp_path / "x.npy", np.full((30, 9, 8), 200, np.uint8))
     for words in (
         ("evaluate", trained.two, tmp_path / "x.npy"),
         ("reconstruct", trained.two, tmp_path / "x.npy", "-o", tmp_path / "out"),

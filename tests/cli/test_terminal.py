@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import resource
 import shlex
@@ -229,6 +230,45 @@ def test_errors_become_one_line(
 def test_our_own_faults_keep_their_traceback(error: Exception) -> None:
     with pytest.raises(type(error)), errors_as_lines():
         raise error
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_name_can_be_printed_on_any_terminal(encoding: str, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode("猫".encode() + b" caf\xe9 \x1b[31m")
+    folder.mkdir()
+    program = (
+        "import sys\n"
+        "from zscape.cli.terminal import *\n"
+        "print_any_text()\n"
+        "print(sys.argv[1])\n"
+        "say(sys.argv[1])\n"
+        "terminal_reporter().warn(sys.argv[1])\n"
+    )
+    words = [sys.executable, "-c", program, folder.name]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    done = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    cat = "猫" if encoding == "utf-8" else r"\u732b"
+    cafe = "café" if encoding != "ascii" else r"caf\xe9"
+    assert done.stdout.decode(encoding) == f"{cat} {cafe} \x1b[31m\n"
+    shown = f"{cat} {cafe} \\x1b[31m"
+    assert done.stderr.decode(encoding).splitlines() == [shown, f"warning: {shown}"]
+
+
+@pytest.mark.parametrize("more", [{"PYTHONIOENCODING": "ascii"}, {"LANG": "C", "LC_ALL": "C"}])
+def test_commands_print_odd_names_in_any_locale(
+    copied: Path, tmp_path: Path, more: dict[str, str]
+) -> None:
+    run_folder = copied.rename(tmp_path / os.fsdecode("猫".encode() + b"\xe9"))
+    environment = {**os.environ, **more}
+    for words in (["info", run_folder], ["evaluate", run_folder], ["info", run_folder / "gone"]):
+        command = [sys.executable, "-m", "zscape", *map(str, words)]
+        done = subprocess.run(
+            command, capture_output=True, timeout=PATIENCE, env=environment, check=False
+        )
+        assert done.returncode == (2 if words[-1] != run_folder else 0), done.stderr
+        assert b"Traceback" not in done.stderr
+    assert b"does not exist" in done.stderr
 
 
 def test_one_line_joins_what_is_broken() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from zscape.data.batches import ReconstructionBatches
+from zscape.errors import ConfigError
 from zscape.settings import CorruptionConfig
 
 N, SEED = 23, 7
@@ -191,6 +192,22 @@ def test_the_model_sees_corrupted_images_and_the_loss_clean_ones(images: np.ndar
     clean = images[expected_order(0, 1)] / 255
     np.testing.assert_allclose(np.concatenate(model.targets), clean, atol=1e-7)
     assert 0.1 < np.abs(np.concatenate(model.inputs) - clean).mean() < 0.4
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_the_model_sees_images_and_the_loss_their_targets(images: np.ndarray, direct: bool) -> None:
+    batches = ReconstructionBatches(
+        images, batch_size=5, shuffle_seed=SEED, targets=255 - images
+    )  # fmt: skip
+    model = seen_in_fit(batches, first=0, last=2, direct=direct)
+    assert model.order == expected_order(0, 2)
+    for seen, target in zip(model.inputs, model.targets, strict=True):
+        np.testing.assert_allclose(target, 1 - seen, atol=1e-6)
+
+
+def test_targets_and_a_corruption_exclude_each_other(images: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="exclude each other"):
+        ReconstructionBatches(images, batch_size=5, corruption=NOISE, targets=images)
 
 
 @pytest.mark.slow

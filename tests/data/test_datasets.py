@@ -310,10 +310,29 @@ def test_whole_numbers_come_back_from_float(dtype: Any) -> None:
     np.testing.assert_array_equal(np.round(floats.astype(np.float64) * largest), values)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint32, np.complex64])
-def test_as_float_refuses_what_has_no_known_range(dtype: Any) -> None:
+@pytest.mark.parametrize("dtype", [np.complex64, object, "U1"])
+def test_as_float_refuses_what_is_no_number(dtype: Any) -> None:
     with pytest.raises(DataError, match="expected uint8, uint16, bool, or floats"):
         as_float(np.ones((2, 3, 4, 1), dtype))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "expected"),
+    [
+        ("uint8", None, 255), ("uint16", None, 65535), ("int16", None, 255), ("int64", None, 255),
+        ("uint32", None, 255), ("uint8", 1, 1), ("uint8", 4095, 255), ("uint16", 4095, 4095),
+        ("uint16", 1e6, 65535), ("int64", 4095, 4095), ("int16", 65535, 32767),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_divided_by_what_is_white(
+    dtype: str, white: float | None, expected: float
+) -> None:
+    values = np.array([0, 1, 100], dtype)
+    floats = as_float(values, white)
+    assert floats.dtype == np.float32
+    np.testing.assert_allclose(floats, values / expected, rtol=1e-6)
+    for same in (values > 0, (values > 0).astype(np.float64)):
+        np.testing.assert_array_equal(as_float(same, white), [0, 1, 1])
 
 
 def test_the_layout_in_memory_does_not_matter() -> None:

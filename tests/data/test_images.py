@@ -259,10 +259,26 @@ def test_a_value_at_the_end_of_many_parts_is_found(monkeypatch: pytest.MonkeyPat
         check_values(images, "spots.npy")
 
 
-def test_whole_numbers_of_unknown_white_are_refused() -> None:
-    for dtype in ("int8", "int64", "uint32"):
-        with pytest.raises(DataError, match=f"the images are {dtype}; expected uint8, uint16"):
-            check_values(np.zeros((2, 4, 4, 1), dtype))
+def test_whole_numbers_above_white_are_refused() -> None:
+    images = np.zeros((2, 4, 4, 1), np.int64)
+    images[1, 2, 3] = 300
+    with pytest.raises(DataError, match=r"numbers from 0 to 300; expected 0 to 255 \(or unsigned"):
+        check_values(images)
+    check_values(images, white=300)
+    for dtype in ("uint16", "int64", "uint32"):
+        with pytest.raises(DataError, match=r"a.npy has .* 0 to 300; .*0 to 299, for 299 is white"):
+            check_values(images.astype(dtype), "a.npy", 299)
+    with pytest.raises(DataError, match=r"numbers from -1 to 0; expected 0 to 255"):
+        check_values(-(images > 0).astype(np.int8))
+    check_values(images.astype(np.uint16))  # of these, 65535 is white
+
+
+def test_wide_whole_numbers_become_the_smallest_type_that_holds_them() -> None:
+    images = np.full((2, 4, 4, 1), 200, np.int64)
+    for white, dtype in ((None, np.uint8), (255, np.uint8), (4095, np.uint16)):
+        found = as_images(images, white=white)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, images)
 
 
 def test_an_array_is_neither_copied_nor_on_disk() -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.data.archives import encoded, read, values, write_tar, write_zip
+from zscape.data.load import load_dataset
 from zscape.errors import DataError
+from zscape.run_images import keep_pictures, known_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,14 @@ def test_shards_of_one_set_are_no_classes(tmp_path: Path) -> None:
         members = {f"{shard}{i}.png": encoded(i) for i in range(3)}
         write_tar(tmp_path / "root" / f"photos-{shard}.tar", members)
     assert read(tmp_path / "root").labels is None
+
+
+def test_a_run_keeps_no_list_of_what_is_in_the_archives_of_a_folder(tmp_path: Path) -> None:
+    for shard in range(2):
+        members = {f"{shard}{i:02d}.png": encoded(i) for i in range(15)}
+        write_tar(tmp_path / "root" / f"photos-{shard}.tar", members)
+    keep_pictures(tmp_path, load_dataset(tmp_path / "root", seed=0))
+    assert known_pictures(tmp_path) is None
 
 
 def test_a_picture_without_a_cls_file_has_no_label(tmp_path: Path) -> None:

@@ -176,3 +176,22 @@ def test_mixed_depths_share_white() -> None:
     values = np.array([[255.0], [4000.0]], np.float32)
     scaled = white.scale(values, np.array([[255.0], [np.inf]]))
     np.testing.assert_allclose(scaled, [[1], [4000 / 4095]], rtol=1e-6)
+
+
+def test_sixteen_bits_in_colour_are_read_as_eight(tmp_path: Path) -> None:
+    import struct
+    import zlib
+
+    values = np.array([[[65535, 256, 0], [4095, 4095, 4095]]] * 8, ">u2").repeat(4, axis=1)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    images = load_images(tmp_path, pictures=PictureConfig(size=8))
+    np.testing.assert_array_equal(images.images[0, 0, 0], [255, 1, 0])
+    np.testing.assert_array_equal(images.images[0, 0, 7], [15, 15, 15])

@@ -13,7 +13,7 @@ from zscape.cli.app import app
 
 BLOCK = re.compile(r"^```bash\n(?P<code>.*?)^```$", re.M | re.S)
 SPAN = re.compile(r"`(?:[.\w/]*/)?zscape ([^`]+)`")
-ANYWHERE = {"--help", "--plugin", "--version", "--install-completion"}
+ANYWHERE = {"--help", "--plugin", "--data", "--version", "--install-completion"}
 
 
 def commands() -> list[str]:
@@ -33,17 +33,18 @@ def spans() -> list[str]:
     return sorted(span for span in found if span[0].islower())
 
 
-def without_plugins(words: list[str]) -> list[str]:
-    """Leave out `--plugin FILE`, which is not an argument of a single command."""
-    while "--plugin" in words:
-        at = words.index("--plugin")
-        words = [*words[:at], *words[at + 2 :]]
+def without_common(words: list[str]) -> list[str]:
+    """Leave out the flags that are not an argument of a single command, with their values."""
+    for flag in ("--plugin", "--data"):
+        while flag in words:
+            at = words.index(flag)
+            words = [*words[:at], *words[at + 2 :]]
     return words
 
 
 @pytest.mark.parametrize("command", commands())
 def test_a_command_line_is_accepted(command: str) -> None:
-    words = without_plugins(shlex.split(command, comments=True))
+    words = without_common(shlex.split(command, comments=True))
     if words[-1] in ANYWHERE:
         words.pop()
         assert not words or words[0] in app

@@ -376,10 +376,10 @@ def test_health_of_no_codes(codes: np.ndarray) -> None:
 # ------------------------------------------------------------------ the table
 
 
-def test_a_value_is_shown_in_the_form_of_its_metric_or_as_a_dash() -> None:
+def test_a_value_is_shown_in_the_form_of_its_metric_or_as_missing() -> None:
     assert METRICS["psnr"].text(21.456) == "21.46"
     assert METRICS["compression_ratio"].text(78.4) == "78.4x"
-    assert METRICS["psnr"].text(None) == "-"
+    assert METRICS["psnr"].text(None) == "n.a."
 
 
 def test_metrics_of_labels_are_measured_where_there_are_labels() -> None:

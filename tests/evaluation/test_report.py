@@ -194,7 +194,7 @@ def test_a_report_without_sections_or_with_a_broken_picture_is_refused() -> None
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "\N{EN DASH}"),
+        (None, "n.a."),
         (0.0117, "0.01170"),
         (78.4, "78.40"),
         (10.0, "10"),

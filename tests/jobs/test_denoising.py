@@ -13,10 +13,13 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Trained, Zscape, blobs
+from zscape.data.images import as_float
 from zscape.errors import DataError, RunError
+from zscape.evaluation.denoising import evaluate_denoising
 from zscape.evaluation.results import read_evaluation
-from zscape.jobs.denoise import denoise
+from zscape.jobs.denoise import denoise, write_denoised
 from zscape.runs import load_run
+from zscape.settings import CorruptionConfig, ReadingConfig
 
 # One process, so that its runs are trained once.
 pytestmark = pytest.mark.xdist_group("denoising")
@@ -24,8 +27,9 @@ pytestmark = pytest.mark.xdist_group("denoising")
 
 def run_of(shape: tuple[int, int, int], reconstruct: Callable[[Any], Any] = lambda x: x) -> Any:
     """Stand in for a run whose model does what it is told."""
-    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct)
-    return SimpleNamespace(model=model, config=SimpleNamespace(image_shape=shape))
+    model = SimpleNamespace(image_shape=shape, reconstruct=reconstruct, white=None)
+    config = SimpleNamespace(image_shape=shape, white=None, border=None, reading=ReadingConfig())
+    return SimpleNamespace(model=model, config=config)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 50), (9, 8), (61, 47)])
@@ -60,6 +64,90 @@ def test_channels_of_model_and_image_may_differ(model: int, image: int) -> None:
 def test_images_that_do_not_fit(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError):
         denoise(run_of((8, 8, 3)), np.zeros(shape, np.float32))
+
+
+def drawn_on(paper: int, ink: int) -> np.ndarray:
+    image = np.full((12, 12, 1), paper, np.uint8)
+    image[4:8, 4:8] = ink
+    return image
+
+
+@pytest.mark.parametrize(
+    ("trained", "polarity", "is_inverted"),
+    [("dark", "auto", True), ("light", "auto", False), ("dark", "keep", False),
+     (None, "auto", False)],
+)  # fmt: skip
+def test_dark_on_light_is_shown_to_the_model_as_it_was_in_training(
+    tmp_path: Path, trained: str | None, polarity: Any, is_inverted: bool
+) -> None:
+    seen: list[np.ndarray] = []
+    run = run_of((12, 12, 1), lambda tiles: [seen.append(tiles), tiles][1])
+    run.config.border, run.config.reading = trained, ReadingConfig(polarity=polarity)
+    run.config.scale = None
+    image = drawn_on(paper=250, ink=10)
+    np.testing.assert_allclose(denoise(run, image), image / 255, atol=1e-6)
+    assert (seen[-1][0, 0, 0, 0] < 0.5) == is_inverted
+    Image.fromarray(image[..., 0]).save(tmp_path / "x.png")
+    Image.fromarray(257 * np.uint16(image[..., 0])).save(tmp_path / "y.png")
+    done = write_denoised(run, [tmp_path / "x.png", tmp_path / "y.png"], tmp_path / "out")
+    assert len(done.notes) == is_inverted
+    if is_inverted:
+        assert f"had dark borders: {tmp_path / 'x.png'} and 1 more went" in done.notes[0]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out/x.png")), image[..., 0])
+
+
+# --- what is claimed of a model ---
+
+
+def identity() -> Any:
+    return SimpleNamespace(reconstruct=lambda images: images)
+
+
+def gray() -> Any:
+    return SimpleNamespace(reconstruct=lambda images: np.full_like(images, 0.5))
+
+
+NOISE = CorruptionConfig.parse("gaussian:sigma=0.1")
+
+
+def test_a_denoiser_that_does_harm_is_named_with_its_levels() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    found = evaluate_denoising(gray(), images, NOISE, validation=images[:8])
+    (warning,) = found.warnings()
+    assert warning.startswith("Denoising makes images worse, by PSNR: ")
+    for level in found.levels:
+        own, noisy = level.methods["zscape"]["psnr"], level.methods["noisy"]["psnr"]
+        assert f"{own:.2f} dB against {noisy:.2f} dB (noisy) at {level.corruption}" in warning
+
+
+def test_a_denoiser_that_a_classical_method_beats_is_told_so() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    found = evaluate_denoising(identity(), images, NOISE, validation=images[:8])
+    (warning,) = found.warnings()
+    assert warning.startswith("A classical method, which needs no training, denoises better")
+    best = found.levels[0].best_classical
+    assert f"({best}) at gaussian:sigma=0.05" in warning
+
+
+def test_a_denoiser_that_helps_has_no_warning() -> None:
+    images, _ = blobs(40, (16, 16, 1))
+    clean: Any = SimpleNamespace(reconstruct=lambda noisy: as_float(images[: len(noisy)]))
+    found = evaluate_denoising(clean, images, NOISE, validation=images[:8])
+    assert found.warnings() == []
+    assert evaluate_denoising(clean, images, NOISE, validation=None).warnings() == []
+
+
+def test_denoising_is_measured_on_images_from_all_over_the_set() -> None:
+    n = 500
+    images = (
+        np.zeros((n, 28, 28, 1), np.uint16) + np.arange(n, dtype=np.uint16)[:, None, None, None]
+    )
+    found = evaluate_denoising(identity(), images, NOISE, validation=None)
+    shown = np.rint(found.samples["clean"][:, 0, 0, 0] * 65535)
+    assert found.n_images == 100
+    assert len(shown) == 10
+    assert shown.min() < n / 3
+    assert shown.max() > 2 * n / 3
 
 
 # --- a trained run, on the command line ---
@@ -101,6 +189,16 @@ def test_a_denoising_run_reports_noise_before_and_after(zscape: Zscape, noisy_ru
         similarities = [outcome["ssim"] for outcome in methods.values()]
         assert all(ssim is not None and -1 <= ssim <= 1 for ssim in similarities)
         assert set(methods["non-local means"]["parameters"]) == {"h", "sigma", "patch_size"}
+    kept = json.loads((noisy_run / "metrics.json").read_text())
+    warnings = [text for text in kept["warnings"] if text.startswith("Denoising makes")]
+    worse = [x for x in levels if x.methods["zscape"]["psnr"] < x.methods["noisy"]["psnr"]]
+    assert len(warnings) == bool(worse)
+    assert list(denoising.warnings()) == kept["warnings"][-len(denoising.warnings()) :]
+    page = (noisy_run / "report.html").read_text()
+    printed = zscape("info", noisy_run)
+    for warning in denoising.warnings():
+        assert warning in page
+        assert printed.err.count(warning) == 1
     psnrs = [level.methods["noisy"]["psnr"] for level in levels]
     assert psnrs[0] > psnrs[1] > psnrs[2]
     assert (noisy_run / "figures" / "denoising.png").stat().st_size > 1000
@@ -180,6 +278,122 @@ def test_files_keep_their_names_formats_and_places(
                     np.testing.assert_array_equal(
                         np.asarray(after.getchannel("A")), np.asarray(before.getchannel("A"))
                     )
+
+
+@pytest.mark.slow
+def test_a_tiff_file_keeps_all_its_pages(zscape: Zscape, noisy_run: Path, tmp_path: Path) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    pages = [Image.fromarray(gray[: 20 - i] // (i + 1)) for i in range(4)]
+    pages.append(Image.fromarray(np.stack([gray] * 3, -1)))
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:], dpi=(300, 300))
+    done = zscape("denoise", noisy_run, tmp_path / "pages.tif", "-o", tmp_path / "out")
+    assert done.status == 0, done.err
+    assert done.out == f"1 picture of 5 pages: {tmp_path / 'out'}\n"
+    run = load_run(noisy_run)
+    with Image.open(tmp_path / "out" / "pages.tif") as after:
+        assert after.n_frames == 5
+        for number, page in enumerate(pages):
+            after.seek(number)
+            assert (after.size, after.mode) == (page.size, page.mode)
+            assert after.info["dpi"] == (300, 300)
+            pixels = np.asarray(page).reshape(page.height, page.width, -1)
+            expected = np.round(255 * denoise(run, pixels)).astype(np.uint8)
+            np.testing.assert_array_equal(np.asarray(after).reshape(pixels.shape), expected)
+
+
+@pytest.mark.slow
+def test_deep_pages_of_a_file_have_one_white(noisy_run: Path, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 900, (8, 8), dtype=np.uint16)
+    values[0, 0] = 900  # alone its white would be 1023
+    pages = [Image.fromarray(values), Image.fromarray(np.full((8, 8), 4000, np.uint16))]
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
+    run = load_run(noisy_run)
+    done = write_denoised(run, [tmp_path / "x.tif"], tmp_path / "out")
+    assert (done.n_pictures, done.n_pages) == (1, 2)
+    with Image.open(tmp_path / "out" / "x.tif") as after:
+        expected = 4095 * denoise(run, (values / np.float32(4095))[..., None])[..., 0]
+        np.testing.assert_allclose(np.asarray(after), expected, atol=0.6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_of_an_animation_the_first_frame_is_kept_and_this_is_said(
+    zscape: Zscape, noisy_run: Path, tmp_path: Path, ending: str
+) -> None:
+    frames = [Image.fromarray(np.full((9, 9), 90 * i, np.uint8)) for i in range(3)]
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        frames[0].save(
+            tmp_path / "in" / f"{name}.{ending}", save_all=True, append_images=frames[1:]
+        )
+    done = zscape("denoise", noisy_run, tmp_path / "in", "-o", tmp_path / "out", "--json")
+    assert done.status == 0, done.err
+    (note,) = json.loads(done.out)["notes"]
+    expected = "is an animation, of which the first frame is kept (2 animations)"
+    assert note == f"{tmp_path / 'in' / f'a.{ending}'} {expected}"
+    assert done.err.count("animation, of which") == 1
+
+
+@pytest.mark.parametrize(
+    ("scale", "is_told"), [(None, False), (1.0, False), (0.8, False), (0.25, True), (3.0, True)]
+)
+def test_a_model_of_another_scale_is_warned_of(
+    tmp_path: Path, scale: float | None, is_told: bool
+) -> None:
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "x.png")
+    run = run_of((8, 8, 1))
+    run.config.scale = scale
+    done = write_denoised(run, [tmp_path / "x.png"], tmp_path / "out")
+    assert len(done.warnings) == is_told
+    for warning in done.warnings:
+        assert f"to {scale:.2g} of their width and height" in warning
+        assert "zscape train DATA --patches" in warning
+
+
+def pages(n: int, seed: int) -> list[np.ndarray]:
+    """Return light pages of 256 x 256 with bars of 3 to 12 pixels."""
+    rng, made = np.random.default_rng(seed), []
+    for _ in range(n):
+        page = np.full((256, 256), 240, np.uint8)
+        for top in range(4, 250, 20):
+            for left in range(4, 250, 40):
+                length, width = rng.integers(12, 36), rng.integers(3, 12)
+                page[top : top + width, left : left + length] = rng.integers(0, 60)
+        made.append(page)
+    return made
+
+
+@pytest.mark.slow
+def test_patches_denoise_pages_that_a_model_of_shrunken_ones_makes_worse(
+    zscape: Zscape, tmp_path: Path
+) -> None:
+    (tmp_path / "pages").mkdir()
+    for i, page in enumerate(pages(24, seed=0)):
+        Image.fromarray(page).save(tmp_path / "pages" / f"{i:02d}.png")
+    (clean,) = pages(1, seed=1)
+    noise = np.random.default_rng(0).normal(0, 60, clean.shape)
+    noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(tmp_path / "noisy.png")
+
+    def psnr(image: np.ndarray) -> float:
+        return float(-10 * np.log10(np.square((image - clean.astype(float)) / 255).mean()))
+
+    found = {}
+    for name, words in (("patches", ("--patches", "--epochs", 8)), ("whole", ("--epochs", 40))):
+        run = tmp_path / name
+        done = zscape(
+            "train", tmp_path / "pages", *words, "--corruption", "gaussian:sigma=0.24", "--size",
+            16, "--latent-dim", 48, "--preset", "classic", "--out", run,
+        )  # fmt: skip
+        assert done.status == 0, done.err
+        done = zscape("denoise", run, tmp_path / "noisy.png", "-o", tmp_path / f"by-{name}")
+        assert done.status == 0, done.err
+        assert ("zscape train DATA --patches" in done.err) == (name == "whole")
+        found[name] = psnr(np.asarray(Image.open(tmp_path / f"by-{name}" / "noisy.png"), float))
+    print(found, psnr(noisy))
+    assert found["patches"] > psnr(noisy) + 2
+    assert found["whole"] < psnr(noisy)
+    assert load_run(tmp_path / "patches").config.scale == 1.0
 
 
 @pytest.mark.slow

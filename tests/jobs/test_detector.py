@@ -158,6 +158,18 @@ def test_a_fitted_detector_is_pickled_and_cloned_without_what_it_learned() -> No
         detector.predict(images[:, :4])
 
 
+@pytest.mark.slow
+def test_the_best_threshold_is_taken_and_said_before_the_training() -> None:
+    images, _ = blobs(60)
+    detector = AnomalyDetector(**{**QUICK, "threshold": 0.99})
+    with pytest.warns(UserWarning, match="0.99 cannot be promised with 11 held-out images"):
+        detector.fit(images)
+    assert detector.threshold == 0.99
+    assert detector.threshold_ == pytest.approx(11 / 12)
+    assert detector.scorer_.false_alarm_rate == pytest.approx(1 / 12)
+    assert AnomalyDetector(**QUICK).fit(images).threshold_ == 0.5
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [({"bottleneck": "vq:size=3"}, "size"), ({"latent_dim": 0}, "latent_dim"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,13 @@ import pytest
 from PIL import Image
 
 import zscape as package
-from zscape.data.images import Images
+from tests.conftest import blobs
+from zscape.data.images import NO_LABEL, Images
 from zscape.data.load import load_images
 from zscape.errors import ConfigError, RunError
 from zscape.evaluation.features import load_features
 from zscape.evaluation.generation import frechet_distance
-from zscape.jobs.evaluate_generation import evaluate_generation
+from zscape.jobs.evaluate_generation import GenerationEvaluation, evaluate_generation
 from zscape.jobs.train import train
 from zscape.runs import Run, load_run
 
@@ -64,7 +66,7 @@ def test_every_figure_is_of_the_images_it_names(trained: Any, pixels: Path) -> N
         assert found.metrics[name] == pytest.approx(expected, rel=1e-5)
     assert found.metrics["precision"] is None  # six test images
     assert found.classes is None
-    assert any("too few for a covariance" in note for note in found.notes)
+    assert any("too few for a covariance" in warning for warning in found.warnings)
     np.testing.assert_array_equal(found.samples, samples[:24])
     assert found.nearest.shape == found.samples.shape
     train_images = np.asarray(run.dataset.train.images) / np.float32(255)
@@ -89,9 +91,52 @@ def test_digits_are_counted_and_compared_by_the_classifier(digits: Run) -> None:
 
 
 @pytest.mark.slow
-def test_images_that_are_no_digits_are_not_counted(digits: Run) -> None:
-    import dataclasses
+@pytest.mark.slow
+def test_without_labels_the_classifier_cannot_be_checked(
+    digits: Run,
+) -> None:
+    def unlabelled(images: Images) -> Images:
+        return dataclasses.replace(images, labels=None)
 
+    dataset = digits.dataset
+    bare = dataclasses.replace(dataset, test=unlabelled(dataset.test))
+    run = dataclasses.replace(digits, known_dataset=bare)
+    found = evaluate_generation(run, density="normal", n=30)
+    assert [text for text in _doubts(found) if "could not be checked" in text] == _doubts(found)
+    assert len(_doubts(found)) == 1
+    assert found.metrics["sample_fd"] is not None
+    assert found.classes is None
+
+
+def _doubts(found: GenerationEvaluation) -> list[str]:
+    return [text for text in found.warnings if "too few for a covariance" not in text]
+
+
+@pytest.mark.slow
+def test_digits_named_by_folders_are_known_though_one_is_missing(digits: Run) -> None:
+    """Folders 0 to 9 without 3 have the labels 0 to 8."""
+    names = tuple(str(digit) for digit in range(10) if digit != 3)
+
+    def named(images: Images) -> Images:
+        assert images.labels is not None
+        kept = images.take(np.flatnonzero(images.labels != 3))
+        assert kept.labels is not None
+        labels = kept.labels - (kept.labels > 3)
+        labels[0] = NO_LABEL
+        return dataclasses.replace(kept, labels=labels, class_names=names)
+
+    dataset = digits.dataset
+    other = dataclasses.replace(dataset, train=named(dataset.train), test=named(dataset.test))
+    run = dataclasses.replace(digits, known_dataset=other)
+    found = evaluate_generation(run, density="normal", n=30)
+    assert _doubts(found) == []
+    assert found.classes is not None
+    assert found.classes.data[3] == 0
+    assert found.classes.data[9] > 0
+
+
+@pytest.mark.slow
+def test_images_that_are_no_digits_are_not_counted(digits: Run, pixels: Path) -> None:
     def upside_down(images: Images) -> Images:
         return dataclasses.replace(images, images=255 - images.images[:, ::-1])
 
@@ -102,7 +147,12 @@ def test_images_that_are_no_digits_are_not_counted(digits: Run) -> None:
     run = dataclasses.replace(digits, known_dataset=other)
     found = evaluate_generation(run, density="normal", n=30)
     assert found.classes is None
-    assert any("these are other images" in note for note in found.notes)
+    assert any("these are other images" in warning for warning in found.warnings)
+    assert set(found.metrics.values()) == {None}
+    assert found.nearest_training["samples"] > 0
+    own = evaluate_generation(run, density="normal", n=30, features=pixels)
+    assert _doubts(own) == []  # a network of the user's own is not doubted
+    assert own.metrics["sample_fd"] is not None
 
 
 def test_settings_are_checked_first(trained: Any, pixels: Path) -> None:
@@ -127,7 +177,7 @@ def test_the_command_prints_a_table_and_keeps_figures_and_sheet(
     assert "30 images from kde and 6 test images" in done.out
     for line in ("pixels.keras FD, generated images", "(floor)", "coverage"):
         assert line in done.out
-    assert "note: There are 6 test images for 16 features" in done.err
+    assert "warning: There are 6 test images for 16 features" in done.err
     kept = json.loads((copied / "generation.json").read_text())
     assert kept["density"] == "kde"
     with Image.open(copied / "figures" / "samples.png") as sheet:
@@ -154,6 +204,36 @@ def test_the_command_shows_missing_digits(zscape: Zscape, digits: Run) -> None:
     ]
     assert shares["missing"] == rare
     assert f"share): {', '.join(map(str, rare))}" in done.out
+
+
+@pytest.mark.slow
+def test_metrics_that_do_not_apply_are_missing_in_table_json_and_report(
+    zscape: Zscape, tmp_path: Path
+) -> None:
+    images, labels = blobs(60, (28, 28, 1))
+    np.savez(tmp_path / "spots.npz", images=images, labels=labels)
+    run = train(tmp_path / "spots.npz", out=tmp_path / "run", preset="classic", latent_dim=2,
+                epochs=1)  # fmt: skip
+    before = dict(load_run(run.path).metrics)
+    done = zscape("evaluate", run.path, "--generation", "-n", 20)
+    assert done.status == 0, done.err
+    for name in ("classifier FD, generated images", "precision", "coverage"):
+        line = next(line for line in done.out.splitlines() if line.startswith(name))
+        assert line.split()[-1] == "n.a."
+    assert done.err.count("do not apply. Name a network for such images as --features.") == 1
+    page = (run.path / "report.html").read_text()
+    assert page.count("do not apply. Name a network for such images as features.") == 1
+    assert page.count("<td>n.a.</td>") == 8
+    as_json = zscape("evaluate", run.path, "--generation", "-n", 20, "--json")
+    printed = json.loads(as_json.out)
+    assert set(printed["figures"].values()) == {None}
+    assert "warning: " + printed["warnings"][0].replace("`features`", "--features") in as_json.err
+    assert run.metrics == before
+    # What was measured of a model before this one is not shown.
+    kept = json.loads((run.path / "generation.json").read_text())
+    (run.path / "generation.json").write_text(json.dumps({**kept, "model_sha256": "other"}))
+    assert zscape("evaluate", run.path).status == 0
+    assert "do not apply" not in (run.path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_changed_options_and_pictures_are_noticed(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--size", 4), "size is 4"),
+        (("--size", 4), "size is '4'"),
         (("--color", "blue"), '"blue"'),
         (("--fit", "best"), '"best"'),
     ],

@@ -13,14 +13,16 @@ import pytest
 
 from tests.conftest import blobs
 from zscape.cli.show import print_evaluation
+from zscape.data.images import Images
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
 from zscape.evaluation.metrics import METRICS, Metric
 from zscape.evaluation.results import read_evaluation, read_generation
 from zscape.jobs.draw import grid, latent_map
 from zscape.jobs.evaluate import evaluate, refresh
+from zscape.jobs.plan import default_folder
 from zscape.jobs.report import write_report
-from zscape.jobs.train import Interrupted, default_folder, train
+from zscape.jobs.train import Interrupted, train
 from zscape.runs import RunConfig, load_run
 from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 
@@ -130,7 +132,7 @@ def test_a_changed_data_file_is_noticed(copied: Path) -> None:
     values = json.loads((copied / "config.json").read_text())
     values["data"]["source"] = str(copied / "spots.npz")
     (copied / "config.json").write_text(json.dumps(values))
-    with pytest.raises(RunError, match="has changed"):
+    with pytest.raises(RunError, match="has other images than"):
         evaluate(load_run(copied))
 
 
@@ -140,6 +142,43 @@ def test_a_baseline_that_was_deleted_is_made_again(copied: Path) -> None:
     (copied / "baseline.npz").unlink()
     assert evaluate(load_run(copied)).pca == pytest.approx(before)
     assert (copied / "baseline.npz").exists()
+
+
+def test_of_too_many_images_some_from_all_over_the_set_are_measured(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = blobs(60)
+    order = np.argsort(labels, kind="stable")  # as folders are: class by class
+    data = Images(images[order], labels[order], "spots")
+    (copied / "baseline.npz").unlink()
+    monkeypatch.setattr("zscape.jobs.evaluate.MAX_VALUES", 20 * 64)
+    run = load_run(copied)
+    found = evaluate(run, data)
+    assert found.n_images == 20
+    assert any("on 20 of 60 images, drawn at random" in note for note in found.notes)
+    measured = data.some(20)
+    assert set(measured.labels.tolist()) == {0, 1, 2}  # type: ignore[union-attr]
+    inputs = np.asarray(measured.images) / np.float32(255)
+    error = np.square(run.model.reconstruct(inputs) - inputs).mean()
+    assert found.model["mse"] == pytest.approx(error, rel=1e-5)
+    with np.load(copied / "baseline.npz") as stored:
+        some = np.asarray(run.dataset.train.some(20).images) / np.float32(255)
+        np.testing.assert_allclose(stored["mean"], some.reshape(20, -1).mean(axis=0), atol=1e-6)
+
+
+def test_warnings_of_the_images_are_kept_and_said_once(
+    trained: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = blobs(30)
+    dim = Images(images, labels, "spots", warnings=("The images are dim.",))
+    found = evaluate(load_run(trained.two), dim)
+    assert found.to_dict()["warnings"].count("The images are dim.") == 1
+    for as_json in (False, True):
+        print_evaluation(found, as_json=as_json)
+        printed = capsys.readouterr()
+        assert printed.err.count("warning: The images are dim.") == 1
+        assert printed.out.count("The images are dim.") == as_json
+    assert json.loads(printed.out)["n_images"] == 30
 
 
 def test_a_baseline_of_another_run_is_refused(copied: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,26 @@ def test_the_kept_model_is_the_best_one_not_the_last(dataset: Dataset, tmp_path:
     kept = load_model(tmp_path / "model.keras").reconstruct(images)
     assert np.square(kept - images).mean() == pytest.approx(rows[2]["val_loss"], rel=1e-4)
     assert min(row["images_per_second"] for row in rows) > 0
+
+
+@pytest.mark.slow
+def test_outputs_are_compared_with_the_targets(dataset: Dataset, tmp_path: Path) -> None:
+    pairs = replace(
+        dataset,
+        train=replace(dataset.train, targets=1 - as_float(dataset.train.images)),
+        validation=replace(dataset.validation, targets=1 - as_float(dataset.validation.images)),
+    )
+    noise = as_float(pairs.validation.images)
+    clean = as_float(pairs.validation.clean)
+    fit_autoencoder(new_model(), pairs, TrainConfig(epochs=2, batch_size=32), tmp_path)
+    kept = load_model(tmp_path / "model.keras").reconstruct(noise)
+    best = min(row["val_loss"] for row in history(tmp_path))
+    assert np.square(kept - clean).mean() == pytest.approx(best, rel=1e-4)
+    # It starts at the mean of the targets, which are mostly white.
+    assert kept.mean() == pytest.approx(clean.mean(), abs=0.05)
+    flat = mean_image_error(pairs)
+    mean = as_float(pairs.train.clean).mean(axis=0)
+    assert flat == pytest.approx(float(np.square(clean - mean).mean()), rel=1e-4)
 
 
 @pytest.mark.slow

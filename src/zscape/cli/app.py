@@ -88,12 +88,16 @@ def _take_moved(words: Sequence[str], places: Sequence[str]) -> None:
 
 
 def _flags(words: Sequence[str]) -> dict[str, str]:
-    """Return the flags of a command by the names that its arguments have in Python."""
+    """Return the flags of a command by the names that its arguments have in Python.
+
+    Those of `train` are known to all, for messages of a run say how to train another one.
+    """
     command, _, _ = app.parse_commands(words)
     if not command or command[0].startswith("-"):
         return {}
-    found = {"load_plugin": _PLUGIN, "data": _DATA}
-    for argument in app[command[0]].assemble_argument_collection():
-        names = [name for name in argument.names if name not in argument.negatives]
-        found[names[-1].lstrip("-").replace("-", "_")] = names[0]
-    return found
+    found: dict[str, str] = {}
+    for verb in ("train", command[0]):
+        for argument in app[verb].assemble_argument_collection():
+            names = [name for name in argument.names if name not in argument.negatives]
+            found[names[-1].lstrip("-").replace("-", "_")] = names[0]
+    return {**found, "load_plugin": _PLUGIN, "data": _DATA}

@@ -25,7 +25,14 @@ from zscape.cli.options import (
     open_run,
     train_flags,
 )
-from zscape.cli.show import print_evaluation, print_generation, print_machine, print_run
+from zscape.cli.show import (
+    anomalies_text,
+    print_evaluation,
+    print_generation,
+    print_machine,
+    print_run,
+    say_remarks,
+)
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
 from zscape.registry import check_number
@@ -111,8 +118,7 @@ def evaluate(
         opened = open_run(run)
         from zscape.jobs.evaluate_generation import refresh_generation
 
-        found = refresh_generation(opened, **settings)
-        print_json(found.to_dict()) if as_json else print_generation(found)
+        print_generation(refresh_generation(opened, **settings), as_json=as_json)
         return
     if settings:
         raise ConfigError(f"`{next(iter(settings))}` is for `generation`; give both, or neither.")
@@ -121,7 +127,7 @@ def evaluate(
     from zscape.jobs.evaluate import refresh
 
     evaluation = refresh(opened) if data is None else evaluate_run(opened, load_data(opened, data))
-    print_json(evaluation.to_dict()) if as_json else print_evaluation(evaluation)
+    print_evaluation(evaluation, as_json=as_json)
 
 
 def info(
@@ -248,26 +254,33 @@ def denoise(
     out = to.folder()
     opened = open_run(run)
     from zscape.data.pictures import report_skipped
+    from zscape.files import plain_json
     from zscape.jobs.denoise import write_denoised
 
-    if not opened.config.training.corruption:
-        say(f"note: {run} was trained without --corruption, so it has not learned to denoise.")
-    n_written, skipped = write_denoised(opened, images, out, follow_links=follow_links)
-    report_skipped(skipped, terminal_reporter())
-    left_out = [{"path": item.path, "reason": item.reason} for item in skipped]
+    if not opened.config.training.corruption and not opened.config.reading.target:
+        say(
+            f"note: {run} was trained without --corruption and without --target, so it has not "
+            "learned to denoise."
+        )
+    done = write_denoised(opened, images, out, follow_links=follow_links)
+    report_skipped(done.skipped, terminal_reporter())
+    for kind, texts in (("note", done.notes), ("warning", done.warnings)):
+        for text in texts:
+            say(f"{kind}: {text}")
+    pages = f" of {done.n_pages:,} pages" if done.n_pages > done.n_pictures else ""
     to.written(
-        {"n_pictures": n_written, "skipped": left_out},
-        f"{n_written:,} picture{'s' if n_written != 1 else ''}: {out}",
+        plain_json(vars(done)),
+        f"{done.n_pictures:,} picture{'s' if done.n_pictures != 1 else ''}{pages}: {out}",
     )
 
 
-def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Output) -> None:
+def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
     ----------
     threshold
-        The share of normal images that shall pass.
+        The share of normal images that shall pass, as far as it can be promised. [default: 0.99]
     """
     out = to.file(".csv")
     to.file(".html", beside=".html")
@@ -275,13 +288,9 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float = 0.99, to: Out
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    done = write_anomalies(opened, load_data(opened, data), out, threshold=threshold)
-    rate = f"{100 * done['false_alarm_rate']:.2f} %"
-    to.written(
-        done,
-        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}\n"
-        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
-    )
+    done = write_anomalies(opened, load_data(opened, data, drawn=True), out, threshold=threshold)
+    to.written(done, anomalies_text(done, out))
+    say_remarks(done["warnings"], done["notes"])
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -34,7 +35,7 @@ def reconstruct(
     data: Data,
     /,
     *,
-    n: Annotated[int | None, Parameter(name="-n", help="Only the first N images.")] = None,
+    n: Annotated[int | None, Parameter(name="-n", help="Only N images, drawn over all.")] = None,
     to: FolderOutput,
 ) -> None:
     """Reconstruct images: one PNG each, a sheet to look at, and all as arrays (.npz)."""
@@ -42,21 +43,40 @@ def reconstruct(
     opened = open_run(run)
     from zscape.jobs.reconstruct import write_reconstructions
 
-    done = write_reconstructions(opened, load_data(opened, data), out, n=n)
+    done = write_reconstructions(opened, load_data(opened, data, drawn=True), out, n=n)
     to.written(done, f"{done['n_images']:,} reconstructions, MSE {done['mse']:.5f}: {out}")
 
 
 def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
-    """Encode images to arrays (.npz), or any number of pictures to a table (.parquet)."""
-    out = to.file(".npz", ".parquet")
-    opened = open_run(run)
-    from zscape.jobs.encode import write_code_table, write_codes
+    """Encode images to arrays (.npz), or any number of them to a table (.parquet, .csv, .tsv).
 
-    if out.suffix.lower() == ".parquet":
-        facts = write_code_table(opened, data, out, reporter=terminal_reporter())
-    else:
-        facts = write_codes(opened, load_data(opened, data), out)
-    to.written(facts)
+    A .tsv file, and the -metadata.tsv beside it, are for https://projector.tensorflow.org.
+    """
+    out = to.file(".npz", ".parquet", ".csv", ".tsv")
+    from zscape.jobs import encode as jobs
+
+    ending, metadata = out.suffix.lower(), jobs.metadata_path(out)
+    if ending == ".tsv":
+        dataclasses.replace(to, out=metadata).file(".tsv")
+    opened = open_run(run)
+    if ending == ".npz":
+        from zscape.jobs.coded import split_to_encode
+
+        images = load_data(opened, data, split_to_encode(data))
+        to.written(jobs.write_codes(opened, images, out))
+        return
+    tables = {
+        ".parquet": jobs.write_code_table,
+        ".csv": jobs.write_code_csv,
+        ".tsv": jobs.write_code_tsv,
+    }
+    facts: dict[str, Any] = dict(tables[ending](opened, data, out, reporter=terminal_reporter()))
+    if ending != ".tsv":
+        to.written(facts)
+        return
+    left_out = f" ({facts['n_left_out']:,} left out)" if "n_left_out" in facts else ""
+    text = f"{facts['n_codes']:,} codes{left_out}: {out}, and what they are of: {metadata}"
+    to.written({**facts, "metadata": str(metadata)}, text)
 
 
 def decode(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from zscape.data.images import Images
+    from zscape.data.sources import Split
     from zscape.runs import Run
 
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
@@ -34,7 +35,8 @@ RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder.")]
 Data = Annotated[
     str,
     Parameter(
-        name="DATA", help="mnist, a folder of pictures, or a .npz, .npy, idx or idx.gz file."
+        name="DATA",
+        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file.",
     ),
 ]
 OtherData = Annotated[
@@ -126,13 +128,21 @@ def open_run(path: Path) -> Run:
     return run
 
 
-def load_data(run: Run, data: str) -> Images:
-    """Load images in the form that a run's model takes, and say what was left out."""
+def load_data(run: Run, data: str, split: Split = "test", *, drawn: bool = False) -> Images:
+    """Load images in the form that a run's model takes, and say what was left out.
+
+    `drawn` says that names of classes will be drawn, for which a font may be missing.
+    """
     from zscape.data.pictures import report_skipped
 
-    images = run.load_images(data)
+    images = run.load_images(data, split)
     report_skipped(images.skipped, terminal_reporter())
-    for note in images.notes:
+    notes = list(images.notes)
+    if drawn:
+        from zscape.viz.fonts import missing_glyphs_note
+
+        notes.append(missing_glyphs_note(images.class_names or ()))
+    for note in filter(None, notes):
         say(f"note: {note}")
     for warning in images.warnings:
         say(f"warning: {warning}")

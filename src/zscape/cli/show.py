@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zscape.cli.terminal import say
+from zscape.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zscape.evaluation.comparison import Evaluation
     from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
     from zscape.evaluation.generation import ClassShares
@@ -55,8 +57,13 @@ def print_machine(facts: Mapping[str, Any]) -> None:
         _line(dtype, f"{gflops:,.0f} GFLOP/s")
 
 
-def print_evaluation(found: Evaluation) -> None:
-    """Print the metrics of a model beside those of PCA to stdout, warnings to stderr."""
+def print_evaluation(found: Evaluation, *, as_json: bool = False) -> None:
+    """Print the metrics of a model beside those of PCA to stdout, warnings and notes to stderr."""
+    print_json(found.to_dict()) if as_json else _print_metrics(found)
+    say_remarks(found.warnings, found.notes)
+
+
+def _print_metrics(found: Evaluation) -> None:
     from zscape.evaluation.metrics import METRICS
 
     pca = found.pca or {}
@@ -67,38 +74,52 @@ def print_evaluation(found: Evaluation) -> None:
     ]
     ratio = METRICS["compression_ratio"]
     value = ratio.text(found.compression_ratio)
-    rows.append((ratio.label, value, value if found.pca else "-"))
+    rows.append((ratio.label, value, value if found.pca else ratio.text(None)))
     _print_table((f"{found.n_images:,} images ({found.data})", "model", "PCA"), rows)
     if found.denoising is not None:
         print()
         _print_denoising(found.denoising)
-    for warning in found.warnings:
+
+
+def say_remarks(warnings: Iterable[str], notes: Iterable[str]) -> None:
+    """Print warnings and notes to stderr, a line each."""
+    for warning in warnings:
         say(f"warning: {warning}")
-    for note in found.notes:
+    for note in notes:
         say(f"note: {note}")
 
 
-def print_generation(found: GenerationResults) -> None:
-    """Print how real the images of a run are to stdout, notes to stderr."""
-    from zscape.evaluation.metrics import GENERATION_METRICS
+def print_generation(found: GenerationResults, *, as_json: bool = False) -> None:
+    """Print how real the images of a run are to stdout, warnings and notes to stderr."""
+    print_json(found.to_dict()) if as_json else _print_generated(found)
+    say_remarks(found.warnings, found.notes)
 
-    rows = [
-        (
-            f"{found.features} {metric.label}" if name.endswith("_fd") else metric.label,
-            metric.text(found.metrics.get(name)),
-        )
-        for name, metric in GENERATION_METRICS.items()
-        if metric.compute
-    ]
-    nearest = GENERATION_METRICS["nearest_training"]
-    for kind, which in (("samples", "generated"), ("test", "test")):
-        rows.append((f"{nearest.label}, {which}", nearest.text(found.nearest_training[kind])))
+
+def _print_generated(found: GenerationResults) -> None:
+    from zscape.evaluation.results import generation_rows
+
     title = f"{found.n_samples:,} images from {found.density} and {found.n_test:,} test images"
-    _print_table((title, ""), rows)
+    _print_table((title, ""), generation_rows(found))
     if found.classes is not None:
         _print_classes(found.classes)
-    for note in found.notes:
-        say(f"note: {note}")
+
+
+def anomalies_text(done: Mapping[str, Any], out: Path) -> str:
+    """Return what `write_anomalies` found, in some lines."""
+    rate = f"{100 * done['false_alarm_rate']:.2f} %"
+    lines = [
+        f"{done['n_anomalies']:,} of {done['n_images']:,} images are anomalies: {out}",
+        f"of normal images {rate} are expected to be called so; gallery: {done['gallery']}",
+    ]
+    if "auroc" in done:
+        scores = (f"{name} {done['auroc'][name]:.4f}" for name in ("combined", "error", "density"))
+        lines += [
+            f"AUROC: {', '.join(scores)}",
+            f"found: {100 * done['hit_rate']:.1f} % of {done['n_anomalous']:,} anomalies; false "
+            f"alarms: {100 * done['false_alarm_rate_seen']:.2f} % of {done['n_normal']:,} normal "
+            "images",
+        ]
+    return "\n".join(lines)
 
 
 def _print_classes(shares: ClassShares) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import json
 import os
 import re
@@ -15,8 +17,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from zscape.errors import ConfigError, ZscapeError
-from zscape.files import TEMPORARY_PREFIX
+from zscape.errors import ConfigError, ZscapeError, backend_needed
+from zscape.files import TEMPORARY_PREFIX, in_unicode, visible
 from zscape.reporter import ConsoleReporter
 
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -69,9 +71,34 @@ def in_flags(message: str) -> str:
     return _QUOTED.sub(flag, message)
 
 
+def print_any_text() -> None:
+    r"""Let stdout and stderr print every text, whatever their encoding is.
+
+    Bytes of file names that are no UTF-8 are printed as `shown_name` has them, and what a terminal
+    has no character for as an escape: `\u732b`.
+    """
+    codecs.register_error("zscape", _printable)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="zscape")
+
+
+def _printable(error: UnicodeError) -> tuple[bytes, int]:
+    """Return what to print in place of characters that an encoding lacks, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = in_unicode(error.object[error.start : error.end])
+    return text.encode(error.encoding, "backslashreplace"), error.end
+
+
+def in_one_line(message: str) -> str:
+    """Return a message in the words of the command line, without what would steer a terminal."""
+    return visible(in_flags(message))
+
+
 def say(message: str) -> None:
     """Print a message for the user to stderr."""
-    print(in_flags(message), file=sys.stderr, flush=True)
+    print(in_one_line(message), file=sys.stderr, flush=True)
 
 
 def terminal_reporter() -> ConsoleReporter:
@@ -79,7 +106,7 @@ def terminal_reporter() -> ConsoleReporter:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    return ConsoleReporter(console, in_flags)
+    return ConsoleReporter(console, in_one_line)
 
 
 def print_json(values: Any) -> None:
@@ -100,20 +127,10 @@ def load_frameworks() -> None:
     with tempfile.TemporaryFile() as log, _ctrl_c_ends_at_once():
         os.dup2(log.fileno(), 2)
         try:
-            import keras
-
-            # On other backends, too, Keras loads TensorFlow where it is installed.
-            if keras.backend.backend() == "tensorflow" or find_spec("tensorflow"):
-                import tensorflow as tf
-
-                # The second half of these lines comes with the first operation.
-                tf.zeros(())
-                tf.get_logger().setLevel("ERROR")
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{error.name} is not installed; install TensorFlow with: "
-                'pip install "zscape[cpu]", or choose another backend with KERAS_BACKEND.'
-            ) from error
+            with backend_needed():
+                _import_frameworks()
+        except ConfigError:
+            raise
         except BaseException:
             log.seek(0)
             os.write(kept, log.read())
@@ -121,6 +138,18 @@ def load_frameworks() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _import_frameworks() -> None:
+    import keras
+
+    # On other backends, too, Keras loads TensorFlow where it is installed.
+    if keras.backend.backend() == "tensorflow" or find_spec("tensorflow"):
+        import tensorflow as tf
+
+        # The second half of the lines it writes comes with the first operation.
+        tf.zeros(())
+        tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 
 from zscape.data.corruptions import corrupt
 from zscape.data.images import ImageStore, as_float, epoch_order, is_broken, readable_rows
+from zscape.errors import ConfigError
 from zscape.settings import CorruptionConfig
 
 # The last word of the seeds of corruption, so that they are not also those of an order: NumPy
@@ -26,7 +27,7 @@ _MAX_VALUES_PER_CALL = 2**19
 class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
 
-    With a corruption the pairs are (corrupted images, images).
+    With a corruption the pairs are (corrupted images, images), with targets (images, targets).
 
     Pictures of a folder may still be on their way into the cache, and some may turn out broken. In
     a shuffled epoch the next in order that can be read takes the place of a broken one: the number
@@ -44,6 +45,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         first_epoch: the number of the first epoch that will be asked for.
         corruption: drawn fresh for batch b of epoch e from (shuffle_seed, e, b); without a
             `shuffle_seed` the same in every epoch.
+        targets: (N, H, W, C), what the network shall make of each image; excludes a corruption.
     """
 
     def __init__(
@@ -54,7 +56,10 @@ class ReconstructionBatches(keras.utils.PyDataset):
         shuffle_seed: int | None = None,
         first_epoch: int = 0,
         corruption: CorruptionConfig | None = None,
+        targets: ImageStore | None = None,
     ) -> None:
+        if corruption and targets is not None:
+            raise ConfigError("`corruption` and `targets` exclude each other; give one of the two.")
         # From two workers on, Keras reads ahead by itself. With one it leaves that to tf.data,
         # whose autotuner can hold up the end of an epoch until its next turn, which comes after
         # 10 ms, 20 ms, 40 ms and so on up to a minute: some epochs then take twice as long.
@@ -64,6 +69,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._shuffle_seed = shuffle_seed
         self._epoch = first_epoch
         self._corruption = corruption
+        self._targets = targets
+        self._are_same = not corruption and targets is None
         self._fit_has_begun = False
 
     @cached_property
@@ -78,7 +85,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return batch `index` of this epoch as input, corrupted if so asked, and as target."""
+        """Return the inputs of batch `index` of this epoch, and the targets."""
         return self._pair(index, 1)
 
     @property
@@ -99,7 +106,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         import tensorflow as tf
 
         spec = tf.TensorSpec((None, *self._images.shape[1:]), tf.float32)
-        signature = (spec, spec) if self._corruption else (spec,)
+        signature = (spec,) if self._are_same else (spec, spec)
         batches = tf.data.Dataset.from_generator(self._blocks, output_signature=signature)
         # The next block is made while TensorFlow works on this one.
         batches = batches.prefetch(1).rebatch(self._batch_size)
@@ -120,11 +127,14 @@ class ReconstructionBatches(keras.utils.PyDataset):
         """Yield several batches at a time: inputs and targets, once where they are the same."""
         for first in range(0, self.num_batches, self.steps_per_call):
             pair = self._pair(first, self.steps_per_call)
-            yield pair if self._corruption else pair[:1]
+            yield pair[:1] if self._are_same else pair
 
     def _pair(self, first: int, n_batches: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the inputs and the targets of some batches, each a batch after the other."""
-        images = as_float(self._images[self._chosen(first, n_batches)])
+        chosen = self._chosen(first, n_batches)
+        images = as_float(self._images[chosen])
+        if self._targets is not None:
+            return images, as_float(self._targets[chosen])
         if not self._corruption:
             return images, images
         corrupted = np.empty_like(images)

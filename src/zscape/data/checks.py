@@ -7,46 +7,47 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.images import EXPECTED_TYPES, NO_LABEL, ImageStore, as_store, chunks, on_disk
+from zscape.data.images import (
+    EXPECTED_TYPES,
+    NO_LABEL,
+    ImageStore,
+    as_store,
+    chunks,
+    on_disk,
+    whole_white,
+)
 from zscape.errors import DataError
 
 
-def as_images(images: Any, source: str = "array") -> ImageStore:
-    """Return images (N, H, W) or (N, H, W, C) as (N, H, W, C), checked.
+def as_images(images: Any, source: str = "array", white: float | None = None) -> ImageStore:
+    """Return images (N, H, W) or (N, H, W, C) as (N, H, W, C), checked by `check_values`.
 
-    They are uint8, uint16, bool or floats in [0, 1]; whole numbers of other types must be 0 to 255.
-    Nothing is copied where that can be. What is on disk stays there: it was made as it should be.
+    Whole numbers of other types than uint8 and uint16 become the smaller of these that holds them.
+    Nothing else is copied. What is on disk stays there: it was made as it should be.
     """
     store = as_store(images)
     if on_disk(store) is not None:
         return store
     array = _with_channels(np.asarray(store), source)
+    check_values(array, source, white)
     if array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize > 2):
-        low, high = int(array.min()), int(array.max())
-        if low < 0 or high > 255:
-            raise DataError(
-                f"{source} has whole numbers from {low} to {high}; expected 0 to 255 (or unsigned "
-                "16-bit): scale them, or give floats in [0, 1]."
-            )
-        return array.astype(np.uint8)
-    check_values(array, source)
+        return array.astype(np.uint8 if whole_white(array.dtype, white) <= 255 else np.uint16)
     return array
 
 
-def check_values(images: ImageStore, source: str = "") -> None:
+def check_values(images: ImageStore, source: str = "", white: float | None = None) -> None:
     """Check the type and the range of images of any shape, those given to a model without source.
 
-    They may be uint8, uint16, bool or floats in [0, 1], of which alone the values are looked at.
+    They may be bool, floats in [0, 1], or whole numbers from 0 to `whole_white` of their type and
+    `white`. Values are looked at only where the type allows others.
     """
-    kind, size = images.dtype.kind, images.dtype.itemsize
+    kind = images.dtype.kind
     has = f"{source} has" if source else "the images have"
-    if kind == "b" or (kind == "u" and size <= 2):
+    if kind == "b" or images.size == 0:
         return
     if kind in "iu":
-        raise DataError(
-            f"the images are {images.dtype}; {EXPECTED_TYPES}; convert them, so that it is clear "
-            "which value is white."
-        )
+        _check_whole(images, has, white)
+        return
     if kind != "f":
         raise DataError(f"{has} values of type {images.dtype}; {EXPECTED_TYPES}: convert them.")
     low, high, n_bad = np.inf, -np.inf, 0
@@ -65,6 +66,24 @@ def check_values(images: ImageStore, source: str = "") -> None:
             f"{has} values from {low:.9g} to {high:.9g}; expected floats in [0, 1]: "
             f"{_range_remedy(low, high)}."
         )
+
+
+def _check_whole(images: ImageStore, has: str, white: float | None) -> None:
+    """Refuse whole numbers below 0 or above white."""
+    most = whole_white(images.dtype, white)
+    if images.dtype.kind == "u" and most >= np.iinfo(images.dtype).max:
+        return
+    ranges = [(int(part.min()), int(part.max())) for _, part in chunks(images)]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    if 0 <= low and high <= most:
+        return
+    expected = (
+        "expected 0 to 255 (or unsigned 16-bit): scale them, or give floats in [0, 1]"
+        if white is None
+        else f"expected 0 to {most:g}, for {most:g} is white here: give images of that scale, or "
+        "floats in [0, 1]"
+    )
+    raise DataError(f"{has} whole numbers from {low} to {high}; {expected}.")
 
 
 def as_labels(labels: Any, n_images: int, source: str) -> tuple[np.ndarray, tuple[str, ...] | None]:

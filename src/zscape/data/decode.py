@@ -20,7 +20,7 @@ from zscape.data.pictures import (
 )
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
-from zscape.settings import Fit
+from zscape.settings import Background, Fit
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,8 +34,13 @@ class Rendering:
     """How pictures become images, for all pictures of a set alike."""
 
     fit: Fit = "stretch"
-    background: str = "white"  # behind what is transparent, and beside a padded picture
+    background: Background = "white"  # behind what is transparent, and beside a padded picture
     exact: bool = False  # values as they are stored, float32, for the white is not known yet
+
+    @property
+    def paper(self) -> str:
+        """The colour of the background."""
+        return "black" if self.background == "black" else "white"
 
 
 def read_picture(
@@ -92,8 +97,9 @@ def decode_picture(
             image, limit = _deep(path, picture, image_shape, how), white_of_file(picture)
             if how.exact:
                 return image, limit
-            return np.uint8(255 * within(path, image, limit, white or White(BYTE))), limit
-        picture = flattened(picture, how.background, channels)
+            scaled = within(path, image, limit, white or White(BYTE))
+            return (255 * scaled).astype(np.uint8), limit
+        picture = flattened(picture, how.paper, channels)
         if how.exact:
             bands = [np.asarray(band, np.float32) for band in picture.split()]
             return np.stack([_exact(band, width, height, how) for band in bands], axis=-1), BYTE
@@ -183,9 +189,9 @@ def _fitted(picture: Image.Image, width: int, height: int, how: Rendering) -> np
     resized = picture.resize(size, resampling)
     left, top = (width - size[0]) // 2, (height - size[1]) // 2
     if picture.mode == "F":
-        framed = np.full((height, width), np.inf if how.background == "white" else 0, np.float32)
-        framed[top : top + size[1], left : left + size[0]] = resized
+        framed = np.full((height, width), np.inf if how.paper == "white" else 0, np.float32)
+        framed[top : top + size[1], left : left + size[0]] = np.asarray(resized)
         return framed
-    frame = Image.new(picture.mode, (width, height), how.background)
+    frame = Image.new(picture.mode, (width, height), how.paper)
     frame.paste(resized, (left, top))
     return np.asarray(frame)

@@ -130,6 +130,7 @@ class Images:
         groups: images of one file have one number (N,), and are not split; None if all differ.
         white: the value that was white before it became 1.0; None where nobody decided.
         scale: how many pixels of an image stand for one of a picture's side, the median.
+        targets: the clean image for each noisy one, (N, H, W, C), where there are such pairs.
         notes: how the images were read, a sentence each, to be told to the user once.
         warnings: what may be wrong with the images, a sentence each, for reports too.
     """
@@ -146,6 +147,7 @@ class Images:
     groups: np.ndarray | None = None
     white: float | None = None
     scale: float | None = None
+    targets: ImageStore | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -159,11 +161,17 @@ class Images:
         return height, width, channels
 
     @property
+    def clean(self) -> ImageStore:
+        """What a network shall make of the images: the targets, or else the images themselves."""
+        return self.images if self.targets is None else self.targets
+
+    @property
     def shown_labels(self) -> np.ndarray | None:
         """The labels as people read them: names (N,) where the classes have some, `-` for none."""
         if self.labels is None or self.class_names is None:
             return self.labels
-        return np.array([*self.class_names, "-"])[self.labels]
+        names: np.ndarray = np.array([*self.class_names, "-"])[self.labels]
+        return names
 
     @property
     def decoding(self) -> Decoding | None:
@@ -173,17 +181,17 @@ class Images:
 
     def take(self, indices: np.ndarray | slice) -> Images:
         """Return the images at `indices`, in that order; those on disk stay there."""
-        stored = on_disk(self.images)
         return replace(
             self,
-            images=self.images[indices] if stored is None else stored.take(indices),
+            images=_taken(self.images, indices),
+            targets=None if self.targets is None else _taken(self.targets, indices),
             labels=None if self.labels is None else self.labels[indices],
             names=None if self.names is None else self.names[indices],
             splits=None if self.splits is None else self.splits[indices],
             groups=None if self.groups is None else self.groups[indices],
         )
 
-    def some(self, n: int, seed: int = 0) -> Images:
+    def some(self, n: int, seed: int | Sequence[int] = 0) -> Images:
         """Return `n` of the images, drawn over all by `drawn`, or all where there are no more."""
         return self if len(self) <= n else self.take(drawn(len(self), n, seed))
 
@@ -251,6 +259,14 @@ def on_disk(images: ImageStore) -> StoredImages | None:
     return images if isinstance(images, StoredImages) else None
 
 
+def _taken(images: ImageStore, indices: np.ndarray | slice) -> ImageStore:
+    stored = on_disk(images)
+    if stored is not None:
+        return stored.take(indices)
+    chosen: np.ndarray = images[indices]
+    return chosen
+
+
 def readable_rows(images: ImageStore) -> np.ndarray:
     """Return the numbers of the images that can be read, (n,); waits for pictures on disk."""
     if (stored := on_disk(images)) is not None:
@@ -283,21 +299,33 @@ def chunks(
         yield rows, images[rows]
 
 
-def as_float(images: ImageStore) -> np.ndarray:
+def as_float(images: ImageStore, white: float | None = None) -> np.ndarray:
     """Return images of any accepted type as float32 in [0, 1], of the same shape.
 
-    Whole numbers are divided by the largest value of their type. Floats are taken as they are:
-    `zscape.data.checks` checks their range.
+    Whole numbers are divided by `whole_white`. Floats are taken as they are; the range of neither
+    is checked: `zscape.data.checks` does that.
     """
     values = np.asarray(images)
     if values.dtype == np.float32:
         return values
-    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        largest = np.float32(np.iinfo(values.dtype).max)
+    if values.dtype.kind in "iu":
+        largest = np.float32(whole_white(values.dtype, white))
         return np.asarray(np.divide(values, largest, dtype=np.float32))
     if values.dtype.kind not in "bf":
         raise DataError(f"the images have values of type {values.dtype}; {EXPECTED_TYPES}.")
     return values.astype(np.float32)
+
+
+def whole_white(dtype: np.dtype[Any], white: float | None = None) -> float:
+    """Return which whole number of a type is white: `white`, or the largest where that is less.
+
+    Where `white` is None, it is the largest of unsigned 8 and 16 bits, and 255 of all other types,
+    which NumPy and others choose without being asked.
+    """
+    largest = float(np.iinfo(dtype).max)
+    if white is None:
+        return largest if dtype.kind == "u" and dtype.itemsize <= 2 else 255.0
+    return min(float(white), largest)
 
 
 def drawn(n_images: int, n: int, seed: int | Sequence[int] = 0) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,20 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from zscape.data.checks import as_images, as_labels
+from zscape.data.decoded import (
+    check_parts,
+    check_some,
+    decode,
+    rows_of,
+    settled,
+    with_whole_targets,
+)
 from zscape.data.images import Dataset, Images, ImageStore, chunks, epoch_order, on_disk
-from zscape.data.picture_cache import Check, Decoding, Progress
+from zscape.data.pairs import read_pairs
+from zscape.data.picture_cache import Progress
 from zscape.data.sources import Source, Split, Wanted, resolve
 from zscape.data.splits import (
     check_enough,
-    described,
     held_out,
     limited,
     part_of,
@@ -44,6 +51,7 @@ class Reading(NamedTuple):
         kept: the value that was white in the training of a model; used if it holds all values.
         validation: other images to validate on.
         test: other images to test on.
+        target: the clean images, where those to learn from are noisy.
         known: bytes of the pictures of a folder that are used, by name; None for all.
         is_old: read as the first format of runs did, which took the first images of a limit, the
             white of the container, and no splits that people made.
@@ -53,6 +61,7 @@ class Reading(NamedTuple):
     kept: float | None = None
     validation: Location | None = None
     test: Location | None = None
+    target: Location | None = None
     known: Mapping[str, int] | None = None
     is_old: bool = False
 
@@ -97,9 +106,9 @@ def load_images(
         note = f"{images.source}: its {split} split, {len(part):,} of {len(images):,} images"
         part = replace(part, notes=(*part.notes, note))
     if found.has_pictures and part.decoding is not None:
-        check = partial(_check_some, part.source, part.decoding)
-        _decode(part.decoding, _rows(part), check, progress, wait=True)
-    return _settled(part.readable())
+        check = partial(check_some, part.source, part.decoding)
+        decode(part.decoding, rows_of(part), check, progress, wait=True)
+    return settled(part.readable())
 
 
 def load_dataset(
@@ -142,7 +151,10 @@ def load_dataset(
     found = resolve(source)
     pictures = pictures or PictureConfig()
     wanted = Wanted(pictures, None, reading.white, reading.kept, reading.known)
-    images = _read(found, wanted, is_old=reading.is_old)
+    if reading.target is None:
+        images = _read(found, wanted, is_old=reading.is_old)
+    else:
+        images = read_pairs(found, resolve(reading.target), wanted, _read)
     others = _others(images, pictures, reading, progress)
     parts, notes = parts_of(images, seed, others)
     if limit is not None:
@@ -150,7 +162,9 @@ def load_dataset(
             name: limited(part, name, limit, seed, first=reading.is_old)
             for name, part in parts.items()
         }
-    prints = [images.fingerprint or fingerprint(*(part.images for part in parts.values()))]
+    stores = [part.images for part in parts.values()]
+    stores += [part.targets for part in parts.values() if part.targets is not None]
+    prints = [images.fingerprint or fingerprint(*stores)]
     prints += [other.fingerprint or fingerprint(other.images) for other in others.values()]
     parts |= others
     if "validation" not in parts:
@@ -165,9 +179,10 @@ def load_dataset(
         test=parts["test"],
         fingerprint=_joined(prints),
     )
+    dataset = with_whole_targets(dataset, progress)
     if found.has_pictures and dataset.decoding is not None:
         train, *own = (
-            _rows(part, dataset.decoding)
+            rows_of(part, dataset.decoding)
             for part in (dataset.train, dataset.validation, dataset.test)
         )
         # Patches of a picture one after the other, for each takes the whole to be decoded.
@@ -175,8 +190,8 @@ def load_dataset(
         rows = np.concatenate([train[first], *own])
         # Where values decide what is white, no image can be read before all are decoded.
         whole = wait or len(rows) <= DECODED_FIRST or dataset.decoding.how.exact
-        _decode(dataset.decoding, rows, partial(_check_parts, dataset), progress, wait=whole)
-        dataset = replace(dataset, train=_settled(dataset.train))
+        decode(dataset.decoding, rows, partial(check_parts, dataset), progress, wait=whole)
+        dataset = replace(dataset, train=settled(dataset.train))
     return dataset.readable() if wait else dataset
 
 
@@ -189,7 +204,7 @@ def _others(
         if (location := getattr(reading, use)) is not None:
             found[use] = load_images(
                 location,
-                use,  # type: ignore[arg-type]  # one of the splits
+                use,
                 pictures=pictures,
                 image_shape=images.image_shape,
                 reading=Reading(white=reading.white, kept=images.white),
@@ -203,66 +218,9 @@ def _others(
     return found
 
 
-def _settled(images: Images) -> Images:
-    """Return images with what their decoding found to be white."""
-    if images.decoding is None:
-        return images
-    white = images.decoding.white
-    return replace(
-        images,
-        white=white.value,
-        notes=(*images.notes, *filter(None, [white.note])),
-        warnings=(*images.warnings, *filter(None, [white.warning])),
-    )
-
-
 def _joined(prints: list[str]) -> str:
     """Return one fingerprint for several."""
     return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
-
-
-def _rows(images: Images, decoding: Decoding | None = None) -> np.ndarray:
-    """Return which of the pictures of a decoding these are; none for arrays, or for another."""
-    stored = on_disk(images.images)
-    if stored is None or (decoding is not None and stored.decoding is not decoding):
-        return np.arange(0)
-    return stored.rows
-
-
-def _decode(
-    decoding: Decoding, rows: np.ndarray, check: Check, progress: Progress | None, *, wait: bool
-) -> None:
-    """Decode the pictures at `rows`, or only begin to; then `decoding` is to be closed."""
-    with ExitStack() as stack:
-        stack.callback(decoding.close)
-        decoding.start(rows, check)
-        if wait:
-            decoding.finish(progress)
-        else:
-            stack.pop_all()
-
-
-def _check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
-    """Refuse parts of too few pictures that can be read."""
-    parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
-    own = {use: rows for use, part in parts.items() if len(rows := _rows(part, dataset.decoding))}
-    n_left = {use: int((~is_broken[rows]).sum()) for use, rows in own.items()}
-    what = described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
-    check_enough(sum(n_left.values()), what)
-    for use, n in n_left.items():
-        if not n:
-            raise DataError(
-                f"{what} has no picture to {use} on, for none of those drawn for it can be read; "
-                "mend or remove the broken ones, or try another seed."
-            )
-
-
-def _check_some(name: str, decoding: Decoding, is_broken: np.ndarray) -> None:
-    if is_broken.all():
-        raise DataError(
-            f"none of the {len(is_broken):,} pictures in {name} can be read; the first, "
-            f"{decoding.source.names[0]}: {decoding.reasons[0]}."
-        )
 
 
 def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:
@@ -275,10 +233,12 @@ def _read(source: Source, wanted: Wanted, *, is_old: bool = False) -> Images:
         array, white = whiten(
             np.asarray(images), found.source, asked=wanted.white, kept=wanted.kept
         )
+        # Of floats and bool it is clear without a decision.
+        decided = white.value if images.dtype.kind in "iu" or wanted.white else None
         images = array
         found = replace(
             found,
-            white=found.white or white.value,
+            white=found.white or decided,
             notes=(*found.notes, *filter(None, [white.note])),
             warnings=(*found.warnings, *filter(None, [white.warning])),
         )

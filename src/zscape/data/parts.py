@@ -23,6 +23,7 @@ from zscape.data.pictures import (
 MAX_PATCHES = 64  # of a picture
 _TURNED = (5, 6, 7, 8)  # orientations of EXIF that swap height and width
 _ORIENTATION = 274
+_PNG_KEYS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # begin what may tell it
 
 
 def with_pages(listed: PictureList) -> PictureList:
@@ -35,7 +36,9 @@ def with_pages(listed: PictureList) -> PictureList:
         n_pages = [_n_pages(listed.open(row)) if is_tiff[row] else 1 for row in range(len(listed))]
     if max(n_pages) == 1:
         return listed
-    parts = [[Part(page) for page in range(n)] if n > 1 else [None] for n in n_pages]
+    parts: list[list[Part | None]] = [
+        [Part(page) for page in range(n)] if n > 1 else [None] for n in n_pages
+    ]
     n_files, n_images = sum(n > 1 for n in n_pages), sum(n for n in n_pages if n > 1)
     files = "TIFF file" if n_files == 1 else "TIFF files"
     note = f"{n_files:,} {files} with {n_images:,} pages: each page is an image"
@@ -53,7 +56,7 @@ def with_patches(listed: PictureList, height: int, width: int) -> PictureList:
     with quiet_pillow():
         for row in range(len(listed)):
             part = listed.part(row)
-            wide, high = _size(listed.open(row), part) or (width, height)
+            wide, high = upright_size(listed.open(row), part) or (width, height)
             boxes = [
                 (left, top, left + width, top + height)
                 for top in _starts(high, height)
@@ -120,7 +123,7 @@ def _n_pages(path: Path | io.BytesIO) -> int:
         return 1
 
 
-def _size(path: Path | io.BytesIO, part: Part | None) -> tuple[int, int] | None:
+def upright_size(path: Path | io.BytesIO, part: Part | None = None) -> tuple[int, int] | None:
     """Return width and height of an upright picture by its header; None if it is broken."""
     from PIL import Image
 
@@ -129,7 +132,14 @@ def _size(path: Path | io.BytesIO, part: Part | None) -> tuple[int, int] | None:
             if part is not None:
                 opened.seek(part.page)
             width, height = opened.size
+            # For the facts of a camera in a PNG, Pillow decodes all of it.
+            if opened.format == "PNG" and not any(key in _content(path) for key in _PNG_KEYS):
+                return width, height
             is_turned = opened.getexif().get(_ORIENTATION) in _TURNED
             return (height, width) if is_turned else (width, height)
     except (Image.DecompressionBombError, *PARSE_ERRORS):
         return None
+
+
+def _content(path: Path | io.BytesIO) -> bytes:
+    return path.read_bytes() if isinstance(path, Path) else path.getvalue()

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -281,7 +281,7 @@ class Decoding:
 
 def decode_rows(
     source: PictureList,
-    rows: range,
+    rows: Sequence[int] | np.ndarray,
     image_shape: tuple[int, int, int],
     how: Rendering,
     white: White,
@@ -294,14 +294,15 @@ def decode_rows(
     images = np.zeros((len(rows), *image_shape), np.float32 if how.exact else np.uint8)
     broken: dict[int, str] = {}
 
-    def decode(row: int) -> None:
+    def decode(place: int) -> None:
+        row = int(rows[place])
         try:
             path, part = source.open(row), source.part(row)
             image, limit = decode_picture(path, image_shape, how, part, white)
-            images[row - rows.start] = within(path, image, limit, white) if how.exact else image
+            images[place] = within(path, image, limit, white) if how.exact else image
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
     with quiet_pillow(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(decode, rows))  # an error cancels what has not begun
+        list(pool.map(decode, range(len(rows))))  # an error cancels what has not begun
     return images, dict(sorted(broken.items()))

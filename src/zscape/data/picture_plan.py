@@ -11,7 +11,7 @@ from zscape.data.parts import with_pages, with_patches
 from zscape.data.pictures import PictureList
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
-from zscape.settings import PictureConfig, Size
+from zscape.settings import Background, PictureConfig, Size
 
 
 @dataclass(frozen=True)
@@ -94,20 +94,10 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
         return listed
     were = "pictures were" if n_new > 1 else "picture was"
     notes = f"{n_new:,} {were} added to {source} since the training and left aside"
-    labels = None if listed.labels is None else [listed.labels[row] for row in rows]
-    return replace(
-        listed,
-        names=[listed.names[row] for row in rows],
-        labels=labels,  # type: ignore[arg-type]  # still all text or all numbers
-        sizes=[listed.sizes[row] for row in rows],
-        files=[listed.files[row] for row in rows],
-        open=lambda row: listed.open(rows[row]),
-        splits=None if listed.splits is None else [listed.splits[row] for row in rows],
-        notes=(*listed.notes, notes),
-    )
+    return replace(listed.take(rows), notes=(*listed.notes, notes))
 
 
-def _background(pictures: PictureConfig, look: Look) -> str:
+def _background(pictures: PictureConfig, look: Look) -> Background:
     if pictures.background != "auto":
         return pictures.background
     return "black" if 2 * look.n_blank > look.n_transparent else "white"

@@ -10,9 +10,9 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -128,14 +128,27 @@ class PictureList:
         Any change of a file, of `how` they are decoded or of the `image_shape` (H, W, C) gives
         another.
         """
-        digest = hashlib.sha256(repr((CACHE_VERSION, how, *image_shape, self.parts)).encode())
+        # Of an archive only some may be taken.
+        facts = (CACHE_VERSION, how, *image_shape, self.parts, self.names)
+        digest = hashlib.sha256(repr(facts).encode(errors="replace"))
         if rows is not None and len(rows) < len(self):
             digest.update(np.sort(rows).tobytes())
         for path in self.files:
-            facts = path.stat()
-            text = f"\0{path}\0{facts.st_size}\0{facts.st_mtime_ns}"
+            stat = path.stat()
+            text = f"\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
             digest.update(text.encode(errors="replace"))
         return digest.hexdigest()[:32]
+
+    def take(self, rows: Sequence[int]) -> PictureList:
+        """Return the pictures at `rows`, in that order."""
+
+        def some(values: Any) -> Any:  # files and sizes may be those of archives
+            is_of_each = values is not None and len(values) == len(self)
+            return [values[row] for row in rows] if is_of_each else values
+
+        lists = ("names", "labels", "files", "sizes", "splits", "parts", "groups")
+        kept = {name: some(getattr(self, name)) for name in lists}
+        return replace(self, open=lambda row: self.open(rows[row]), **kept)
 
     def numbered_labels(self) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
         """Return the labels as whole numbers (N,), and the names of these, where there are any."""

@@ -36,7 +36,8 @@ class White:
         """
         limits = np.asarray(limit, np.float32)
         whites = np.where(limits == BYTE, self.byte, np.where(limits < np.inf, limits, self.value))
-        return np.clip(np.divide(values, whites, dtype=np.float32), 0, 1)
+        scaled: np.ndarray = np.clip(np.divide(values, whites, dtype=np.float32), 0, 1)
+        return scaled
 
     @property
     def note(self) -> str:
@@ -101,6 +102,14 @@ def find_white(
     return White(value, BYTE, deep_top)
 
 
+def white_of_model(white: float | None) -> float | None:
+    """Return the white that a model scales whole numbers by, of a training's white.
+
+    Where 8 bits were enough it is None, for images of 16 bits have a white of their own then.
+    """
+    return None if white == BYTE else white
+
+
 def whiten(
     images: np.ndarray, source: str, *, asked: float | None = None, kept: float | None = None
 ) -> tuple[np.ndarray, White]:
@@ -124,12 +133,13 @@ def whiten(
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
     value = white.byte if byte else white.value
-    if kind == "u" and size <= 2 and value == np.iinfo(images.dtype).max:
-        return images, white
-    if value == BYTE and kind != "f":
-        return images.astype(np.uint8), white
-    if value == 1 and kind != "f":
-        return images.astype(bool), white
+    if kind != "f" and kept in (None, value):  # else the model would scale whole numbers itself
+        if kind == "u" and size <= 2 and value == np.iinfo(images.dtype).max:
+            return images, white
+        if value == BYTE:
+            return images.astype(np.uint8), white
+        if value == 1:
+            return images.astype(bool), white
     return white.scale(images, BYTE if byte else np.inf), white
 
 

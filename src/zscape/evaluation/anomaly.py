@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zscape.data.images import ImageStore, as_float, as_store, chunks
+from zscape.data.images import ImageStore, as_float, as_store, chunks, on_disk
 from zscape.errors import ConfigError, DataError
 from zscape.latent.densities import Density
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.99
 _SMALLEST = 1e-12
+_RARE = 1e-3
 _LEAST_CONTRAST = 0.01  # added, so that an image of one colour has an error too
 
 
@@ -38,6 +39,65 @@ class Scores:
     combined: np.ndarray
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What held-out images can promise of a threshold.
+
+    Attributes:
+        threshold: the share of normal images that shall pass: as asked for, or the largest that
+            can be promised.
+        rank: which held-out score, in increasing order from 1, is the limit.
+        n_held_out: how many held-out images there are.
+        note: why the threshold is not the one asked for, a sentence, or nothing.
+    """
+
+    threshold: float
+    rank: int
+    n_held_out: int
+    note: str = ""
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """The share of new normal images that is expected above the limit, 1 - rank / (N + 1).
+
+        It holds for any N, if they are drawn like the held-out ones (Vovk, Gammerman and Shafer,
+        Algorithmic Learning in a Random World, 2005).
+        """
+        return 1 - self.rank / (self.n_held_out + 1)
+
+    def is_broken_by(self, n_false_alarms: int, n_normal: int) -> bool:
+        """Tell whether so many of the new normal images should be above the limit once in 1,000.
+
+        How many there are has a beta-binomial distribution, if the promise holds.
+        """
+        from scipy.stats import betabinom
+
+        odds = self.n_held_out + 1 - self.rank, self.rank
+        return bool(betabinom.sf(n_false_alarms - 1, n_normal, *odds) < _RARE)
+
+
+def promise(threshold: float, n_held_out: int) -> Promise:
+    """Return what held-out images can promise of a threshold, or of the largest they can.
+
+    Raises:
+        ConfigError: the threshold is not above 0 and below 1.
+    """
+    if not 0 < threshold < 1:
+        raise ConfigError(f"threshold is {threshold}; expected a share above 0 and below 1.")
+    rank = math.ceil(round(threshold * (n_held_out + 1), 9))
+    if rank <= n_held_out:
+        return Promise(threshold, rank, n_held_out)
+    best = n_held_out / (n_held_out + 1)
+    n_needed = math.ceil(round(1 / (1 - threshold), 9)) - 1
+    note = (
+        f"A threshold of {threshold:g} cannot be promised with {n_held_out:,} held-out images: it "
+        f"takes {n_needed:,}. The best that can be is used, {math.floor(1e4 * best) / 1e4:g}: "
+        f"{100 * (1 - best):.2f} % of normal images are expected to be called anomalies. "
+        "For a higher one, train on more images."
+    )
+    return Promise(best, n_held_out, n_held_out, note)
+
+
 class AnomalyScorer:
     """Scores of images by a trained model, measured against held-out normal ones.
 
@@ -45,14 +105,14 @@ class AnomalyScorer:
         model: trained on normal images.
         density: fitted to the codes of its training images.
         held_out: normal images (N, H, W, C) that neither has seen.
-        threshold: the share of normal images that shall pass, above 0 and below 1.
+        threshold: the share of normal images that shall pass, above 0 and below 1; where N images
+            cannot promise it, the largest share that they can.
 
     Attributes:
+        promise: which threshold that is, and what it promises.
         limit: images with a higher combined score are called anomalies. The k-th smallest of the
-            held-out scores, with k = threshold (N + 1) rounded up.
-        false_alarm_rate: the share of new normal images that is expected above it,
-            1 - k / (N + 1), if they are drawn like the held-out ones: for any N (Vovk, Gammerman
-            and Shafer, Algorithmic Learning in a Random World, 2005).
+            held-out scores, where k is the rank of the promise.
+        false_alarm_rate: that of the promise.
     """
 
     def __init__(
@@ -63,13 +123,13 @@ class AnomalyScorer:
         *,
         threshold: float = THRESHOLD,
     ) -> None:
-        rank = held_out_rank(threshold, len(held_out))
+        self.promise = promise(threshold, len(held_out))
         self.model = model
         self._density = density
         error, surprise = self._parts(held_out)
         self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (_logs(error), surprise)]
-        self.limit = float(np.sort(self._combined(error, surprise))[rank - 1])
-        self.false_alarm_rate = 1 - rank / (len(held_out) + 1)
+        self.limit = float(np.sort(self._combined(error, surprise))[self.promise.rank - 1])
+        self.false_alarm_rate = self.promise.false_alarm_rate
 
     def score(self, images: ImageStore) -> Scores:
         """Return the scores of images (N, H, W, C), a part of them in memory at a time."""
@@ -82,9 +142,11 @@ class AnomalyScorer:
         if not images.size:
             raise DataError(f"images have shape {images.shape}; expected at least one to score.")
         errors, surprises = [], []
+        is_scaled = on_disk(images) is not None
         for _, part in chunks(images):
-            inputs = as_float(part)
-            codes = self.model.encode(inputs)
+            part = as_float(part) if is_scaled else part
+            codes = self.model.encode(part)
+            inputs = as_float(part, self.model.white)
             outputs = self.model.decode(codes)
             errors.append(_relative_errors(inputs, outputs))
             coded = self.model.code_indices(codes) if self._density.of_indices else codes
@@ -95,20 +157,6 @@ class AnomalyScorer:
         (log_mean, log_std), (mean, std) = self._scales
         odd = (_logs(error) - log_mean) / log_std + (surprise - mean) / std
         return np.asarray(odd / 2)
-
-
-def held_out_rank(threshold: float, n: int) -> int:
-    """Return which of `n` held-out scores, in increasing order from 1, is the limit."""
-    if not 0 < threshold < 1:
-        raise ConfigError(f"threshold is {threshold}; expected a share above 0 and below 1.")
-    rank = math.ceil(round(threshold * (n + 1), 9))
-    if rank > n:
-        raise ConfigError(
-            f"threshold is {threshold:g}, for which {math.ceil(1 / (1 - threshold)) - 1:,} "
-            f"held-out images are needed, and there are {n:,}; choose a lower one, or train "
-            "on more images."
-        )
-    return rank
 
 
 def _relative_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

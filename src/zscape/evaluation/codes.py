@@ -1,6 +1,7 @@
 """How useful codes are: pure functions of codes (N, d), with labels (N,) where they need them.
 
-Arrays of other shapes, and those without any code, raise `DataError`.
+Arrays of other shapes, and those without any code, raise `DataError`. Codes whose label is
+`NO_LABEL` are left out wherever labels are needed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zscape.data.images import NO_LABEL
 from zscape.errors import ConfigError, DataError
 
 ACTIVE_VARIANCE = 0.01
@@ -79,7 +81,7 @@ def knn_accuracy(
     test_labels: np.ndarray,
     *,
     n_neighbors: int = 5,
-) -> float:
+) -> float | None:
     """Return how often the labels of the nearest training codes give that of a test code.
 
     The distance is Euclidean on the codes as they are, not standardised: the question is
@@ -95,13 +97,16 @@ def knn_accuracy(
         n_neighbors: the number of votes, 1 or more.
 
     Returns:
-        The accuracy, a share in [0, 1].
+        The accuracy, a share in [0, 1]; None when no training code or no test code has a label.
     """
     from sklearn.neighbors import KNeighborsClassifier
 
     if n_neighbors < 1:
         raise ConfigError(f"n_neighbors is {n_neighbors}; expected 1 or more.")
-    train, labels, test, test_labels = _checked(train_codes, train_labels, test_codes, test_labels)
+    known = _checked(train_codes, train_labels, test_codes, test_labels)
+    if known is None:
+        return None
+    train, labels, test, test_labels = known
     if not len(train):
         return 0.0
     classifier = KNeighborsClassifier(n_neighbors=min(n_neighbors, len(train)))
@@ -124,14 +129,18 @@ def linear_probe_accuracy(
     finite is left out of the training codes and counts as wrong among the test codes.
 
     Returns:
-        The accuracy, a share in [0, 1]; None when the training codes are all of one class.
+        The accuracy, a share in [0, 1]; None when the training codes are all of one class, or
+        no test code has a label.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    train, labels, test, test_labels = _checked(train_codes, train_labels, test_codes, test_labels)
+    known = _checked(train_codes, train_labels, test_codes, test_labels)
+    if known is None:
+        return None
+    train, labels, test, test_labels = known
     train, labels = _some(MAX_PROBE_CODES, seed, train, labels)
     if len(np.unique(labels)) < 2:
         return None
@@ -181,14 +190,15 @@ def varies(codes: np.ndarray) -> np.ndarray:
 
 
 def _labelled(which: str, codes: np.ndarray, labels: np.ndarray) -> _Labelled:
-    """Return codes (N, d) as float64 and labels (N,), checked."""
+    """Return the codes (N, d) that have a label, as float64, and the labels (N,), checked."""
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim != 2 or codes.size == 0 or labels.shape != (len(codes),):
         raise DataError(
             f"{which} codes have shape {codes.shape} and labels {labels.shape}; expected (N, d) "
             "and (N,) with at least one code."
         )
-    return codes.astype(np.float64), labels
+    known = labels != NO_LABEL
+    return codes[known].astype(np.float64), labels[known]
 
 
 def _finite(codes: np.ndarray, labels: np.ndarray) -> _Labelled:
@@ -196,8 +206,11 @@ def _finite(codes: np.ndarray, labels: np.ndarray) -> _Labelled:
     return codes[finite], labels[finite]
 
 
-def _checked(*known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return codes and labels that fit together, without training codes that are not finite."""
+def _checked(*known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return codes and labels that fit together, without training codes that are not finite.
+
+    None when those of training or of test are all without a label.
+    """
     train, test = _labelled("training", *known[:2]), _labelled("test", *known[2:])
     n_dims, n_test_dims = train[0].shape[1], test[0].shape[1]
     if n_dims != n_test_dims:
@@ -205,7 +218,7 @@ def _checked(*known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
             f"training codes have {n_dims} dimensions and test codes have {n_test_dims}; "
             "expected codes of the same model."
         )
-    return *_finite(*train), *test
+    return (*_finite(*train), *test) if len(train[0]) and len(test[0]) else None
 
 
 def _accuracy(classifier: Any, codes: np.ndarray, labels: np.ndarray) -> float:

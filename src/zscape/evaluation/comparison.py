@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zscape.data.images import as_float
+from zscape.data.images import NO_LABEL, as_float
 from zscape.evaluation.denoising import DenoisingEvaluation
 from zscape.evaluation.health import LatentHealth, latent_health
+from zscape.evaluation.labels import is_labelled, labels_as_in
 from zscape.evaluation.metrics import METRICS, Coded, Values, measure, units
 from zscape.evaluation.reconstruction import compression_ratio
+from zscape.evaluation.seen import count_seen, seen_warning
 from zscape.files import plain_json
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from zscape.model import Autoencoder
 
 _NOT_CLASSIFIED = "so there is no nearest-neighbour accuracy, linear probe or cluster agreement."
+_TOO_GOOD = "on new ones the metrics will be worse"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Evaluation:
         warnings: what looks wrong, a sentence each.
         notes: what could not be measured and why, a sentence each.
         denoising: metrics at several levels of noise, of a model trained with a corruption.
+        n_seen: how many of the images are among the training images; None where unknown.
     """
 
     data: str
@@ -51,6 +55,7 @@ class Evaluation:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     denoising: DenoisingEvaluation | None = None
+    n_seen: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with the unit of each metric."""
@@ -70,13 +75,16 @@ def evaluate_model(
 ) -> Evaluation:
     """Measure reconstructions and codes of `model` on `images`, which `data` names for the reader.
 
-    The baseline is PCA fitted to the training images; `neighbours` are training images for the
-    classifiers of codes, without which, or without labels, the accuracies are None. `notes` say
-    what the caller could not provide, a sentence each.
+    The baseline is PCA fitted to the training images. `neighbours` are the training images: the
+    classifiers of codes learn from them, and without them, or without labels, the accuracies are
+    None; images that are among them are counted as seen. `notes` say what the caller could not
+    provide, a sentence each.
     """
+    n_seen = None if neighbours is None else count_seen(images.images, neighbours.images)
+    images, left_out = _labelled_alike(images, neighbours)
     reason = _why_not_classified(images, neighbours)
     if reason:
-        neighbours, notes = None, (*notes, f"{reason}, {_NOT_CLASSIFIED}")
+        neighbours, left_out = None, (f"{reason}, {_NOT_CLASSIFIED}",)
     unit_scale = model.bottleneck.unit_scale
     coded = _coded(model, images, neighbours, model.latent_dim, unit_scale=unit_scale)
     values, pca = measure(METRICS, coded), None
@@ -91,8 +99,14 @@ def evaluate_model(
         code_shape=model.code_shape,
         compression_ratio=compression_ratio(model.image_shape, model.n_code_values),
         latent=health,
-        warnings=(*_not_learned(values, pca), *health.warnings()),
-        notes=notes,
+        warnings=(
+            *images.warnings,
+            *seen_warning(n_seen or 0, len(images), consequence=_TOO_GOOD),
+            *_not_learned(values, pca),
+            *health.warnings(),
+        ),
+        notes=(*notes, *left_out),
+        n_seen=n_seen,
     )
 
 
@@ -108,10 +122,32 @@ def _why_not_classified(images: Images, neighbours: Images | None) -> str:
     """Return why codes cannot be classified though there are training images, or nothing."""
     if images.labels is None:
         return "The images have no labels"
-    if neighbours is None or neighbours.labels is None:
+    if neighbours is None:
         return ""
-    many = 2 * len(np.unique(neighbours.labels)) > len(neighbours)
-    return "Most training images have a label of their own" if many else ""
+    known = is_labelled(neighbours)
+    if neighbours.labels is None or not known.any():
+        return "The training images have no labels"
+    n_classes = len(np.unique(neighbours.labels[known]))
+    if n_classes == 1:
+        return "The training images are all of one class"
+    if 2 * n_classes > known.sum():
+        return "Most training images have a label of their own"
+    if not is_labelled(images).any():
+        return "None of the images has a label that is known from training"
+    return ""
+
+
+def _labelled_alike(images: Images, neighbours: Images | None) -> tuple[Images, tuple[str, ...]]:
+    """Return images with the labels of the training images, and a note if some have none."""
+    if images.labels is None or not is_labelled(images).any():
+        return replace(images, labels=None), ()
+    labels = None if neighbours is None else labels_as_in(images, neighbours)
+    if labels is None:
+        return images, ()
+    n_left_out = int((labels == NO_LABEL).sum())
+    note = f"{n_left_out:,} images without a label that is known from training do not count in the "
+    notes = (f"{note}metrics of labels.",) if n_left_out else ()
+    return replace(images, labels=labels), notes
 
 
 def _coded(
@@ -132,7 +168,8 @@ def _coded(
             known.reshape(len(known), -1), neighbours.labels,
             codes.reshape(len(codes), -1), images.labels,
         )  # fmt: skip
-    return Coded(inputs, coder.decode(codes), codes.reshape(-1, n_dims), unit_scale, labelled)
+    clean = inputs if images.targets is None else as_float(images.targets)
+    return Coded(clean, coder.decode(codes), codes.reshape(-1, n_dims), unit_scale, labelled)
 
 
 def _not_learned(model: Values, pca: Values | None) -> list[str]:

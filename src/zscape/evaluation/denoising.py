@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
 from zscape.data.corruptions import corrupt, scaled
-from zscape.data.images import ImageStore, as_float
+from zscape.data.images import Images, ImageStore, as_float, drawn
 from zscape.evaluation.reconstruction import peak_signal_to_noise_ratio, structural_similarity
 from zscape.settings import CorruptionConfig
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEVELS = (0.5, 1.0, 1.5)  # times the corruption of the training
 NOISY, OWN = "noisy", "zscape"
+OWN_PAIRS = "own pairs"  # the noise that these have, in place of a corruption
 # Larger images are fewer, so that they take no longer.
 _TEST_PIXELS, _VALIDATION_PIXELS = 100 * 28 * 28, 16 * 28 * 28
 _MIN_IMAGES = 4
@@ -50,6 +51,11 @@ class Level:
         names = [name for name in self.methods if name not in (NOISY, OWN)]
         return max(names, key=lambda name: self.methods[name]["psnr"], default=None)
 
+    def is_below(self, method: str | None) -> bool:
+        """Tell whether the model has a lower PSNR than a method."""
+        own = self.methods[OWN]["psnr"]
+        return method is not None and own < self.methods[method]["psnr"]
+
 
 @dataclass(frozen=True)
 class DenoisingEvaluation:
@@ -68,6 +74,29 @@ class DenoisingEvaluation:
         """Return plain values for JSON."""
         return {"n_images": self.n_images, "levels": [vars(level) for level in self.levels]}
 
+    def warnings(self) -> list[str]:
+        """Return a sentence for each way in which the model does not help; [] where it does."""
+        harmful = [level for level in self.levels if level.is_below(NOISY)]
+        beaten = [
+            level
+            for level in self.levels
+            if level not in harmful and level.is_below(level.best_classical)
+        ]
+        found = []
+        if harmful:
+            found.append(
+                "Denoising makes images worse, by PSNR: "
+                f"{_compared(harmful, [NOISY] * len(harmful))}. Train for more epochs, on more "
+                "images, or with a longer code."
+            )
+        if beaten:
+            names = [level.best_classical or "" for level in beaten]
+            found.append(
+                "A classical method, which needs no training, denoises better, by PSNR: "
+                f"{_compared(beaten, names)}."
+            )
+        return found
+
 
 def evaluate_denoising(
     model: Autoencoder,
@@ -78,32 +107,61 @@ def evaluate_denoising(
 ) -> DenoisingEvaluation:
     """Put noise on images and remove it again, by the model and by classical methods.
 
-    The first few images are used, more of them when they are small. Each classical method has the
-    parameters that gave the highest PSNR on corrupted `validation` images, for each level anew;
-    without such images there are no classical methods. The strengths are `LEVELS` times that of
-    `corruption`.
+    Some images are used, drawn at random, and more of them when they are small. Each classical
+    method has the parameters that gave the highest PSNR on corrupted `validation` images, for each
+    level anew; without such images there are no classical methods. The strengths are `LEVELS` times
+    that of `corruption`.
     """
     clean = _affordable(images, _TEST_PIXELS)
     known = None if validation is None else _affordable(validation, _VALIDATION_PIXELS)
     levels, samples = [], {}
     for factor in LEVELS:
-        level, outputs = _measured(model, clean, known, scaled(corruption, factor))
+        noise = scaled(corruption, factor)
+        noisy = corrupt(clean, noise, _TEST_SEED)
+        learned = None if known is None else (corrupt(known, noise, _VALIDATION_SEED), known)
+        level, outputs = _measured(model, noisy, clean, learned, str(noise))
         levels.append(level)
         if factor == 1.0:
             rows = {"clean": clean, **outputs}
             shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
-            samples = {name: rows[name][:_N_SAMPLES] for name in shown}
+            some = drawn(len(clean), _N_SAMPLES)
+            samples = {name: rows[name][some] for name in shown}
     return DenoisingEvaluation(len(clean), tuple(levels), samples)
 
 
+def evaluate_pairs(
+    model: Autoencoder, images: Images, *, validation: Images | None
+) -> DenoisingEvaluation:
+    """Compare noisy images with their targets, as they are and denoised; see `evaluate_denoising`.
+
+    The only level is the noise that the pairs have.
+    """
+    noisy, clean = (_affordable(each, _TEST_PIXELS) for each in (images.images, images.clean))
+    known = None
+    if validation is not None:
+        known_noisy, known_clean = (
+            _affordable(each, _VALIDATION_PIXELS) for each in (validation.images, validation.clean)
+        )
+        known = known_noisy, known_clean
+    level, outputs = _measured(model, noisy, clean, known, OWN_PAIRS)
+    rows = {"clean": clean, **outputs}
+    shown = ["clean", NOISY, *filter(None, [level.best_classical]), OWN]
+    some = drawn(len(clean), _N_SAMPLES)
+    return DenoisingEvaluation(len(clean), (level,), {name: rows[name][some] for name in shown})
+
+
 def _measured(
-    model: Autoencoder, clean: np.ndarray, known: np.ndarray | None, corruption: CorruptionConfig
+    model: Autoencoder,
+    noisy: np.ndarray,
+    clean: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray] | None,
+    noise: str,
 ) -> tuple[Level, dict[str, np.ndarray]]:
-    """Return the metrics of all methods at one strength of noise, and their outputs."""
-    noisy = corrupt(clean, corruption, _TEST_SEED)
-    chosen = {}
-    if known is not None:
-        chosen = choose_parameters(known, corrupt(known, corruption, _VALIDATION_SEED))
+    """Return the metrics of all methods for one kind of noise, and their outputs.
+
+    Parameters are chosen on `known`, which are noisy and clean.
+    """
+    chosen = {} if known is None else choose_parameters(known[1], known[0])
     classical = {name: run_classical(name, noisy, chosen[name]) for name in chosen}
     outputs = {NOISY: noisy, **classical, OWN: model.reconstruct(noisy)}
     methods: dict[str, Outcome] = {
@@ -115,7 +173,7 @@ def _measured(
     }
     for name, parameters in chosen.items():
         methods[name]["parameters"] = parameters
-    return Level(str(corruption), methods), outputs
+    return Level(noise, methods), outputs
 
 
 def choose_parameters(
@@ -150,9 +208,19 @@ def classical_methods() -> tuple[str, ...]:
 
 
 def _affordable(images: ImageStore, n_pixels: int) -> np.ndarray:
-    """Return the first few images, about `n_pixels`."""
+    """Return some of the images, about `n_pixels`."""
     height, width = images.shape[1:3]
-    return as_float(images[: max(_MIN_IMAGES, n_pixels // int(height * width))])
+    n = max(_MIN_IMAGES, n_pixels // int(height * width))
+    return as_float(images[drawn(len(images), n)])
+
+
+def _compared(levels: Sequence[Level], methods: Sequence[str]) -> str:
+    """Return the PSNR of the model and of another method at each level, in words."""
+    return "; ".join(
+        f"{level.methods[OWN]['psnr']:.2f} dB against {level.methods[method]['psnr']:.2f} dB "
+        f"({method}) at {level.corruption}"
+        for level, method in zip(levels, methods, strict=True)
+    )
 
 
 def _bounded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

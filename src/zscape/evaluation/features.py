@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zscape.data.images import ImageStore, as_float, chunk_length, chunks
+from zscape.data.images import Images, ImageStore, as_float, chunk_length, chunks
 from zscape.errors import ConfigError, ModelError, require
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
+from zscape.evaluation.labels import as_digits, is_labelled
 from zscape.files import sha256_of
 
 CLASSIFIER = "classifier"
@@ -79,6 +80,15 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
         what = "is not a file" if path.exists() else "does not exist"
         raise ModelError(f"{path} {what}; expected a network (.keras or .onnx).")
     return _from_keras(path) if path.suffix.lower() == ".keras" else _from_onnx(path)
+
+
+def share_of_digits_known(images: Images) -> float | None:
+    """Return the share of labels that the embedded classifier gets right; None without labels."""
+    digits, known = as_digits(images), is_labelled(images)
+    if digits is None or not known.any():
+        return None
+    found = class_probabilities(images.images).argmax(axis=1)
+    return float(np.mean(found[known] == digits[known]))
 
 
 def class_probabilities(images: ImageStore) -> np.ndarray:

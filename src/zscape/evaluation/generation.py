@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from zscape.data.images import ImageStore, as_float, chunks
+from zscape.data.images import NO_LABEL, ImageStore, as_float, chunks
 from zscape.errors import ConfigError, DataError
 
 NEAREST_K = 5
@@ -104,9 +104,10 @@ def class_shares(probabilities: np.ndarray, labels: np.ndarray) -> ClassShares:
     """Return the share of each class among generated images, beside its share of the data.
 
     `probabilities` (N, K) are what a classifier says of the generated images; `labels` (M,) of
-    real ones are from 0 to K - 1.
+    real ones are from 0 to K - 1, or `NO_LABEL`: these images are left out.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    labels = labels[labels != NO_LABEL] if labels.ndim == 1 else labels
     if probabilities.ndim != 2 or not probabilities.size or labels.ndim != 1 or not labels.size:
         raise DataError(
             f"probabilities have shape {probabilities.shape} and labels {labels.shape}; expected "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from zscape.errors import DataError
 from zscape.evaluation.metrics import Better
+from zscape.files import in_unicode
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -120,14 +121,13 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
     # The policy allows this style sheet and embedded pictures only.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = _template().render(title=title, sections=sections, style=style, style_digest=digest)
-    # Half characters, as odd file names have them, become a mark.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return in_unicode(page)
 
 
 def format_value(value: float | None, form: str = "") -> str:
     """Return a number as tables show it, by default with four digits, or all where it is whole."""
     if value is None:
-        return "\N{EN DASH}"
+        return "n.a."
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if form:

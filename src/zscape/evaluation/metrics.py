@@ -52,8 +52,8 @@ class Metric:
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
     def text(self, value: float | None) -> str:
-        """Return a value of this metric as a table shows it; a dash where there is none."""
-        return "-" if value is None else self.form.format(value)
+        """Return a value of this metric as a table shows it; `n.a.` where there is none."""
+        return "n.a." if value is None else self.form.format(value)
 
 
 @dataclass(frozen=True)

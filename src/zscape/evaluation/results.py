@@ -44,11 +44,13 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Attributes:
         density: what the codes were drawn from.
         features: the network whose features were compared: `classifier`, or the name of a file.
-        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; `figures` in the file.
+        metrics: by name, see `zscape.evaluation.metrics.GENERATION_METRICS`; None where a metric
+            does not apply; `figures` in the file.
         nearest_training: `samples` and `test`: the median distance of generated and of test images
             to the nearest training image.
         classes: how often each digit was generated; None where the images are not digits.
         notes: what could not be measured and why, a sentence each.
+        warnings: what looks wrong, or does not apply, a sentence each.
     """
 
     density: str
@@ -62,12 +64,29 @@ class GenerationResults(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     classes: ClassShares | None
     model_sha256: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with the unit of each metric."""
         names = GenerationResults.__struct_fields__  # without those of a subclass
         kept = GenerationResults(**{name: getattr(self, name) for name in names})
         return {**plain_json(kept), "units": units(GENERATION_METRICS)}
+
+
+def generation_rows(found: GenerationResults) -> list[tuple[str, str]]:
+    """Return the metrics of generated images as tables show them: names and values."""
+    rows = [
+        (
+            f"{found.features} {metric.label}" if name.endswith("_fd") else metric.label,
+            metric.text(found.metrics.get(name)),
+        )
+        for name, metric in GENERATION_METRICS.items()
+        if metric.compute
+    ]
+    nearest = GENERATION_METRICS["nearest_training"]
+    for kind, which in (("samples", "generated"), ("test", "test")):
+        rows.append((f"{nearest.label}, {which}", nearest.text(found.nearest_training[kind])))
+    return rows
 
 
 def read_evaluation(run: Run) -> RunEvaluation:

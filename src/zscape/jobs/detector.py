@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, held_out_rank
+from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, promise
 from zscape.latent.densities import fit_density
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         latent_dim: length of a code.
         bottleneck: the part between encoder and decoder, as in `gaussian:beta=2`.
         epochs: passes over the images; by the preset's recipe when None.
-        threshold: the share of normal images that shall pass, above 0 and below 1.
+        threshold: the share of normal images that shall pass, above 0 and below 1. Where too few
+            images are held out to promise it, the largest that can be is taken, with a warning.
         seed: seeds the weights, the split and the order of the images.
 
     Attributes:
         scorer_: what scores images, with `limit` and `false_alarm_rate`.
+        threshold_: the threshold that is promised: `threshold`, or the largest that can be.
         offset_: images whose `score_samples` is lower are anomalies.
         image_shape_: (H, W, C) of the images of `fit`.
         n_features_in_: the numbers in an image, H * W * C.
@@ -59,8 +62,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Train on normal images (N, H, W, C); about a fifth is held out to set the threshold.
 
         Raises:
-            ConfigError: a setting is outside its range, or there are too few images for the
-                threshold.
+            ConfigError: a setting is outside its range.
             DataError: the images are not of that form, or too few.
         """
         from zscape.data.load import load_dataset
@@ -68,10 +70,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         # Nothing is tested, so the two held-out parts together set the threshold.
         dataset = load_dataset(images, seed=self.seed)
         held_out = np.concatenate([dataset.validation.images, dataset.test.images])
-        held_out_rank(self.threshold, len(held_out))  # before the training, which can take long
+        promised = promise(self.threshold, len(held_out))
+        if promised.note:  # said before the training, which can take long
+            warnings.warn(promised.note, UserWarning, stacklevel=2)
         model = self._trained(dataset)
         density = fit_density("gmm", model.encode(dataset.train.images))
         self.scorer_ = AnomalyScorer(model, density, held_out, threshold=self.threshold)
+        self.threshold_ = promised.threshold
         self.offset_ = -self.scorer_.limit
         self.image_shape_ = dataset.train.image_shape
         self.n_features_in_ = math.prod(self.image_shape_)
@@ -97,7 +102,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _trained(self, dataset: Dataset) -> Autoencoder:
         """Return a model trained on a data set, in its best epoch."""
-        from zscape.jobs.train import plan_training
+        from zscape.data.white import white_of_model
+        from zscape.jobs.plan import plan_training
         from zscape.model import build_autoencoder
         from zscape.model_file import load_model
         from zscape.training.fit import fit_autoencoder
@@ -112,6 +118,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             plan.bottleneck,
             seed=config.seed,
             precision=config.precision,
+            white=white_of_model(dataset.train.white),
         )
         with tempfile.TemporaryDirectory() as folder:
             fit_autoencoder(model, dataset, config, Path(folder))

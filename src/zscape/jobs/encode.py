@@ -1,4 +1,4 @@
-"""Codes as files: arrays, or any number of them in a Parquet file, streamed and resumed."""
+"""Codes as files: arrays, or any number of them in a table (Parquet, CSV, TSV), streamed."""
 
 from __future__ import annotations
 
@@ -6,40 +6,177 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images, chunk_length
-from zscape.data.load import fingerprint
-from zscape.data.picture_cache import decode_rows
-from zscape.data.pictures import PictureList
-from zscape.data.sources import PictureSource, resolve
-from zscape.errors import require
-from zscape.files import sha256_of, write_arrays, write_atomically, write_json
+from zscape.data.images import NO_LABEL, Images
+from zscape.data.pictures import Skipped, report_skipped
+from zscape.errors import DataError, require
+from zscape.files import (
+    in_unicode,
+    sha256_of,
+    tsv_line,
+    write_arrays,
+    write_atomically,
+    write_csv,
+    write_json,
+)
+from zscape.jobs.coded import Coded, ToEncode, split_to_encode, to_encode
 from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
-
-CHUNK = 1024  # rows that an interruption may cost; fewer of large images
 
 
 def write_codes(run: Run, data: str | Path | Images, out: Path) -> dict[str, int]:
     """Encode images into a `.npz` file: `codes`, and `labels` (N,) if there are any.
 
-    Of a folder there are also `paths` (N,), and the `class_names` that labels stand for.
+    Of a folder there are also `paths` (N,), and the `class_names` that labels stand for; of a set
+    with splits, all of which are encoded, `splits` (N,). Of a set with a name it is the test split.
     """
-    images = run.load_images(data)
+    images = run.load_images(data, split_to_encode(data))
     arrays = {
         "codes": run.model.encode(images.images),
         "labels": images.labels,
         "class_names": images.class_names,
         "paths": images.names,
+        "splits": images.splits,
     }
     write_arrays(out, {name: np.asarray(x) for name, x in arrays.items() if x is not None})
     return {"n_codes": len(images), "n_latent_variables": run.model.latent_dim}
+
+
+# --- CSV and TSV ---
+
+
+def write_code_csv(
+    run: Run, data: str | Path | Images, out: Path, *, reporter: Reporter = LOG
+) -> dict[str, int]:
+    """Encode images into a CSV file with a header and a row for each, a part at a time.
+
+    The columns are `path` (of pictures) or `number` (of others, from 0); `label`, where there are
+    labels: the name of the class if it has one, and nothing where it is not known; `split`, where
+    the set has splits; and the code, see `value_names`. Pictures that cannot be read have no row,
+    and are reported. Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
+    """
+    rows = _Rows(run, to_encode(run, data, reporter), reporter)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    header = [*rows.columns, *value_names(run.model.code_shape)]
+    write_csv(out, header, ([*about, *code] for about, code in rows))
+    return rows.facts()
+
+
+def write_code_tsv(
+    run: Run, data: str | Path | Images, out: Path, *, reporter: Reporter = LOG
+) -> dict[str, int]:
+    """Encode images into two files that https://projector.tensorflow.org loads.
+
+    `out` has the codes without a header, and `metadata_path(out)` what `write_code_csv` has before
+    a code, with a header where it has more than one column. Returns what that does.
+    """
+    rows = _Rows(run, to_encode(run, data, reporter), reporter)
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(codes_path: Path, about_path: Path) -> None:
+        with (
+            codes_path.open("w", encoding="utf-8", newline="") as codes,
+            about_path.open("w", encoding="utf-8", newline="") as metadata,
+        ):
+            if len(rows.columns) > 1:
+                metadata.write(tsv_line(rows.columns))
+            for about, code in rows:
+                codes.write(tsv_line(code))
+                metadata.write(tsv_line(about))
+
+    write_atomically(
+        out, lambda codes_path: write_atomically(metadata_path(out), partial(write, codes_path))
+    )
+    return rows.facts()
+
+
+def metadata_path(out: Path) -> Path:
+    """Return the file beside `codes.tsv` with what the codes are of: `codes-metadata.tsv`."""
+    return out.with_name(f"{out.stem}-metadata{out.suffix}")
+
+
+def value_names(code_shape: tuple[int, ...]) -> list[str]:
+    """Return names for the values of a code: `z1`, ...; or `z_ROW_COLUMN_1`, ... where spatial.
+
+    Rows and columns count from 0, as those of arrays, and latent variables from 1.
+    """
+    *places, n_variables = code_shape
+    if not places:
+        return [f"z{k + 1}" for k in range(n_variables)]
+    return [
+        "_".join(map(str, ("z", *place, k + 1)))
+        for place in itertools.product(*map(range, places))
+        for k in range(n_variables)
+    ]
+
+
+class _Rows:
+    """What is known of each image, and its code as a row of numbers; to be gone through once."""
+
+    def __init__(self, run: Run, images: ToEncode, reporter: Reporter) -> None:
+        self._run, self._images, self._reporter = run, images, reporter
+        self._n_codes, self._skipped = 0, list(images.skipped)
+        # The first part shows which columns there are.
+        self._first = images.part(0)
+        is_labelled = self._first.labels is not None or self._first.classes is not None
+        first = "number" if self._first.names is None else "path"
+        self.columns = [first, *["label"] * is_labelled]
+        self.columns += ["split"] * (self._first.splits is not None)
+
+    def __iter__(self) -> Iterator[tuple[list[Any], list[np.float32]]]:
+        others = map(self._images.part, range(1, self._images.n_parts))
+        n_done = 0
+        try:
+            for part in itertools.chain([self._first], others):
+                yield from self._rows_of(part, n_done)
+                n_done += len(part.codes)
+                self._reporter.progress("encoding", n_done, self._images.n)
+        finally:
+            self._reporter.close()
+        report_skipped(self._skipped, self._reporter)
+        if not self._n_codes:
+            raise DataError(
+                f"none of the {self._images.n:,} pictures can be read; the first, "
+                f"{self._skipped[-self._images.n].path}: {self._skipped[-self._images.n].reason}."
+            )
+
+    def _rows_of(self, part: Coded, first: int) -> Iterator[tuple[list[Any], list[np.float32]]]:
+        n = len(part.codes)
+        names: list[Any] = [*range(first, first + n)] if part.names is None else [*part.names]
+        errors = part.errors or [None] * n
+        for i, code in enumerate(part.codes.reshape(n, -1)):
+            if (reason := errors[i]) is not None:
+                self._skipped.append(Skipped(names[i], reason))
+                continue
+            self._n_codes += 1
+            split = [] if part.splits is None else [part.splits[i]]
+            yield [names[i], *_label(part, i), *split], list(code)
+
+    def facts(self) -> dict[str, int]:
+        """Return how many codes were written, of how many variables, and what was left out."""
+        return _facts(self._run, self._n_codes, len(self._skipped))
+
+
+def _label(part: Coded, i: int) -> list[Any]:
+    if part.classes is not None:
+        return [part.classes[i]]
+    if part.labels is None:
+        return []
+    return ["" if part.labels[i] == NO_LABEL else part.labels[i]]
+
+
+def _facts(run: Run, n_codes: int, n_left_out: int) -> dict[str, int]:
+    facts = {"n_codes": n_codes, "n_latent_variables": run.model.latent_dim}
+    return {**facts, "n_left_out": n_left_out} if n_left_out else facts
+
+
+# --- Parquet ---
 
 
 def write_code_table(
@@ -47,46 +184,33 @@ def write_code_table(
 ) -> dict[str, int]:
     """Encode images into a Parquet file with a row for each.
 
-    Its columns are `path` (of pictures), `label` and `class` (where there are any), `code`, a list
-    of d float32, and `error`: of a picture that cannot be read this says why, and it has no code.
-    A spatial code (h, w, d) is a list of h w d values, the last axis running fastest; the entry
-    `code_shape` of the file's metadata has the shape as JSON.
+    Its columns are `path` (of pictures), `label`, `class` and `split` (where there are any),
+    `code`, a list of d float32, and `error`: of a picture that cannot be read this says why, and it
+    has no code. A spatial code (h, w, d) is a list of h w d values, the last axis running fastest;
+    the entry `code_shape` of the file's metadata has the shape as JSON.
     Pictures go straight from their files to codes, a chunk at a time, without the cache. What was
     encoded lies in `<out>.parts` until all is done; the same command goes on from there.
-    Returns `n_codes`, `n_latent_variables` and, if there are any, `n_left_out`.
+    Files that are no pictures are reported. Returns what `write_code_csv` does.
     """
     require("pyarrow", extra="parquet")
     import pyarrow.parquet as pq
 
     model_key = sha256_of(run.path / "model.keras")
-    source = resolve(data)
-    n_chunk = min(CHUNK, chunk_length(run.config.image_shape))
-    n_skipped = 0
-    if isinstance(source, PictureSource):
-        listed = source.list_pictures(follow_links=run.pictures.follow_links)
-        n_rows, n_skipped = len(listed), len(listed.skipped)
-        key = listed.key(run.pictures.fit, run.config.image_shape)
-        table: Callable[[range], Any] = partial(_picture_table, run, listed)
-    else:
-        images = run.load_images(data)
-        n_rows = len(images)
-        key = fingerprint(images.images, *([] if images.labels is None else [images.labels]))
-        table = partial(_array_table, run, images)
+    images = to_encode(run, data, reporter)
     parts = out.with_name(f"{out.name}.parts")
-    done = _open_parts(parts, {"model": model_key, "images": key, "chunk": n_chunk})
+    facts = {"model": model_key, "images": images.key, "chunk": images.part_length}
+    done = _open_parts(parts, facts)
+    report_skipped(images.skipped, reporter)
     out.parent.mkdir(parents=True, exist_ok=True)
-    n_chunks = -(-n_rows // n_chunk)
     if done:
-        reporter.say(f"going on after {min(done * n_chunk, n_rows):,} of {n_rows:,} images")
-    for number in range(done, n_chunks):
-        rows = range(number * n_chunk, min((number + 1) * n_chunk, n_rows))
-        write_atomically(parts / f"{number:08d}.parquet", partial(pq.write_table, table(rows)))
-    n_broken = _write_joined(parts, n_chunks, out)
+        n_done = min(done * images.part_length, images.n)
+        reporter.say(f"going on after {n_done:,} of {images.n:,} images")
+    for number in range(done, images.n_parts):
+        table = _table(images.part(number))
+        write_atomically(parts / f"{number:08d}.parquet", partial(pq.write_table, table))
+    n_broken = _write_joined(parts, images.n_parts, out)
     shutil.rmtree(parts)
-    facts = {"n_codes": n_rows - n_broken, "n_latent_variables": run.model.latent_dim}
-    if n_left_out := n_broken + n_skipped:
-        facts["n_left_out"] = n_left_out
-    return facts
+    return _facts(run, images.n - n_broken, n_broken + len(images.skipped))
 
 
 def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
@@ -104,47 +228,26 @@ def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
     return next(n for n in itertools.count() if not (parts / f"{n:08d}.parquet").exists())
 
 
-def _array_table(run: Run, images: Images, rows: range) -> Any:
-    part = images.take(slice(rows.start, rows.stop))
-    return _table(run.model.encode(part.images), part.labels, part.shown_labels)
-
-
-def _picture_table(run: Run, listed: PictureList, rows: range) -> Any:
-    decoded, reasons = decode_rows(listed, rows, run.config.image_shape, run.pictures.fit)
-    labels = None if listed.labels is None else np.array(listed.labels[rows.start : rows.stop])
-    shown = None
-    if labels is not None and labels.dtype.kind == "U":
-        labels, shown = None, labels
-    elif labels is not None and listed.class_names:
-        shown = np.array(listed.class_names)[labels]
-    paths = listed.names[rows.start : rows.stop]
-    errors = [reasons.get(row) for row in rows]
-    return _table(run.model.encode(decoded), labels, shown, paths, errors)
-
-
-def _table(
-    codes: np.ndarray,
-    labels: np.ndarray | None,
-    classes: np.ndarray | None,
-    paths: list[str] | None = None,
-    errors: list[str | None] | None = None,
-) -> Any:
+def _table(part: Coded) -> Any:
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
-    if paths is not None:
-        columns["path"] = pa.array([path.encode(errors="replace").decode() for path in paths])
-    if labels is not None:
-        columns["label"] = pa.array(labels)
-    if classes is not None and classes.dtype.kind == "U":
-        columns["class"] = pa.array(classes.tolist())
-    flat = pa.array(codes.astype(np.float32).ravel())
+    if part.names is not None:
+        columns["path"] = pa.array(map(in_unicode, part.names), pa.string())
+    if part.labels is not None:
+        columns["label"] = pa.array(part.labels)
+    if part.classes is not None:
+        columns["class"] = pa.array([name or None for name in part.classes], pa.string())
+    if part.splits is not None:
+        columns["split"] = pa.array(part.splits, pa.string())
+    flat = pa.array(part.codes.astype(np.float32).ravel())
+    errors = part.errors
     missing = None if errors is None else pa.array([error is not None for error in errors])
-    length = math.prod(codes.shape[1:])
+    length = math.prod(part.codes.shape[1:])
     columns["code"] = pa.FixedSizeListArray.from_arrays(flat, length, mask=missing)
     if errors is not None:
         columns["error"] = pa.array(errors, pa.string())
-    return pa.table(columns, metadata={"code_shape": json.dumps(codes.shape[1:])})
+    return pa.table(columns, metadata={"code_shape": json.dumps(part.codes.shape[1:])})
 
 
 def _write_joined(parts: Path, n_parts: int, out: Path) -> int:

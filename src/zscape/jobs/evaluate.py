@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from zscape.data.images import MAX_VALUES, Images, ImageStore
-from zscape.data.sources import resolve
 from zscape.errors import DataError, RunError
 from zscape.evaluation.comparison import Evaluation, evaluate_model
-from zscape.evaluation.denoising import evaluate_denoising
+from zscape.evaluation.denoising import evaluate_denoising, evaluate_pairs
 from zscape.evaluation.results import RunEvaluation, Training
 from zscape.files import write_atomically, write_csv, write_json
 from zscape.jobs.draw import run_figures, write_figures
@@ -19,6 +18,14 @@ from zscape.latent.projection import PcaBaseline
 from zscape.run_folder import locked
 from zscape.runs import Run
 
+_NO_TRAINING = (
+    "Without the training images there are no neighbours to classify by, and whether these images "
+    "were seen in training could not be checked: {error}"
+)
+_TARGETS = (
+    "The model and PCA were given noisy images, and their outputs are compared with the clean ones."
+)
+_NO_TARGETS = "These images have no clean ones: outputs are compared with the images themselves."
 _NO_PARAMETERS = "Without the validation images no parameters of classical methods can be chosen."
 
 
@@ -26,7 +33,7 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     """Measure a run's best model, beside PCA with as many components.
 
     A run that was trained with a corruption is also measured at several levels of it, beside
-    classical methods of denoising.
+    classical methods of denoising; one of noisy and clean pairs with the noise that these have.
 
     Args:
         run: the run.
@@ -43,13 +50,15 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     if images.skipped:
         notes.append(f"{len(images.skipped):,} files of the folder were left out.")
     if (most := _affordable(images)) < len(images):
-        notes.append(f"Measured on the first {most:,} of {len(images):,} images.")
-        images = images.take(slice(most))
+        notes.append(f"Measured on {most:,} of {len(images):,} images, drawn at random.")
+        images = images.some(most)
+    if run.config.reading.target is not None:
+        notes.append(_NO_TARGETS if images.targets is None else _TARGETS)
     try:
         neighbours: Images | None = run.dataset.train
     except (DataError, RunError) as error:
         neighbours = None
-        notes.append(f"Without the training images there are no neighbours to classify by: {error}")
+        notes.append(_NO_TRAINING.format(error=error))
     evaluation = evaluate_model(
         run.model,
         images,
@@ -59,12 +68,21 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
         notes=tuple(notes),
     )
     corruption = run.config.training.corruption
-    if not corruption:
+    if not corruption and images.targets is None:
         return evaluation
-    validation = None if neighbours is None else run.dataset.validation.images
-    denoising = evaluate_denoising(run.model, images.images, corruption, validation=validation)
+    validation = None if neighbours is None else run.dataset.validation
+    if images.targets is not None:
+        denoising = evaluate_pairs(run.model, images, validation=validation)
+    else:
+        clean = None if validation is None else validation.images
+        denoising = evaluate_denoising(run.model, images.images, corruption, validation=clean)
     more = () if neighbours is not None else (_NO_PARAMETERS,)
-    return dataclasses.replace(evaluation, denoising=denoising, notes=evaluation.notes + more)
+    return dataclasses.replace(
+        evaluation,
+        denoising=denoising,
+        warnings=(*evaluation.warnings, *denoising.warnings()),
+        notes=evaluation.notes + more,
+    )
 
 
 def refresh(run: Run) -> Evaluation:
@@ -92,7 +110,7 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
         return run.dataset.test, f"{short_source(run.config.source)}, test split"
     images = run.load_images(data)
     name = short_source(images.source)
-    return images, f"{name}, test split" if resolve(data).has_splits else name
+    return images, f"{name}, {images.part} split" if images.part else name
 
 
 def _affordable(images: Images) -> int:
@@ -127,10 +145,7 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    # Evenly over all, for those of one class may lie together.
-    step = -(-len(train) // _affordable(train))
-    some = train.images[::step] if step > 1 else train.images
-    baseline = PcaBaseline(run.model.n_code_values).fit(some)
+    baseline = PcaBaseline(run.model.n_code_values).fit(train.some(_affordable(train)).clean)
     write_atomically(path, partial(baseline.save, images=name))
     return baseline
 

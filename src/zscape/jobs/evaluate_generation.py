@@ -9,8 +9,14 @@ import numpy as np
 
 from zscape.data.images import Images, as_float
 from zscape.errors import ConfigError
-from zscape.evaluation.classifier import IMAGE_SHAPE
-from zscape.evaluation.features import CLASSIFIER, class_probabilities, load_features
+from zscape.evaluation.classifier import IMAGE_SHAPE, N_CLASSES
+from zscape.evaluation.features import (
+    CLASSIFIER,
+    FeatureModel,
+    class_probabilities,
+    load_features,
+    share_of_digits_known,
+)
 from zscape.evaluation.generation import (
     ClassShares,
     Compared,
@@ -18,11 +24,14 @@ from zscape.evaluation.generation import (
     midpoints,
     nearest_images,
 )
-from zscape.evaluation.metrics import GENERATION_METRICS, measure
+from zscape.evaluation.labels import as_digits
+from zscape.evaluation.metrics import GENERATION_METRICS, Values, measure
 from zscape.evaluation.results import GenerationResults
+from zscape.evaluation.seen import count_seen, seen_warning
 from zscape.files import sha256_of, write_json
 from zscape.jobs.draw import write_figures
 from zscape.jobs.generate import generate
+from zscape.jobs.report import write_report
 from zscape.registry import check_number
 from zscape.run_folder import locked
 from zscape.runs import Run
@@ -31,6 +40,12 @@ N_SHEET = 24
 N_NEAREST = 1000
 MAX_SAMPLES = 100_000  # all of them are held in memory
 _KNOWN_DIGITS = 0.9  # share of the test images that the classifier must get right
+_NOT_CHECKED = (
+    "The test images have no labels, so it could not be checked whether the embedded classifier of "
+    f"digits knows such images. If they are not digits like those of MNIST, {CLASSIFIER} FD, "
+    "precision, recall, density and coverage mean nothing: name a network for them as `features`."
+)
+_COPIED = "what is close to the test images may be a copy"
 
 
 class GenerationEvaluation(GenerationResults, frozen=True, kw_only=True, eq=False):
@@ -77,32 +92,22 @@ def evaluate_generation(
     if not 2 <= n <= MAX_SAMPLES:
         raise ConfigError(f"n is {n}; expected 2 to {MAX_SAMPLES:,}.")
     check_number("seed", seed, whole=True)
-    model = run.model
-    density = density or model.bottleneck.default_density
+    density = density or run.model.bottleneck.default_density
     network = load_features(features, run.config.image_shape)
-    train, test = run.dataset.train, _some(run.dataset.test, n, [seed, 1])
+    train, test = run.dataset.train, run.dataset.test.some(n, seed)
+    n_seen = count_seen(test.images, train.images)
+    warnings = [*test.warnings, *seen_warning(n_seen, len(test), consequence=_COPIED)]
     samples, _ = generate(run, n, density=density, seed=seed)
-    test_codes = model.encode(test.images)
-    between = model.project(midpoints(test_codes, seed))
-    compared = Compared(
-        train=network.features(_some(train, n, [seed, 0]).images),
-        test=network.features(test.images),
-        samples=network.features(samples),
-        reconstructions=network.features(model.decode(test_codes)),
-        midpoints=network.features(model.decode(between)),
-        seed=seed,
-    )
+    share_known = share_of_digits_known(test) if run.config.image_shape == IMAGE_SHAPE else None
+    metrics: Values = dict.fromkeys(name for name, row in GENERATION_METRICS.items() if row.compute)
+    doubt = _doubt(share_known) if network.name == CLASSIFIER else ""
+    warnings += [doubt] if doubt else []
+    if not doubt or share_known is None:
+        compared = _compared(run, network, samples, test, seed)
+        metrics = measure(GENERATION_METRICS, compared)
+        warnings += _too_few(compared)
     numbers, distances = nearest_images(samples[:N_NEAREST], train.images)
-    _, test_distances = nearest_images(test.images[:N_NEAREST], train.images)
-    classes, notes = _classes(run, test, samples)
-    n_features = compared.test.shape[1]
-    if len(test) <= n_features:
-        notes = (
-            f"There are {len(test):,} test images for {n_features:,} features: too few for a "
-            "covariance, so Fréchet distances are much too large. Compare them with the floor "
-            "only.",
-            *notes,
-        )
+    _, test_distances = nearest_images(test.some(N_NEAREST, seed).images, train.images)
     return GenerationEvaluation(
         density=density,
         features=network.name,
@@ -110,51 +115,78 @@ def evaluate_generation(
         n_samples=len(samples),
         n_test=len(test),
         seed=seed,
-        metrics=measure(GENERATION_METRICS, compared),
+        metrics=metrics,
         nearest_training={
             "samples": float(np.median(distances)),
             "test": float(np.median(test_distances)),
         },
-        classes=classes,
+        classes=_classes(train, samples) if (share_known or 0) >= _KNOWN_DIGITS else None,
         model_sha256=sha256_of(run.path / "model.keras"),
-        notes=notes,
+        notes=(),
+        warnings=tuple(warnings),
         samples=samples[:N_SHEET],
         nearest=as_float(train.images[numbers[:N_SHEET]]),
     )
 
 
 def refresh_generation(run: Run, **settings: Any) -> GenerationEvaluation:
-    """Measure as `evaluate_generation` does; leave `generation.json` and `figures/samples.png`."""
+    """Measure as `evaluate_generation` does; leave `generation.json`, a figure and a report."""
     from zscape.viz.sheets import plot_nearest
 
     with locked(run.path):
         evaluation = evaluate_generation(run, **settings)
         write_figures(run, {"samples": plot_nearest(evaluation.samples, evaluation.nearest)})
         write_json(run.path / "generation.json", evaluation.to_dict())
+        if (page := run.path / "report.html").exists():
+            write_report([run], page)
     return evaluation
 
 
-def _some(images: Images, n: int, seed: list[int]) -> Images:
-    """Return `n` of the images, drawn at random, or all where there are no more."""
-    if len(images) <= n:
-        return images
-    return images.take(np.random.default_rng(seed).choice(len(images), n, replace=False))
+def _compared(
+    run: Run, network: FeatureModel, samples: np.ndarray, test: Images, seed: int
+) -> Compared:
+    """Return the features of what is compared; of the training images as many as samples."""
+    model = run.model
+    codes = model.encode(test.images)
+    between = model.project(midpoints(codes, seed))
+    return Compared(
+        train=network.features(run.dataset.train.some(len(samples), seed).images),
+        test=network.features(test.images),
+        samples=network.features(samples),
+        reconstructions=network.features(model.decode(codes)),
+        midpoints=network.features(model.decode(between)),
+        seed=seed,
+    )
 
 
-def _classes(
-    run: Run, test: Images, samples: np.ndarray
-) -> tuple[ClassShares | None, tuple[str, ...]]:
-    """Return how often each digit was generated, where the classifier knows these images."""
-    train_labels = run.dataset.train.labels
-    if run.config.image_shape != IMAGE_SHAPE:
-        return None, ()
-    if test.labels is None or train_labels is None:
-        return None, ("The images have no labels, so classes are not counted.",)
-    right = float(np.mean(class_probabilities(test.images).argmax(axis=1) == test.labels))
-    if right < _KNOWN_DIGITS:
-        return None, (
-            f"The embedded classifier of digits gets {right:.0%} of the test images right: these "
-            f"are other images, so classes are not counted, and {CLASSIFIER} FD says little; "
-            "name a network for them as `features`.",
-        )
-    return class_shares(class_probabilities(samples), train_labels), ()
+def _too_few(compared: Compared) -> list[str]:
+    """Return a warning if there are too few test images for Fréchet distances."""
+    n_test, n_features = compared.test.shape
+    if n_test > n_features:
+        return []
+    return [
+        f"There are {n_test:,} test images for {n_features:,} features: too few for a covariance, "
+        "so Fréchet distances are much too large. Compare them with the floor only."
+    ]
+
+
+def _doubt(share_known: float | None) -> str:
+    """Return why the classifier may not suit images of whose labels it gets that share right."""
+    if share_known is None:
+        return _NOT_CHECKED
+    if share_known >= _KNOWN_DIGITS:
+        return ""
+    return (
+        f"The embedded classifier of digits gets {share_known:.0%} of the test images right, so "
+        f"these are other images, and {CLASSIFIER} FD, precision, recall, density and coverage do "
+        "not apply. Name a network for such images as `features`."
+    )
+
+
+def _classes(train: Images, samples: np.ndarray) -> ClassShares | None:
+    """Return how often each digit was generated; None where the training images have no labels."""
+    digits = as_digits(train)
+    if digits is None:
+        return None
+    digits = digits[(digits >= 0) & (digits < N_CLASSES)]
+    return class_shares(class_probabilities(samples), digits) if len(digits) else None

@@ -20,10 +20,19 @@ from zscape.evaluation.html import (
     render_report,
 )
 from zscape.evaluation.metrics import METRICS
-from zscape.evaluation.results import RunEvaluation, Training, read_evaluation
-from zscape.files import write_text
+from zscape.evaluation.results import (
+    GenerationResults,
+    RunEvaluation,
+    Training,
+    generation_rows,
+    read_evaluation,
+    read_generation,
+)
+from zscape.files import sha256_of, write_text
 from zscape.runs import Run
 from zscape.settings import NetworkConfig
+
+_SAMPLES = {"samples": "Generated images, and below each the training image nearest to it."}
 
 
 def write_report(runs: Sequence[Run], path: Path) -> None:
@@ -46,17 +55,22 @@ def _section(run: Run) -> Section:
     found = read_evaluation(run)
     latent_dim = run.config.network.latent_dim
     variables = code_words(found.code_shape or (latent_dim,))
+    generation = _generation(run)
+    tables = [] if found.denoising is None else [_denoising_table(found.denoising)]
+    tables += [] if generation is None else [_generation_table(generation)]
+    warnings = (*found.warnings, *(generation.warnings if generation else ()))
+    unseen = "" if found.n_seen else ", not seen in training"
     return Section(
         title=f"{variables}: {run.path.name}",
         headline=_headline(found, run, variables),
         table=_table(found),
         table_note=(
-            f"{found.n_images:,} images ({found.data}), not seen in training. "
+            f"{found.n_images:,} images ({found.data}){unseen}. "
             "MSE is the mean over pixels and channels of [0, 1] images."
         ),
-        tables=[] if found.denoising is None else [_denoising_table(found.denoising)],
-        warnings=found.warnings,
-        figures=_figures(run),
+        tables=tables,
+        warnings=[text.replace("`", "") for text in warnings],
+        figures=_figures(run, more=_SAMPLES if generation else {}),
         settings=_settings(run, found.training),
         notes=[f"Latent health: {_health(found.latent, latent_dim)}", *found.notes],
     )
@@ -118,13 +132,32 @@ def _denoising_table(denoising: DenoisingEvaluation) -> Table:
     )
 
 
-def _figures(run: Run) -> list[ReportFigure]:
+def _generation(run: Run) -> GenerationResults | None:
+    """Return what was measured of generated images, if that was with the run's model of now."""
+    if not (run.path / "generation.json").exists():
+        return None
+    found = read_generation(run)
+    return found if found.model_sha256 == sha256_of(run.path / "model.keras") else None
+
+
+def _generation_table(found: GenerationResults) -> Table:
+    return Table(
+        "Generated images",
+        f"{found.n_samples:,} images from the density {found.density}, beside {found.n_test:,} "
+        f"test images, compared by the features of {found.features}.",
+        ["Metric", "Value"],
+        list(generation_rows(found)),
+    )
+
+
+def _figures(run: Run, more: Mapping[str, str]) -> list[ReportFigure]:
     captions = {
         "denoising": "From top to bottom: clean, noisy, the best classical method, the model.",
         "reconstructions": "Test images, their reconstructions and the absolute error.",
         "latent": "Codes of test images, coloured by label.",
         "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
         "loss": "The loss by epoch; the best epoch on validation is the one kept.",
+        **more,
     }
     files = {run.path / "figures" / f"{name}.png": text for name, text in captions.items()}
     figures = [
@@ -153,6 +186,7 @@ def _settings(run: Run, done: Training) -> dict[str, str]:
             f"{asked.batch_size}, {asked.precision}, seed {asked.seed}"
         ),
         "corruption": str(asked.corruption) or "none",
+        **({"clean images": short_source(target)} if (target := config.reading.target) else {}),
         "epochs": (
             f"{done.epochs} of {asked.epochs}, best {done.best_epoch}, {done.seconds:.0f} s"
         ),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 import numpy as np
 
@@ -17,11 +16,12 @@ from zscape.data.images import Dataset, Images, epoch_order
 from zscape.data.load import Reading, load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
-from zscape.errors import ConfigError, DataError, require
+from zscape.data.white import white_of_model
+from zscape.errors import ConfigError, DataError
 from zscape.jobs.evaluate import write_results
+from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
-from zscape.nn.networks import is_network
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter
@@ -29,13 +29,8 @@ from zscape.run_folder import open_for_training
 from zscape.run_images import known_pictures
 from zscape.runs import Run, RunConfig, load_run
 from zscape.settings import (
-    BottleneckConfig,
-    CorruptionConfig,
-    NetworkConfig,
     PictureConfig,
     ReadingConfig,
-    Settings,
-    TrainConfig,
     TrainOptions,
     check_names,
 )
@@ -43,11 +38,6 @@ from zscape.training.fit import fit_autoencoder
 
 Data = str | Path | np.ndarray | Images
 P = ParamSpec("P")
-S = TypeVar("S", bound=Settings)
-
-DEFAULT_PRESET = "fast"
-OWN = "own"  # stands for the preset where the user gives encoder and decoder
-RECIPE_OF_OWN = "classic"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -74,15 +64,16 @@ def train(data: Data, **options: Any) -> Run:
     """Train an autoencoder and leave a run folder with model, figures and report.
 
     The loss is the mean squared error over pixels and channels of images in [0, 1], and what the
-    bottleneck adds to it. The best epoch is chosen on a validation split held out of the training
-    images; the test split is read once, at the end, for the final metrics.
+    bottleneck adds to it. The best epoch is chosen on a validation split, the set's own or one held
+    out of the training images; the test split is read once, at the end, for the final metrics.
 
     Args:
-        data: a named data set (`mnist`), a folder of pictures, a file (`.npz`, `.npy`, idx,
-            `idx.gz`) or an array of images (N, H, W) or (N, H, W, C).
-        **options: the fields of `NetworkConfig`, `TrainConfig` and `PictureConfig` in
-            `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by the
-            recipe of the preset, or has its default.
+        data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
+            `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
+            (N, H, W) or (N, H, W, C).
+        **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
+            in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
+            the recipe of the preset, or has its default.
 
     Returns:
         The run, with its best model.
@@ -97,7 +88,7 @@ def train(data: Data, **options: Any) -> Run:
 
     Example:
         >>> run = train("mnist", latent_dim=2, out="runs/two")
-        >>> run.metrics["model"]["mse"]
+        >>> run.metrics["model"]
     """
     check_names(options, TrainOptions.names())
     options = {name: value for name, value in options.items() if value is not None}
@@ -107,7 +98,7 @@ def train(data: Data, **options: Any) -> Run:
         load_plugin(plugin)
     # All settings are checked before the images are read, which can take long.
     plan = plan_training(options)
-    pictures = _pictures(data, options)
+    pictures = picture_settings(data, options)
     reporter = options.get("reporter") or default_reporter()
     resume, out = options.get("resume", False), options.get("out")
     with load_dataset(
@@ -119,6 +110,7 @@ def train(data: Data, **options: Any) -> Run:
             white=options.get("white"),
             validation=options.get("validation"),
             test=options.get("test"),
+            target=options.get("target"),
             known=known_pictures(Path(out)) if resume and out else None,
         ),
         progress=partial(reporter.progress, "decoding pictures"),
@@ -151,72 +143,6 @@ def train(data: Data, **options: Any) -> Run:
     return run
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The settings of a training before the images are known."""
-
-    network: NetworkConfig
-    bottleneck: BottleneckConfig
-    training: TrainConfig
-    epochs: Callable[[int], int]  # for N training images
-
-    def training_for(self, n_images: int) -> TrainConfig:
-        """Return how the network is trained on so many images."""
-        return dataclasses.replace(self.training, epochs=self.epochs(n_images))
-
-
-def plan_training(options: Mapping[str, Any]) -> Plan:
-    """Return the settings among options of `train`, checked and completed by the recipe."""
-    own = _own_networks(options)
-    preset = options.get("preset") or default_preset(options)
-    network = _picked(NetworkConfig, {**options, "preset": preset, **own})
-    recipe = PRESETS[RECIPE_OF_OWN if own else Choice.parse(preset).name].recipe
-    training = _picked(TrainConfig, {**vars(recipe), **options})
-    bottleneck = BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain")))
-    steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
-    # Made once for tiny images, for all is checked where it is made.
-    if not own:
-        build_autoencoder((8, 8, 1), network, bottleneck, precision=training.precision)
-    for step in steps:
-        CORRUPTIONS.make(step)
-    if options.get("tensorboard"):
-        require("tensorboard", extra="tensorboard")
-    return Plan(
-        network,
-        bottleneck,
-        dataclasses.replace(training, corruption=CorruptionConfig(steps)),
-        (lambda _: training.epochs) if "epochs" in options else recipe.n_epochs,
-    )
-
-
-def _picked(settings: type[S], options: Mapping[str, Any]) -> S:
-    """Return settings made of those options that are theirs."""
-    return settings(**{name: options[name] for name in settings.names() if name in options})
-
-
-def _own_networks(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the settings of the network are where the user gives two of their own."""
-    encoder, decoder = options.get("encoder"), options.get("decoder")
-    if encoder is None and decoder is None:
-        return {}
-    if encoder is None or decoder is None:
-        raise ConfigError("`encoder` and `decoder` belong together; give both, or a `preset`.")
-    asked = [name for name in NetworkConfig.names() if name in options]
-    if asked:
-        raise ConfigError(f"`{asked[0]}` is for networks of zscape; leave it out beside your own.")
-    # What is no network is refused when the parts are put together.
-    return {"preset": OWN, "latent_dim": decoder.input_shape[-1] if is_network(decoder) else 1}
-
-
-def default_preset(options: Mapping[str, Any]) -> str:
-    """Return the preset when none is named: the first that has all options that are given."""
-    names = {name for preset in PRESETS.names() for name in PRESETS.options(preset)}
-    asked = names & options.keys()
-    return next(
-        name for name in (DEFAULT_PRESET, *PRESETS.names()) if asked <= PRESETS.options(name).keys()
-    )
-
-
 def _completed(
     plan: Plan, dataset: Dataset, pictures: PictureConfig | None, options: Mapping[str, Any]
 ) -> RunConfig:
@@ -229,7 +155,7 @@ def _completed(
     if pictures is not None and dataset.decoding is not None:
         pictures = dataclasses.replace(pictures, background=dataset.decoding.how.background)
     named = {name: options[name] for name in ("white", "polarity") if name in options}
-    for name in ("validation", "test"):
+    for name in ("validation", "test", "target"):
         if name in options:
             named[name] = resolve(options[name]).name
     # Of pictures that are being decoded those that come first.
@@ -259,6 +185,7 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         config.bottleneck,
         seed=config.training.seed,
         precision=config.training.precision,
+        white=white_of_model(config.white),
         encoder=options.get("encoder"),
         decoder=options.get("decoder"),
     )
@@ -290,21 +217,14 @@ def _skipped(dataset: Dataset) -> Sequence[Skipped]:
     return dataset.readable().train.skipped
 
 
-def _pictures(data: Data, options: Mapping[str, Any]) -> PictureConfig | None:
-    """Return how pictures are read; None for other data, for which nothing may be asked."""
-    config = _picked(PictureConfig, options)
-    if resolve(data).has_pictures:
-        return config
-    given = [name for name in PictureConfig.names() if options.get(name)]
-    if given:
-        raise ConfigError(f"{given[0]} is for folders of pictures, which {data} is not.")
-    return None
-
-
 def _report_notes(dataset: Dataset, reporter: Reporter) -> None:
     """Say once how the images were read, and what may be wrong with them."""
+    from zscape.viz.fonts import missing_glyphs_note
+
     parts = (dataset.train, dataset.validation, dataset.test)
-    for note in dict.fromkeys(note for part in parts for note in part.notes):
+    notes = [*(note for part in parts for note in part.notes)]
+    notes += [missing_glyphs_note(dataset.train.class_names or ())]
+    for note in filter(None, dict.fromkeys(notes)):
         reporter.say(f"note: {note}")
     for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
         reporter.warn(warning)
@@ -334,17 +254,3 @@ def _report_skipped(
             "them out by leaving out `strict`."
         )
     report_skipped(skipped, reporter, "; see skipped.csv")
-
-
-def default_folder(config: RunConfig) -> Path:
-    """Return the run folder when none is named: `runs/<data>-<preset>-<latent_dim>d`.
-
-    The name of a bottleneck other than the default one, and those of the corruptions, stand
-    before the latent dimension.
-    """
-    stem = Path(config.source).name.split(".")[0] or "images"
-    parts = [stem, Choice.parse(config.network.preset).name]
-    if config.bottleneck.name != BottleneckConfig.name:
-        parts.append(config.bottleneck.name)
-    parts += [step.name for step in config.training.corruption.steps]
-    return Path("runs", "-".join([*parts, f"{config.network.latent_dim}d"]))

@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zscape.data.images import ImageStore, as_float, as_store, chunks
+from zscape.data.checks import check_values
+from zscape.data.images import ImageStore, as_float, as_store, chunks, on_disk
 from zscape.errors import ConfigError, DataError
 from zscape.latent.paths import finite_codes, principal_directions
 from zscape.npz import load_arrays
@@ -60,6 +61,7 @@ class PcaBaseline:
             raise DataError(
                 f"images have shape {images.shape}; expected (N, H, W, C) with at least one image."
             )
+        check_values(images)
         flat = as_float(images).reshape(len(images), -1)  # (N, H*W*C)
         self.mean_ = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
         # Centred here, in a copy: the exact solver would otherwise subtract two large float32
@@ -84,11 +86,13 @@ class PcaBaseline:
         """Return codes, float32 (N, n_components_), of images of the fitted shape, any dtype."""
         self._check_fitted()
         images = as_store(images)
-        if images.ndim != 4 or images.shape[1:] != self.image_shape_:
+        if images.ndim != 4 or images.shape[1:] != self.image_shape_ or images.size == 0:
             raise DataError(
                 f"images have shape {images.shape}; expected (N, H, W, C) with "
                 f"(H, W, C) = {self.image_shape_}, the shape that PCA was fitted to."
             )
+        if on_disk(images) is None:
+            check_values(images)
         codes = np.empty((len(images), self.n_components_), np.float32)
         for rows, part in chunks(images):
             flat = as_float(part).reshape(len(part), -1)  # (n, H*W*C)

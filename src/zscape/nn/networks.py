@@ -68,6 +68,25 @@ def check_shape(what: str, array: Any, expected: tuple[int, ...]) -> None:
         raise DataError(f"there are no {what}; give at least one.")
 
 
+def checked_codes(codes: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return codes (N, *shape) as float32; DataError unless they are finite and of that shape."""
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            codes = np.asarray(codes, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "the codes are not numbers in rows of one length; this model takes "
+            f"{shape_text(shape)}."
+        ) from error
+    check_shape("codes", codes, shape)
+    if n_bad := int((~np.isfinite(codes)).sum()):
+        raise DataError(
+            f"the codes hold {n_bad:,} values that are NaN, infinite or too large; "
+            "replace them first."
+        )
+    return np.asarray(codes)
+
+
 def in_shards(part: keras.Model, inputs: Any, training: bool | None, n_shards: int) -> Any:
     """Send inputs (N, ...) through a network in shards, on which cores work side by side."""
     if n_shards == 1:

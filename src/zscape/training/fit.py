@@ -50,8 +50,9 @@ def fit_autoencoder(
     """Train `model` on the training split, choosing the best epoch on the validation split.
 
     The loss is the mean squared error over pixels and channels of images in [0, 1], and the terms
-    of the bottleneck, which the history has by name beside `reconstruction_mse`. The best model,
-    the history and the last state are written to `folder` after each epoch.
+    of the bottleneck, which the history has by name beside `reconstruction_mse`. Outputs are
+    compared with the images, or with their targets where they have such. The best model, the
+    history and the last state are written to `folder` after each epoch.
 
     The pictures of a folder may still be decoded meanwhile; the result is the same to the last bit.
     The schedule counts all that are listed, broken ones are replaced (`ReconstructionBatches`), and
@@ -65,12 +66,13 @@ def fit_autoencoder(
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
     if not is_warm:
-        start_at_mean(model.decoder, mean_pixel(_first_images(train, config.seed)))
+        start_at_mean(model.decoder, mean_pixel(_first_images(dataset.train.clean, config.seed)))
     batches = ReconstructionBatches(
         train,
         batch_size=config.batch_size,
         shuffle_seed=config.seed,
         corruption=config.corruption,
+        targets=dataset.train.targets,
     )
     model.compile(
         optimizer=build_optimizer(config, steps),
@@ -109,6 +111,7 @@ def fit_autoencoder(
                         chunk_length(dataset.train.image_shape, copies=_VALIDATION_COPIES),
                     ),
                     corruption=config.corruption,
+                    targets=dataset.validation.targets,
                 ),
                 epochs=config.epochs,
                 initial_epoch=state.epoch,
@@ -149,8 +152,8 @@ def mean_image_error(dataset: Dataset) -> float:
 
     A network that is no better than this has learned nothing: it is stuck.
     """
-    mean = _mean_image(dataset.train.images)
-    images = dataset.validation.images
+    mean = _mean_image(dataset.train.clean)
+    images = dataset.validation.clean
     parts = [np.square(as_float(part) - mean).sum(dtype=np.float64) for _, part in chunks(images)]
     return float(sum(parts) / images.size)
 

@@ -41,6 +41,7 @@ class Wanted(NamedTuple):
     white: float | None = None  # what the user says is white
     kept: float | None = None  # what was white in the training of a model
     known: Mapping[str, int] | None = None  # bytes of the pictures to keep, by name; None for all
+    chosen: Sequence[str] | None = None  # names of the pictures to take, in order; None for all
 
 
 class Source(ABC):
@@ -116,6 +117,9 @@ class PictureSource(Source):
     def plan(self, wanted: Wanted) -> PicturePlan:
         """List the pictures and decide, by a look at some, how they become images."""
         listed = self.list_pictures(follow_links=wanted.pictures.follow_links)
+        if wanted.chosen is not None:
+            rows = {name: row for row, name in enumerate(listed.names)}
+            listed = listed.take([rows[name] for name in wanted.chosen])
         if wanted.known is not None:
             listed = only_known(listed, wanted.known, self.name)
         return plan_pictures(

@@ -145,15 +145,18 @@ def _read_npz(path: Path) -> Arrays:
         pairs = [name for pair in found.values() for name in pair if name is not None]
         check_claims(stored.zip, [names[name] for name in pairs])
 
-        def read(name: str | None) -> np.ndarray | None:
-            return None if name is None else stored[names[name]]
+        def read(name: str) -> np.ndarray:
+            return np.asarray(stored[names[name]])  # a member may be no array
+
+        def labels_of(name: str | None) -> np.ndarray | None:
+            return None if name is None else read(name)
 
         if len(found) == 1:
             ((x, y),) = found.values()
             note = f"{path.name}: the images are those of the array {names[x]}"
-            return Arrays(stored[names[x]], read(y), notes=() if x in _WHOLE else (note,))
+            return Arrays(read(x), labels_of(y), notes=() if x in _WHOLE else (note,))
         return _joined(
-            path, {split: Arrays(stored[names[x]], read(y)) for split, (x, y) in found.items()}
+            path, {split: Arrays(read(x), labels_of(y)) for split, (x, y) in found.items()}
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
@@ -10,6 +11,8 @@ from zscape.data.sources import PictureSource, ShardSource, source_kinds
 from zscape.data.sources.label_table import TABLE_ENDINGS, labels_beside
 from zscape.data.sources.layout import described
 from zscape.errors import DataError
+
+_ARRAYS = (".npz", ".npy", "ubyte", ".gz")  # endings of files of arrays
 
 
 class Folder(PictureSource):
@@ -32,30 +35,35 @@ class Folder(PictureSource):
             raise DataError(f"{root} has {both} files; name one of them, or part them.")
         for kind, files in shards:
             return kind.list_files(files)
-        tables = [item.path for item in skipped if item.path.lower().endswith(TABLE_ENDINGS)]
-        if not names and len(tables) == len(skipped) > 0:
-            raise DataError(
-                f"{root} has no pictures but {tables[0]}; name that file if it has the pixels of "
-                "images."
-            )
         if not names:
-            others = f"; it has {len(skipped):,} other files" if skipped else ""
-            raise DataError(
-                f"{root} has no pictures{others}; expected {KINDS} files in it, or tar or Parquet "
-                "files with such."
-            )
+            raise DataError(_no_pictures(root, [item.path for item in skipped]))
         classes, splits, kept, notes = described(names)
         names = [names[row] for row in kept]
         labels: list[str] | list[int] | None = classes
         if labels is None:
             labels, more = labels_beside(root, names)
             notes = (*notes, *more)
-            skipped = [item for item in skipped if item.path not in tables]
+            skipped = [item for item in skipped if not item.path.lower().endswith(TABLE_ENDINGS)]
         files = [root / name for name in names]
         sizes = [file.stat().st_size for file in files]
         return PictureList(
             names, labels, None, skipped, files, sizes, files.__getitem__, splits, notes=notes
         )
+
+
+def _no_pictures(root: Path, others: Sequence[str]) -> str:
+    """Say what is wrong with a folder that has other files only."""
+    sets = [name for name in others if name.lower().endswith((*TABLE_ENDINGS, *_ARRAYS))]
+    if sets:
+        return (
+            f"{root} has no pictures but {sets[0]}; name that file itself, if it has the pixels of "
+            "images."
+        )
+    more = f"; it has {len(others):,} other files" if others else ""
+    return (
+        f"{root} has no pictures{more}; expected {KINDS} files in it, or zip, tar or Parquet files "
+        "with such."
+    )
 
 
 def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str], list[Skipped]]:
