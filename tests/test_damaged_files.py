@@ -136,5 +136,7 @@ def test_a_palette_with_more_transparency_than_colours(tmp_path: Path, zscape: Z
     at = content.index(b"IDAT") - 4
     more = struct.pack(">I", 277) + chunk + struct.pack(">I", zlib.crc32(chunk))
     (tmp_path / "x.png").write_bytes(content[:at] + more + content[at:])
-    error = zscape("denoise", RUN, tmp_path / "x.png", "-o", tmp_path / "out").error
-    assert "x.png cannot be read as a picture (palette index out of range)" in error
+    done = zscape("denoise", RUN, tmp_path / "x.png", "-o", tmp_path / "out")
+    assert done.status == 2
+    assert "Traceback" not in done.err
+    assert "x.png cannot be read as a picture (palette index out of range)" in done.err

@@ -33,7 +33,7 @@ def edit_bytes(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
     elif kind == 5:
         data[at:at] = rng.integers(0, 256, min(length, 64), np.uint8).tobytes()
     elif kind == 6:
-        other = others[rng.integers(0, len(others))]
+        other = others[int(rng.integers(0, len(others)))]
         start = int(rng.integers(0, max(1, len(other))))
         data[at : at + length] = other[start : start + length]
     else:

@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -105,7 +106,7 @@ def picture_bombs(kind: str) -> Files:
     largest = {"WEBP": (8192, 4096), "AVIF": (8192, 4096), "JPEG2000": (4096, 4096)}
     size, narrow = largest.get(kind, (8192, 8192)), (SIDE, SIDE)
     colour = Image.new("RGB", size)
-    made = {"rgb": (colour, {})}
+    made: dict[str, tuple[Image.Image, dict[str, Any]]] = {"rgb": (colour, {})}
     if kind == "PNG":
         made |= {
             "alpha": (Image.new("RGBA", size), {}),

@@ -105,7 +105,7 @@ def _zip_lists(content: bytes, rng: Rng) -> bytes:
     at = places[rng.integers(0, len(places))] + int(rng.integers(4, sizes[magic] - 1))
     data, value = bytearray(content), HUGE[rng.integers(0, len(HUGE))]
     length = int(rng.choice([1, 2, 4]))
-    data[at : at + length] = (value % 256**length).toedit_bytes(length, "little")
+    data[at : at + length] = (value % 256**length).to_bytes(length, "little")
     return bytes(data)
 
 
@@ -131,7 +131,7 @@ def _idx(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
 def _npy(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
     """Change shape, type or order in a header that keeps its length right."""
     at = 10
-    header = content[at : at + int.fromedit_bytes(content[8:10], "little")].decode("latin-1")
+    header = content[at : at + int.from_bytes(content[8:10], "little")].decode("latin-1")
     kind = rng.integers(0, 5)
     numbers = [*re.finditer(r"\d+(?=[,)])", header)]
     if kind < 2 and numbers:
@@ -150,7 +150,7 @@ def _npy(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
         content[:8]
         + struct.pack("<H", len(header) % 65536)
         + header.encode("latin-1")
-        + content[at + int.fromedit_bytes(content[8:10], "little") :]
+        + content[at + int.from_bytes(content[8:10], "little") :]
     )
 
 
@@ -185,7 +185,7 @@ def _tar(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
 def _parquet(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
     """Change bytes of the footer, or of a header of a page."""
     data = bytearray(content)
-    length = min(int.fromedit_bytes(data[-8:-4], "little"), len(data) - 8)
+    length = min(int.from_bytes(data[-8:-4], "little"), len(data) - 8)
     for _ in range(int(rng.integers(1, 4))):
         at = len(data) - 9 - int(rng.integers(0, max(1, length)))
         if rng.random() < 0.3:

@@ -38,13 +38,13 @@ class Reader:
 def read_folder(path: Path, ways: tuple[str, ...] = ("whole", "patches")) -> list[str]:
     """Load a folder with the picture twice, as images and as patches."""
     from zscape.data.load import load_images
-    from zscape.settings import PictureConfig
+    from zscape.settings import PictureConfig, Size
 
     shutil.copy(path, path.with_name(f"a copy{path.suffix}"))
     told = []
     for way in ways:
         patches = way == "patches"
-        config = PictureConfig(size=8, patches=patches, fit="crop" if patches else "pad")
+        config = PictureConfig(size=Size(8, 8), patches=patches, fit="crop" if patches else "pad")
         found = load_images(path.parent, pictures=config)
         told += [item.reason for item in found.skipped] + list(found.notes)
     return told
@@ -96,9 +96,9 @@ def denoise_picture(path: Path) -> list[str]:
 def read_images(path: Path) -> list[str]:
     """Load the images of a file, as `encode` does."""
     from zscape.data.load import load_images
-    from zscape.settings import PictureConfig
+    from zscape.settings import PictureConfig, Size
 
-    found = load_images(path, "all", pictures=PictureConfig(size=8))
+    found = load_images(path, "all", pictures=PictureConfig(size=Size(8, 8)))
     for start in range(0, len(found), 500):
         np.asarray(found.images[start : start + 500])
     return [item.reason for item in found.skipped] + list(found.notes)
@@ -107,11 +107,11 @@ def read_images(path: Path) -> list[str]:
 def read_labels(path: Path) -> list[str]:
     """Load a folder of four pictures with the table in it."""
     from zscape.data.load import load_images
-    from zscape.settings import PictureConfig
+    from zscape.settings import PictureConfig, Size
 
     for i in range(4):
         (path.parent / f"{i}.png").write_bytes(_gray())
-    return list(load_images(path.parent, pictures=PictureConfig(size=8)).notes)
+    return list(load_images(path.parent, pictures=PictureConfig(size=Size(8, 8))).notes)
 
 
 @functools.cache
@@ -202,7 +202,7 @@ def read_codes(path: Path) -> list[str]:
 
 def read_options(path: Path) -> list[str]:
     """Take settings for a training from a file."""
-    from zscape.jobs.train import plan_training
+    from zscape.jobs.plan import plan_training
     from zscape.settings import TrainOptions, check_names, read_settings
 
     options = read_settings(path)

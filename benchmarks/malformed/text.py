@@ -12,7 +12,8 @@ from benchmarks.malformed.blind import HUGE, Rng
 _TOKENS = ("", "nan", "inf", "-1", "1e999", "0", "-0.5", "9" * 25, "9" * 400, "1e308", '"', "\0",
            "=1+1", "\r", "\n\n", "true", "null", "é" * 3, "\ud800".encode("utf-8", "surrogatepass")
            .decode("latin-1"), ",", "\t", " ", "a" * 3000, "[" * 3000, "{")  # fmt: skip
-_VALUES = (None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, 1e308,
+_VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, 1e308,
            float("inf"), float("nan"), "", "x", "nan", "../../x", "\0", "é", "\ud800", [], {},
            [[]], [0], {"a": 1}, [1, 2, 3], "9" * 5000)  # fmt: skip
 
@@ -27,10 +28,10 @@ def edit_text(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
         value = str(HUGE[rng.integers(0, len(HUGE))]).encode()
         return content[: found.start()] + value + content[found.end() :]
     if kind == 1:
-        fields = [*re.finditer(rb"[^,;\t\n ]+", content)] or [None]
-        found_field = fields[rng.integers(0, len(fields))]
-        if found_field is not None:
-            return content[: found_field.start()] + token + content[found_field.end() :]
+        fields = [*re.finditer(rb"[^,;\t\n ]+", content)]
+        number = int(rng.integers(0, max(1, len(fields))))
+        if fields:
+            return content[: fields[number].start()] + token + content[fields[number].end() :]
     lines = content.split(b"\n")
     at = int(rng.integers(0, len(lines)))
     if kind == 2:

@@ -23,7 +23,7 @@ from zscape.data.pictures import UnreadablePictureError, load_upright, quiet_pil
 from zscape.data.white import White
 from zscape.errors import DataError
 from zscape.npz import load_arrays
-from zscape.settings import PictureConfig
+from zscape.settings import PictureConfig, Size
 
 MAX_BYTES = 2**25
 
@@ -141,7 +141,7 @@ def test_a_jpeg_2000_header_that_asks_for_more_than_there_is(tmp_path: Path) -> 
 def refusal_of_folder(folder: Path, content: bytes) -> str:
     (folder / "x.jp2").write_bytes(content)
     with pytest.raises(DataError) as refused:
-        load_images(folder, pictures=PictureConfig(size=8))
+        load_images(folder, pictures=PictureConfig(size=Size(8, 8)))
     return str(refused.value)
 
 
@@ -153,7 +153,7 @@ def test_links_that_leave(tmp_path: Path) -> None:
     Image.new("L", (9, 9)).save(folder / "own.png")
     (folder / "out.png").symlink_to(secret)
     (folder / "up").symlink_to(tmp_path)
-    found = load_images(folder, pictures=PictureConfig(size=8))
+    found = load_images(folder, pictures=PictureConfig(size=Size(8, 8)))
     assert len(found) == 1
     assert [item.reason for item in found.skipped] == [
         "a symbolic link that leaves the folder",
