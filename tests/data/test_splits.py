@@ -298,3 +298,14 @@ def test_patches_keep_their_scale(tmp_path: Path) -> None:
     assert images.notes == (
         "2 patches of 32 x 32 pixels of 2 pictures, at the pictures' own scale",
     )
+
+
+def test_a_set_that_lacks_the_split_asked_for_is_taken_whole_and_says_so(tmp_path: Path) -> None:
+    make(tmp_path, train__a=9, train__b=9, val__a=4, val__b=4)
+    images = load_images(tmp_path, pictures=SMALL)
+    assert images.notes == (f"{tmp_path} has no test split: all 26 images are taken",)
+
+
+def test_a_limit_is_of_train_and_validation_together(tmp_path: Path) -> None:
+    make(tmp_path, train__a=40, train__b=40, val__a=9, val__b=9, test__a=30, test__b=30)
+    assert sizes(load(tmp_path, limit=50)) == (45, 5, 50)
