@@ -121,7 +121,8 @@ def test_too_few_that_can_be_read_end_the_training(
         (folder / f"{number:03d}.png").write_text("no picture")
     words = ("--size", 8, "--latent-dim", 2, "--preset", "classic", "--out", tmp_path / "run")
     message = zscape("train", folder, *words).error
-    assert f"({N_PICTURES - 14:,} files were left out) gives 14 images" in message
+    assert f"({N_PICTURES - 14:,} files were left out; 003.png: " in message
+    assert ") gives 14 images" in message
 
 
 def test_a_failure_in_the_background_is_raised_as_it_was(

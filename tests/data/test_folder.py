@@ -234,7 +234,9 @@ def test_too_few_pictures(root: Path) -> None:
         load_dataset(root, seed=0, pictures=SMALL)
     for number in range(10):
         (root / f"broken{number}.png").write_text("no picture")
-    with pytest.raises(DataError, match=r"\(10 files were left out\) gives 15 images; .* at least"):
+    with pytest.raises(
+        DataError, match=r"\(10 files were left out; .*: .*\) gives 15 images; .* at"
+    ):
         load_dataset(root, seed=0, pictures=SMALL)
 
 

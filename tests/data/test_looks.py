@@ -136,3 +136,11 @@ def test_classes_are_matched_by_name() -> None:
     assert found.class_names == ("a", "b", "c", "d", "z")
     assert found.shown_labels is not None
     assert found.shown_labels.tolist() == ["c", "d", "z", "-"]
+
+
+def test_labels_that_are_numbers_say_which_class_of_the_training_they_are_taken_for() -> None:
+    images = Images(np.zeros((3, 8, 8, 1)), np.array([0, 1, 2]), "x.npz")
+    notes = with_classes(images, ("cat", "dog")).notes
+    assert notes == ("x.npz: the labels are numbers, taken as 0 for cat, 1 for dog",)
+    assert with_classes(images, ("3", "7")).notes == ()  # matched by what they are called
+    assert with_classes(images, None).notes == ()

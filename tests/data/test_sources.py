@@ -96,3 +96,12 @@ def test_the_folder_one_is_in_gives_its_name_to_the_run(
     assert zscape("train", ".", *words).status == 0
     with pytest.raises(RunError, match=r"^runs/photos-classic-2d holds a run already"):
         train(".", size=8, latent_dim=2, epochs=1, preset="classic")
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_the_folder_where_the_user_is(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(photos)
+    with pytest.raises(DataError, match="the name of the images is empty; expected a"):
+        resolve(name)

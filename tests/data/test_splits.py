@@ -100,6 +100,62 @@ def test_what_is_no_split_is_a_class(tmp_path: Path) -> None:
     assert set(classes(load(tmp_path), "train")) == {"bus", "train"}
 
 
+def test_a_test_folder_without_classes_keeps_those_of_train(tmp_path: Path) -> None:
+    make(tmp_path, train__a=30, train__b=30, test=10)
+    dataset = load(tmp_path)
+    assert set(classes(dataset, "train")) == {"a", "b"}
+    assert classes(dataset, "test") == {"-": 10}
+    assert dataset.train.notes[0] == "test: the pictures have no classes"
+
+
+def test_the_folder_of_a_split_may_be_there_twice(tmp_path: Path) -> None:
+    make(tmp_path, train__train__a=30, train__train__b=30, test__test__a=4, test__test__b=5)
+    assert classes(load(tmp_path), "test") == {"a": 4, "b": 5}
+
+
+def test_splits_in_each_class(tmp_path: Path) -> None:
+    make(tmp_path, a__train=30, a__test=4, b__train=30, b__test=5)
+    dataset = load(tmp_path)
+    assert sizes(dataset) == (54, 6, 9)
+    assert classes(dataset, "test") == {"a": 4, "b": 5}
+
+
+def test_several_folders_of_anomalies(tmp_path: Path) -> None:
+    for kind in ("bottle", "cable"):
+        make(tmp_path / kind, train__good=30, test__good=4, test__crack=5, ground_truth__crack=5)
+    dataset = load(tmp_path)
+    assert sizes(dataset) == (54, 6, 18)
+    assert classes(dataset, "train") == {"good": 54}
+
+
+def test_splits_below_a_folder_that_does_not_have_all(tmp_path: Path) -> None:
+    make(tmp_path / "archive", train__a=30, train__b=30, test__a=4, test__b=5)
+    pictures(tmp_path, 1)
+    dataset = load(tmp_path)
+    assert classes(dataset, "test") == {"a": 4, "b": 5}
+    assert dataset.train.notes[0] == ".: 1 picture beside the splits is left aside"
+
+
+def test_a_picture_beside_class_folders_is_named(tmp_path: Path) -> None:
+    make(tmp_path, a=20, b=20)
+    pictures(tmp_path, 1)
+    dataset = load(tmp_path)
+    assert dataset.train.labels is None
+    assert dataset.train.notes == (
+        "the 2 folders are not taken as classes, for 1 picture lies beside them",
+    )
+
+
+def test_a_set_without_images_to_train_on(tmp_path: Path) -> None:
+    make(tmp_path / "folders", val__a=20, val__b=20, test__a=4, test__b=5)
+    with pytest.raises(DataError, match="to validate and test on, and none to train on; name"):
+        load(tmp_path / "folders")
+    assert len(load_images(tmp_path / "folders", pictures=SMALL)) == 9
+    np.savez(tmp_path / "a.npz", x_val=digits(30)[0], x_test=digits(30)[0])
+    with pytest.raises(DataError, match="to validate and test on, and none to train on; name"):
+        load(tmp_path / "a.npz")
+
+
 def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([disc(i % 10, 8, 8, seed=i) for i in range(n)]), np.arange(n) % 10
 
@@ -130,6 +186,46 @@ def test_a_validation_split_of_arrays(tmp_path: Path) -> None:
     }
     np.savez(tmp_path / "a.npz", **arrays)
     assert sizes(load(tmp_path / "a.npz")) == (30, 30, 30)
+
+
+def test_labels_of_one_split_only(tmp_path: Path) -> None:
+    (x, y), (x2, _) = digits(60), digits(20)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x2)
+    dataset = load(tmp_path / "a.npz")
+    assert set(dataset.train.labels) == set(range(10))
+    assert set(dataset.test.labels) == {-1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        # Together they are as many as the images.
+        (
+            {"y_train": digits(59)[1], "y_test": digits(21)[1]},
+            r"\(train\) has labels of shape \(59",
+        ),
+        ({"y_test": digits(20)[1].astype(str)}, "labels that are texts and labels that are num"),
+        # As one type, what is True would become 1 of 255.
+        ({"x_train": digits(60)[0] > 0}, "several types: bool in train, uint8 in test; expected"),
+        ({"x_test": digits(20)[0] / 255}, "several types: uint8 in train, float64 in test; expec"),
+    ],
+)
+def test_splits_of_arrays_that_do_not_match(
+    tmp_path: Path, changes: dict[str, np.ndarray], message: str
+) -> None:
+    (x, y), (x2, y2) = digits(60), digits(20)
+    arrays = {"x_train": x, "y_train": y, "x_test": x2, "y_test": y2} | changes
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "a.npz")
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path: Path) -> None:
+    x, y = digits(30)
+    np.savez(tmp_path / "a.npz", data=x, target=y, kinds=y)
+    dataset = load(tmp_path / "a.npz")
+    assert set(dataset.train.labels) <= set(range(10))
+    assert dataset.train.notes == ("a.npz: not read: kinds",)
 
 
 def test_a_folder_of_idx_files(tmp_path: Path) -> None:
@@ -202,3 +298,14 @@ def test_patches_keep_their_scale(tmp_path: Path) -> None:
     assert images.notes == (
         "2 patches of 32 x 32 pixels of 2 pictures, at the pictures' own scale",
     )
+
+
+def test_a_set_that_lacks_the_split_asked_for_is_taken_whole_and_says_so(tmp_path: Path) -> None:
+    make(tmp_path, train__a=9, train__b=9, val__a=4, val__b=4)
+    images = load_images(tmp_path, pictures=SMALL)
+    assert images.notes == (f"{tmp_path} has no test split: all 26 images are taken",)
+
+
+def test_a_limit_is_of_train_and_validation_together(tmp_path: Path) -> None:
+    make(tmp_path, train__a=40, train__b=40, val__a=9, val__b=9, test__a=30, test__b=30)
+    assert sizes(load(tmp_path, limit=50)) == (45, 5, 50)

@@ -195,3 +195,49 @@ def test_sixteen_bits_in_colour_are_read_as_eight(tmp_path: Path) -> None:
     images = load_images(tmp_path, pictures=PictureConfig(size=8))
     np.testing.assert_array_equal(images.images[0, 0, 0], [255, 1, 0])
     np.testing.assert_array_equal(images.images[0, 0, 7], [15, 15, 15])
+
+
+def test_a_white_that_the_user_names_is_not_told_back(tmp_path: Path) -> None:
+    pictures(tmp_path, 5, "tif", top=2000, dtype=np.uint16)
+    notes = {
+        white: load_images(tmp_path, pictures=SMALL, reading=Reading(white=white)).notes
+        for white in (4000, 1000)
+    }
+    assert notes == {4000: (), 1000: ("values above 1,000, up to 2,000, become white too",)}
+
+
+@pytest.mark.parametrize("white", [0, -1, float("nan"), float("inf")])
+def test_a_white_that_is_no_positive_number_is_refused_first(tmp_path: Path, white: float) -> None:
+    pictures(tmp_path, 25)
+    with pytest.raises(DataError, match="`white` is .*; expected a positive number"):
+        load_dataset(tmp_path, seed=0, pictures=SMALL, reading=Reading(white=white))
+
+
+def test_later_pictures_name_the_white_of_the_training(tmp_path: Path) -> None:
+    pictures(tmp_path / "deep", 5, "tif", top=2000, dtype=np.uint16)
+    pictures(tmp_path / "dark", 5, top=15)
+    found = {
+        (name, kept): load_images(tmp_path / name, pictures=SMALL, reading=Reading(kept=kept))
+        for name, kept in (("deep", 4095), ("deep", 1023), ("dark", 255))
+    }
+    assert found["deep", 4095].notes == ("white is 4,095 (12 bits), as in the training",)
+    assert found["deep", 1023].notes == (
+        "white is 4,095 (12 bits), for the values reach 2,000; in the training it was 1,023",
+    )
+    # To name another one is for the training.
+    assert found["dark", 255].warnings[0].endswith("they are nearly black.")
+
+
+@pytest.mark.parametrize("use", ["test", "validation"])
+def test_images_named_to_test_on_have_the_white_of_those_to_learn_from(
+    tmp_path: Path, use: str
+) -> None:
+    pictures(tmp_path / "bright", 25, "tif", top=4095, dtype=np.uint16)
+    pictures(tmp_path / "dim", 5, "tif", top=900, dtype=np.uint16)
+    np.save(tmp_path / "dim.npy", np.stack([disc(top=900, dtype=np.uint16)] * 5))
+    for dim in ("dim", "dim.npy"):
+        reading = Reading(**{use: tmp_path / dim})
+        dataset = load_dataset(tmp_path / "bright", seed=0, pictures=SMALL, reading=reading)
+        images = getattr(dataset, use)
+        assert images.white == dataset.train.white == 4095
+        assert images.images[:].max() == pytest.approx(900 / 4095, rel=0.05)

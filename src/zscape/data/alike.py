@@ -18,12 +18,26 @@ _DARK, _LIGHT, _MOST = 0.25, 0.75, 0.8
 
 def with_classes(images: Images, class_names: Sequence[str] | None) -> Images:
     """Return images whose labels stand for `class_names`, to which unknown classes are added."""
-    if images.labels is None or images.class_names is None or class_names is None:
+    if images.labels is None or not class_names:
         return images
+    if images.class_names is None:
+        return images if all(map(_is_number, class_names)) else _with_note(images, class_names)
     new = [name for name in images.class_names if name not in class_names]
     names = (*class_names, *new)
     numbers = np.array([*map(names.index, images.class_names), NO_LABEL])
     return replace(images, labels=numbers[images.labels], class_names=names)
+
+
+def _with_note(images: Images, class_names: Sequence[str]) -> Images:
+    """Return images that say which class each of their numbers is taken for."""
+    pairs = [f"{number} for {name}" for number, name in enumerate(class_names[:4])]
+    more = ", and so on" if len(class_names) > len(pairs) else ""
+    note = f"{images.source}: the labels are numbers, taken as {', '.join(pairs)}{more}"
+    return images if note in images.notes else replace(images, notes=(*images.notes, note))
+
+
+def _is_number(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()
 
 
 def border(images: ImageStore, rows: np.ndarray | None = None) -> Border | None:

@@ -77,7 +77,12 @@ def check_parts(dataset: Dataset, is_broken: np.ndarray) -> None:
     parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
     own = {use: rows for use, part in parts.items() if len(rows := rows_of(part, dataset.decoding))}
     n_left = {use: int((~is_broken[rows]).sum()) for use, rows in own.items()}
-    what = described(dataset.name, len(dataset.train.skipped) + int(is_broken.sum()))
+    broken = [*dataset.train.skipped]
+    if dataset.decoding is not None:
+        names, reasons = dataset.decoding.source.names, dataset.decoding.reasons
+        broken = [*(Skipped(names[row], reasons[row]) for row in sorted(reasons)[:1]), *broken]
+    n_broken = len(dataset.train.skipped) + int(is_broken.sum())
+    what = described(dataset.name, n_broken, *broken[:1])
     check_enough(sum(n_left.values()), what)
     for use, n in n_left.items():
         if not n:

@@ -11,6 +11,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from zscape.data.alike import with_classes
 from zscape.data.checks import as_images, as_labels
 from zscape.data.decoded import (
     check_parts,
@@ -102,9 +103,13 @@ def load_images(
         is_old=reading.is_old,
     )
     part = part_of(images, split)
-    if split != "all" and len(part) < len(images) and not found.names:
-        note = f"{images.source}: its {split} split, {len(part):,} of {len(images):,} images"
-        part = replace(part, notes=(*part.notes, note))
+    if split != "all" and images.splits is not None and not found.names:
+        note = ""
+        if split not in images.splits:
+            note = f"{images.source} has no {split} split: all {len(images):,} images are taken"
+        elif len(part) < len(images):
+            note = f"{images.source}: its {split} split, {len(part):,} of {len(images):,} images"
+        part = replace(part, notes=(*part.notes, *filter(None, [note])))
     if found.has_pictures and part.decoding is not None:
         check = partial(check_some, part.source, part.decoding)
         decode(part.decoding, rows_of(part), check, progress, wait=True)
@@ -158,8 +163,12 @@ def load_dataset(
     others = _others(images, pictures, reading, progress)
     parts, notes = parts_of(images, seed, others)
     if limit is not None:
+        most = dict.fromkeys(parts, limit)
+        if "validation" in parts:
+            most["validation"] = min(len(parts["validation"]), max(1, limit // 10))
+            most["train"] -= most["validation"]
         parts = {
-            name: limited(part, name, limit, seed, first=reading.is_old)
+            name: limited(part, name, most[name], seed, first=reading.is_old)
             for name, part in parts.items()
         }
     stores = [part.images for part in parts.values()]
@@ -192,6 +201,12 @@ def load_dataset(
         whole = wait or len(rows) <= DECODED_FIRST or dataset.decoding.how.exact
         decode(dataset.decoding, rows, partial(check_parts, dataset), progress, wait=whole)
         dataset = replace(dataset, train=settled(dataset.train))
+    if any(other.white not in (None, dataset.train.white) for other in others.values()):
+        # Only now is it known what is white in the pictures to learn from.
+        known = replace(images, white=dataset.train.white)
+        again = _others(known, pictures, reading, progress)
+        names = dataset.train.class_names
+        dataset = replace(dataset, **{use: with_classes(again[use], names) for use in again})
     return dataset.readable() if wait else dataset
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from zscape.data.alike import with_classes
 from zscape.data.images import MAX_VALUES, Images
+from zscape.data.pictures import Skipped
 from zscape.errors import DataError
 
 MIN_IMAGES = 20
 MAX_TEST = 10_000
+_USES = {"validation": "validate", "test": "test"}
 _TEST, _LIMIT = 1, 2  # the last words of the seeds of draws
 
 
@@ -32,7 +34,7 @@ def parts_of(
 
     What is to validate on is missing if it has to be drawn from `train`.
     """
-    check_enough(len(images), described(images.source, len(images.skipped)))
+    check_enough(len(images), described(images.source, len(images.skipped), *images.skipped[:1]))
     if images.splits is None:
         if "test" in others:
             return {"train": images}, []
@@ -42,6 +44,11 @@ def parts_of(
         rest, test = held_out(images, n_test, [seed, _TEST])
         return {"train": rest, "test": test}, []
     own = [name for name in ("train", "validation", "test") if name in images.splits]
+    if "train" not in own:
+        raise DataError(
+            f"{images.source} has images to {' and '.join(_USES[name] for name in own)} on, and "
+            "none to train on; name the images to train on."
+        )
     parts = {name: part_of(images, name) for name in own if name not in others}
     unused = [name for name in own if name in others]
     notes = [f"{name}: the set's own {name} images are left aside" for name in unused]
@@ -87,9 +94,13 @@ def same_classes(parts: dict[str, Images]) -> dict[str, Images]:
     return {name: with_classes(part, names) for name, part in parts.items()}
 
 
-def described(source: str, n_left_out: int) -> str:
-    """Return the name of a source, with how many of its files were left out."""
-    return source + (f" ({n_left_out:,} files were left out)" if n_left_out else "")
+def described(source: str, n_left_out: int, first: Skipped | None = None) -> str:
+    """Return the name of a source, with how many of its files were left out, and why the first."""
+    if not n_left_out:
+        return source
+    files = "file was" if n_left_out == 1 else "files were"
+    reason = "" if first is None else f"; {first.path}: {first.reason}"
+    return f"{source} ({n_left_out:,} {files} left out{reason})"
 
 
 def check_enough(n_images: int, what: str) -> None:

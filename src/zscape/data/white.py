@@ -22,11 +22,15 @@ class White:
         value: of the deepest images of the set.
         byte: of pictures of 8 bits in the set.
         top: the brightest value of the set.
+        is_asked: the user named the value.
+        kept: the value that was white in the training of a model.
     """
 
     value: float
     byte: float = BYTE
     top: float | None = None
+    is_asked: bool = False
+    kept: float | None = None
 
     def scale(self, values: np.ndarray, limit: np.ndarray | float = np.inf) -> np.ndarray:
         """Return values as float32 in [0, 1].
@@ -41,23 +45,31 @@ class White:
 
     @property
     def note(self) -> str:
-        """What to tell the user of the decision; nothing where all is as usual."""
-        if self.value == BYTE or self.top is None:
+        """What to tell the user of the decision; nothing where all is as usual, or as asked."""
+        if self.is_asked and self.top is not None and self.top > self.value:
+            return f"values above {self.value:,.6g}, up to {self.top:,.6g}, become white too"
+        if self.is_asked or self.value == BYTE or self.top is None:
             return ""
         bits = {1023.0: " (10 bits)", 4095.0: " (12 bits)", 16383.0: " (14 bits)"}
         kind = bits.get(self.value, " (16 bits)" if self.value == WHITES[-1] else "")
-        reason = f", for the values reach {self.top:,.6g}" if self.value < WHITES[-1] else ""
-        return f"white is {self.value:,.6g}{kind}{reason}; if another value is, name it as `white`"
+        found = f"white is {self.value:,.6g}{kind}"
+        if self.value == self.kept:
+            return f"{found}, as in the training"
+        if self.value < WHITES[-1]:
+            found += f", for the values reach {self.top:,.6g}"
+        if self.kept is not None:
+            return f"{found}; in the training it was {self.kept:,.6g}"
+        return f"{found}; if another value is, name it as `white`"
 
     @property
     def warning(self) -> str:
         """What is suspicious about the set, or nothing."""
         if self.top is None or self.top >= _DARK * self.value:
             return ""
+        remedy = " If another value is white, name it as `white`." if self.kept is None else ""
         return (
             f"The brightest value of the images is {self.top:,.6g}, below a tenth of white "
-            f"({self.value:,.6g}): they are nearly black. If another value is white, name it as "
-            "`white`."
+            f"({self.value:,.6g}): they are nearly black.{remedy}"
         )
 
 
@@ -77,18 +89,21 @@ def find_white(
         kept: what was white in the training of a model; it stays so if it holds all values.
 
     Raises:
-        DataError: values are beyond 65,535, and nobody said which is white.
+        DataError: values are beyond 65,535, and nobody said which is white; or `asked` is not a
+            positive number.
     """
     tops = [top for top in (byte_top, deep_top) if top is not None]
     if asked is not None:
-        return White(asked, min(asked, BYTE), max(tops, default=None))
+        if not 0 < asked < np.inf:
+            raise DataError(f"`white` is {asked}; expected a positive number.")
+        return White(asked, min(asked, BYTE), max(tops, default=None), is_asked=True)
     byte = BYTE
     if byte_top is not None and deep_top is None:
         if byte_top <= 1:
             byte = 1.0
         if kept is not None and byte_top <= min(kept, BYTE):
             byte = min(kept, BYTE)
-        return White(byte, byte, byte_top)
+        return White(byte, byte, byte_top, kept=kept)
     if deep_top is None:
         return White(BYTE)
     value = next((white for white in WHITES if deep_top <= white * (1 + _TOLERANCE)), None)
@@ -99,7 +114,7 @@ def find_white(
             f"the images have values up to {deep_top:,.6g}, beyond the {WHITES[-1]:,.0f} of 16 "
             "bits; name the one that is white as `white`."
         )
-    return White(value, BYTE, deep_top)
+    return White(value, BYTE, deep_top, kept=kept)
 
 
 def white_of_model(white: float | None) -> float | None:

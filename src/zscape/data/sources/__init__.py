@@ -194,6 +194,8 @@ def resolve(data: Any) -> Source:
             f"images are given as {type(data).__name__}; expected a name ({names}), a path, or a "
             "NumPy array."
         )
+    if not str(data).strip():
+        raise DataError(f"the name of the images is empty; expected {ACCEPTED}.")
     try:
         found: Source | None = next((k(data) for k in source_kinds() if k.matches(data)), None)
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder

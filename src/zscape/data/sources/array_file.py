@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zscape.data.images import Images
+from zscape.data.checks import as_labels
+from zscape.data.images import NO_LABEL, Images
 from zscape.data.pictures import PARSE_ERRORS, reason_of
 from zscape.data.sources import ACCEPTED, Source, Wanted
 from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError
+from zscape.files import shown_name
 from zscape.npz import check_claims, check_unpacked
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -30,7 +32,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty archive
 _NPY_MAGIC = b"\x93NUMPY"
 _WHOLE = ("images", "x", "image", "imgs", "data")  # names of arrays of images
-_LABELS = ("labels", "y", "label", "targets")  # and of their labels
+_LABELS = ("labels", "y", "label", "targets", "target", "classes", "class")  # and of their labels
 _READ_ERRORS = (*PARSE_ERRORS, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile)
 
 
@@ -151,13 +153,16 @@ def _read_npz(path: Path) -> Arrays:
         def labels_of(name: str | None) -> np.ndarray | None:
             return None if name is None else read(name)
 
+        used = {name for pair in found.values() for name in pair}
+        others = [shown_name(names[name]) for name in names if name not in used]
+        notes = [f"{path.name}: not read: {', '.join(others[:8])}"] if others else []
         if len(found) == 1:
             ((x, y),) = found.values()
-            note = f"{path.name}: the images are those of the array {names[x]}"
-            return Arrays(read(x), labels_of(y), notes=() if x in _WHOLE else (note,))
-        return _joined(
-            path, {split: Arrays(read(x), labels_of(y)) for split, (x, y) in found.items()}
-        )
+            if x not in _WHOLE:
+                notes.append(f"{path.name}: the images are those of the array {names[x]}")
+            return Arrays(read(x), labels_of(y), notes=tuple(notes))
+        parts = {split: Arrays(read(x), labels_of(y)) for split, (x, y) in found.items()}
+        return _joined(path, parts)._replace(notes=tuple(notes))
 
 
 def _pairs(names: Iterable[str]) -> Iterator[tuple[str, str | None, str]]:
@@ -183,14 +188,37 @@ def _joined(path: Path, parts: Mapping[str, Arrays]) -> Arrays:
     if len({shape[1:] for shape in shapes.values()}) > 1:
         listed = ", ".join(f"{shape} in {split}" for split, shape in shapes.items())
         raise DataError(f"{path} has images of several shapes: {listed}; expected one.")
-    labels = [part.labels for part in parts.values()]
-    known = [part for part in labels if part is not None]
+    # Of types that differ, one would have another white.
+    types = {split: part.images.dtype for split, part in parts.items()}
+    if len({(dtype.kind, dtype.itemsize) for dtype in types.values()}) > 1:
+        listed = ", ".join(f"{dtype} in {split}" for split, dtype in types.items())
+        raise DataError(f"{path} has images of several types: {listed}; expected one.")
     return Arrays(
         np.concatenate([part.images for part in parts.values()]),
-        np.concatenate(known) if len(known) == len(labels) else None,
+        _joined_labels(path, parts),
         np.repeat(list(parts), [len(part.images) for part in parts.values()])
         if len(parts) > 1
         else None,
+    )
+
+
+def _joined_labels(path: Path, parts: Mapping[str, Arrays]) -> np.ndarray | None:
+    """Return the labels of splits as one array (N,), empty or -1 for a split that has none."""
+    for split, part in parts.items():
+        if part.labels is not None:
+            as_labels(part.labels, len(part.images), f"{path} ({split})")
+    known = [part.labels for part in parts.values() if part.labels is not None]
+    if not known:
+        return None
+    are_texts = {labels.dtype.kind in "SUT" for labels in known}
+    if len(are_texts) > 1:
+        raise DataError(f"{path} has labels that are texts and labels that are numbers.")
+    none: str | int = "" if True in are_texts else NO_LABEL
+    return np.concatenate(
+        [
+            np.full(len(part.images), none) if part.labels is None else part.labels.reshape(-1)
+            for part in parts.values()
+        ]
     )
 
 
