@@ -88,6 +88,28 @@ def test_a_moved_folder_is_named_again(zscape: Zscape, place: Path) -> None:
     assert zscape("evaluate", place / "run", "--json").status == 0
 
 
+def test_info_also_compares_the_images_at_a_new_place(zscape: Zscape, place: Path) -> None:
+    wrong = zscape("info", place / "run", "--data", place / "discs" / "a")
+    assert wrong.status == 2
+    assert "lacks pictures that the run was trained on" in wrong.err
+    (place / "discs").rename(place / "rounds")
+    found = zscape("info", place / "run", "--data", place / "rounds")
+    assert found.status == 0, found.err
+    assert f"are now {place / 'rounds'}" in found.err
+    assert load_run(place / "run").config.source == str(place / "rounds")
+
+
+def test_commands_say_once_which_pictures_are_left_aside(
+    zscape: Zscape, place: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(disc(3, top=9000, dtype=np.uint16)).save(place / "discs" / "a" / "new.tif")
+    for words in (("evaluate", place / "run"), ("map", place / "run", "-o", tmp_path / "m.png")):
+        done = zscape(*words)
+        assert done.status == 0, done.err
+        assert done.err.count("1 picture was added to") == 1
+    assert "added" not in zscape("info", place / "run").err  # it reads none
+
+
 def test_other_images_are_not_taken_for_those_of_the_run(place: Path, tmp_path: Path) -> None:
     pictures(tmp_path / "others", 60)
     with pytest.raises(DataError, match="lacks pictures that the run was trained on"):
@@ -125,7 +147,7 @@ def test_a_finished_run_may_have_more_epochs(place: Path) -> None:
     assert len(run.history) == 4
     assert run.history[:2] == first
     assert load_run(place / "run").config.training.epochs == 4
-    with pytest.raises(RunError, match="epochs was 4 when the run was started and is 3 now"):
+    with pytest.raises(RunError, match="epochs is 4 in the run and 3 now; go on with `epochs=4`"):
         resumed(place, epochs=3)
     with pytest.raises(RunError, match="latent_dim was 2"):
         resumed(place, epochs=9, latent_dim=3)
