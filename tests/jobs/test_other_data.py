@@ -194,3 +194,24 @@ def test_images_to_test_on_from_the_command_line(zscape: Zscape, tmp_path: Path)
     bad = zscape("train", tmp_path / "train", "--out", tmp_path / "no", "--test", tmp_path / "gone")
     assert bad.status == 2
     assert "gone is neither a file nor a known data set" in bad.err
+
+
+def test_a_wrong_start_leaves_no_run_and_takes_none_away(place: Path) -> None:
+    wrong = {**TINY, "epochs": 1, "init_from": str(place / "nowhere")}
+    with pytest.raises(RunError, match="nowhere does not exist"):
+        zscape.train(place / "discs", out=place / "next", **wrong)
+    assert not (place / "next").exists()
+    with pytest.raises(RunError, match="nowhere does not exist"):
+        zscape.train(place / "discs", out=place / "run", force=True, **wrong)
+    assert load_run(place / "run").model.latent_dim == 2
+
+
+def test_a_run_may_start_from_itself_and_go_on_without_what_it_started_from(place: Path) -> None:
+    settings = {**TINY, "epochs": 1, "init_from": str(place / "run")}
+    zscape.train(place / "discs", out=place / "run", force=True, **settings)
+    zscape.train(place / "discs", out=place / "next", **settings)
+    shutil.rmtree(place / "run")
+    run = zscape.train(
+        place / "discs", out=place / "next", resume=True, **{**settings, "epochs": 2}
+    )
+    assert len(run.history) == 2
