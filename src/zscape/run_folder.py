@@ -140,6 +140,11 @@ def _check_same(stored: RunConfig, asked: RunConfig, *, except_for: Sequence[str
                     f"the images in {asked.source} are not those the run was started with; give "
                     "the images of then, or start a new run with another `out`."
                 )
+            if name == "epochs":
+                raise RunError(
+                    f"epochs is {value} in the run and {theirs} now; go on with `epochs={value}`, "
+                    "or name more to train on."
+                )
             raise RunError(
                 f"{name} was {value!r} when the run was started and is {theirs!r} "
                 "now; resume with the settings of then, or start a new run with another `out`."

@@ -88,6 +88,28 @@ def test_a_moved_folder_is_named_again(zscape: Zscape, place: Path) -> None:
     assert zscape("evaluate", place / "run", "--json").status == 0
 
 
+def test_info_also_compares_the_images_at_a_new_place(zscape: Zscape, place: Path) -> None:
+    wrong = zscape("info", place / "run", "--data", place / "discs" / "a")
+    assert wrong.status == 2
+    assert "lacks pictures that the run was trained on" in wrong.err
+    (place / "discs").rename(place / "rounds")
+    found = zscape("info", place / "run", "--data", place / "rounds")
+    assert found.status == 0, found.err
+    assert f"are now {place / 'rounds'}" in found.err
+    assert load_run(place / "run").config.source == str(place / "rounds")
+
+
+def test_commands_say_once_which_pictures_are_left_aside(
+    zscape: Zscape, place: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(disc(3, top=9000, dtype=np.uint16)).save(place / "discs" / "a" / "new.tif")
+    for words in (("evaluate", place / "run"), ("map", place / "run", "-o", tmp_path / "m.png")):
+        done = zscape(*words)
+        assert done.status == 0, done.err
+        assert done.err.count("1 picture was added to") == 1
+    assert "added" not in zscape("info", place / "run").err  # it reads none
+
+
 def test_other_images_are_not_taken_for_those_of_the_run(place: Path, tmp_path: Path) -> None:
     pictures(tmp_path / "others", 60)
     with pytest.raises(DataError, match="lacks pictures that the run was trained on"):
@@ -125,7 +147,7 @@ def test_a_finished_run_may_have_more_epochs(place: Path) -> None:
     assert len(run.history) == 4
     assert run.history[:2] == first
     assert load_run(place / "run").config.training.epochs == 4
-    with pytest.raises(RunError, match="epochs was 4 when the run was started and is 3 now"):
+    with pytest.raises(RunError, match="epochs is 4 in the run and 3 now; go on with `epochs=4`"):
         resumed(place, epochs=3)
     with pytest.raises(RunError, match="latent_dim was 2"):
         resumed(place, epochs=9, latent_dim=3)
@@ -172,3 +194,24 @@ def test_images_to_test_on_from_the_command_line(zscape: Zscape, tmp_path: Path)
     bad = zscape("train", tmp_path / "train", "--out", tmp_path / "no", "--test", tmp_path / "gone")
     assert bad.status == 2
     assert "gone is neither a file nor a known data set" in bad.err
+
+
+def test_a_wrong_start_leaves_no_run_and_takes_none_away(place: Path) -> None:
+    wrong = {**TINY, "epochs": 1, "init_from": str(place / "nowhere")}
+    with pytest.raises(RunError, match="nowhere does not exist"):
+        zscape.train(place / "discs", out=place / "next", **wrong)
+    assert not (place / "next").exists()
+    with pytest.raises(RunError, match="nowhere does not exist"):
+        zscape.train(place / "discs", out=place / "run", force=True, **wrong)
+    assert load_run(place / "run").model.latent_dim == 2
+
+
+def test_a_run_may_start_from_itself_and_go_on_without_what_it_started_from(place: Path) -> None:
+    settings = {**TINY, "epochs": 1, "init_from": str(place / "run")}
+    zscape.train(place / "discs", out=place / "run", force=True, **settings)
+    zscape.train(place / "discs", out=place / "next", **settings)
+    shutil.rmtree(place / "run")
+    run = zscape.train(
+        place / "discs", out=place / "next", resume=True, **{**settings, "epochs": 2}
+    )
+    assert len(run.history) == 2

@@ -49,6 +49,7 @@ def run(words: Sequence[str]) -> None:
     name_flags(_flags(words))
     try:
         app(words, exit_on_error=False, print_error=False)
+        options.say_left_aside()
     except CycloptsError as error:
         chain = " ".join(("zscape", *(error.command_chain or ())))
         message = str(error).strip().rstrip(" ,.")
@@ -79,7 +80,7 @@ def _without_common(words: Sequence[str]) -> tuple[list[str], dict[str, list[str
 
 def _take_moved(words: Sequence[str], places: Sequence[str]) -> None:
     """Keep for the command where the images of its run are now."""
-    options.moved_data = places[-1] if places else None
+    options.take_moved(places[-1] if places else None)
     command = words[0] if words else ""
     if places and command not in _OF_RUNS:
         raise ConfigError(

@@ -23,6 +23,7 @@ from zscape.cli.options import (
     RunFolder,
     load_data,
     open_run,
+    say_left_aside,
     train_flags,
 )
 from zscape.cli.show import (
@@ -154,9 +155,8 @@ def info(
         (print_json if as_json else print_machine)(facts)
         return
     from zscape.evaluation.results import read_evaluation
-    from zscape.runs import load_run
 
-    opened = load_run(run)
+    opened = open_run(run, for_model=False)
     history = opened.history if (run / "history.csv").exists() else []
     found = read_evaluation(opened) if (run / "metrics.json").exists() else None
     if as_json:
@@ -217,6 +217,7 @@ def explore(
 
         token = server.new_token()
         app_of_run = server.build_app(build_payload(opened, n=n), token)
+        say_left_aside()
         url = server.address(listener, token)
         print(url, flush=True)
         say("Ctrl-C ends it.")

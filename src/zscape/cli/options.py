@@ -114,18 +114,44 @@ def _names(setting: str) -> list[str]:
 moved_data: str | None = None  # where `--data` says that the images of the run are now
 
 
-def open_run(path: Path) -> Run:
-    """Load the frameworks and open a run that has a model."""
+_opened: list[Run] = []  # those of this command, for `say_left_aside`
+
+
+def take_moved(data: str | None) -> None:
+    """Keep for a command where the images of its run are now."""
+    global moved_data
+    moved_data = data
+    _opened.clear()
+
+
+def open_run(path: Path, *, for_model: bool = True) -> Run:
+    """Open a run, and load the frameworks if its model is wanted or its images are read."""
     from zscape.runs import load_run
 
     if moved_data is None:
         run = load_run(path)
+        if for_model:
+            load_frameworks()
+    else:
         load_frameworks()
-        return run
-    load_frameworks()
-    run = load_run(path, data=moved_data)
-    say(f"note: the images of {path} are now {run.config.source}; the run keeps this")
+        run = load_run(path, data=moved_data)
+        say(f"note: the images of {path} are now {run.config.source}; the run keeps this")
+    _opened.append(run)
     return run
+
+
+def say_left_aside() -> None:
+    """Say which pictures came to those of a run since its training, if the command read them."""
+    while _opened:
+        run = _opened.pop()
+        read = run.known_dataset or vars(run).get("dataset")
+        if read is None:
+            continue
+        from zscape.data.picture_plan import LEFT_ASIDE
+
+        for note in read.train.notes:
+            if note.endswith(LEFT_ASIDE):
+                say(f"note: {note}")
 
 
 def load_data(run: Run, data: str, split: Split = "test", *, drawn: bool = False) -> Images:

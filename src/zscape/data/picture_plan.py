@@ -13,6 +13,8 @@ from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
 from zscape.settings import Background, PictureConfig, Size
 
+LEFT_ASIDE = "since the training and left aside"  # the end of a note of pictures that came later
+
 
 @dataclass(frozen=True)
 class PicturePlan:
@@ -93,7 +95,7 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
     if not n_new:
         return listed
     were = "pictures were" if n_new > 1 else "picture was"
-    notes = f"{n_new:,} {were} added to {source} since the training and left aside"
+    notes = f"{n_new:,} {were} added to {source} {LEFT_ASIDE}"
     return replace(listed.take(rows), notes=(*listed.notes, notes))
 
 

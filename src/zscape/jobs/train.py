@@ -123,6 +123,8 @@ def train(data: Data, **options: Any) -> Run:
         _report_notes(dataset, reporter)
         config = _completed(plan, dataset, pictures, options)
         folder = Path(out or default_folder(config))
+        # Before a folder is made or emptied: what it starts from may be missing, or in there.
+        model = _untrained(config, options, folder)
         with open_for_training(
             folder,
             config,
@@ -132,7 +134,7 @@ def train(data: Data, **options: Any) -> Run:
             more_epochs="epochs" in options,
         ) as run:
             try:
-                _fit(run, dataset, options, reporter)
+                _fit(run, model, dataset, options, reporter)
                 late = [item for item in run.dataset.train.skipped if item not in known]
                 _report_skipped(late, reporter)
                 n_test = len(run.dataset.test)
@@ -177,8 +179,8 @@ def _completed(
     )
 
 
-def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Reporter) -> None:
-    config = run.config
+def _untrained(config: RunConfig, options: Mapping[str, Any], folder: Path) -> Autoencoder:
+    """Return the model that a training starts from, with the weights of `init_from` if it does."""
     model = build_autoencoder(
         config.image_shape,
         config.network,
@@ -189,9 +191,21 @@ def _fit(run: Run, dataset: Dataset, options: Mapping[str, Any], reporter: Repor
         encoder=options.get("encoder"),
         decoder=options.get("decoder"),
     )
-    model.n_shards = config.training.shards or model.n_shards
-    if config.training.init_from:
+    goes_on = options.get("resume") and (folder / "checkpoint" / "state.npz").exists()
+    if config.training.init_from and not goes_on:
         copy_weights(load_run(config.training.init_from), model)
+    return model
+
+
+def _fit(
+    run: Run,
+    model: Autoencoder,
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    reporter: Reporter,
+) -> None:
+    config = run.config
+    model.n_shards = config.training.shards or model.n_shards
     callbacks = [*options.get("callbacks", ())]
     if options.get("tensorboard"):
         import keras
