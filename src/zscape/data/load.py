@@ -206,7 +206,12 @@ def load_dataset(
         known = replace(images, white=dataset.train.white)
         again = _others(known, pictures, reading, progress)
         names = dataset.train.class_names
-        dataset = replace(dataset, **{use: with_classes(again[use], names) for use in again})
+        again = {use: with_classes(part, names) for use, part in again.items()}
+        dataset = replace(
+            dataset,
+            validation=again.get("validation", dataset.validation),
+            test=again.get("test", dataset.test),
+        )
     return dataset.readable() if wait else dataset
 
 
