@@ -19,8 +19,9 @@ from zscape.data.images import Dataset
 from zscape.errors import RunError
 from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
 from zscape.hardware import default_shards, describe
+from zscape.run_config import SCHEMA_VERSION, RunConfig
 from zscape.run_images import FILE, keep_pictures
-from zscape.runs import SCHEMA_VERSION, Run, RunConfig, load_run
+from zscape.runs import Run, load_run
 
 _PACKAGES = ("keras", "numpy", "scikit-learn", "scikit-image", "zscape")
 _FIGURES = ("loss", "reconstructions", "latent", "grid", "samples", "denoising")

@@ -23,7 +23,8 @@ from zscape.jobs.evaluate import evaluate, refresh
 from zscape.jobs.plan import default_folder
 from zscape.jobs.report import write_report
 from zscape.jobs.train import Interrupted, train
-from zscape.runs import RunConfig, load_run
+from zscape.run_config import RunConfig
+from zscape.runs import load_run
 from zscape.settings import BottleneckConfig, NetworkConfig, TrainConfig
 
 

@@ -16,7 +16,7 @@ from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.networks import is_network
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice
-from zscape.runs import RunConfig
+from zscape.run_config import RunConfig
 from zscape.settings import (
     BottleneckConfig,
     CorruptionConfig,

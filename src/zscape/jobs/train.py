@@ -25,9 +25,10 @@ from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
 from zscape.reporter import Reporter, default_reporter
+from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
 from zscape.run_images import known_pictures
-from zscape.runs import Run, RunConfig, load_run
+from zscape.runs import Run, load_run
 from zscape.settings import (
     PictureConfig,
     ReadingConfig,
