@@ -209,7 +209,7 @@ def test_a_white_that_the_user_names_is_not_told_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("white", [0, -1, float("nan"), float("inf")])
 def test_a_white_that_is_no_positive_number_is_refused_first(tmp_path: Path, white: float) -> None:
     pictures(tmp_path, 25)
-    with pytest.raises(DataError, match="`white` is .*; expected a positive number"):
+    with pytest.raises(DataError, match=r"`white` is .*; expected a positive number"):
         load_dataset(tmp_path, seed=0, pictures=SMALL, reading=Reading(white=white))
 
 

@@ -206,7 +206,11 @@ def load_dataset(
         known = replace(images, white=dataset.train.white)
         again = _others(known, pictures, reading, progress)
         names = dataset.train.class_names
-        dataset = replace(dataset, **{use: with_classes(again[use], names) for use in again})
+        dataset = replace(
+            dataset,
+            validation=with_classes(again.get("validation", dataset.validation), names),
+            test=with_classes(again.get("test", dataset.test), names),
+        )
     return dataset.readable() if wait else dataset
 
 
