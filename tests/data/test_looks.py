@@ -27,6 +27,9 @@ def test_a_crop_says_what_it_cuts_off(tmp_path: Path) -> None:
         "`fit=crop` cuts off 75 % of the pictures (mean of 5 looked at); keep all with "
         "`size=32x128` or `fit=pad`",
     )
+    (note,) = load(tmp_path, size="32x64").notes  # as many pixels, in the proportions of these
+    assert "cuts off 50 % of" in note
+    assert "`size=24x88`" in note
     assert load(tmp_path, size="64x256").notes == load(tmp_path, fit="pad").notes == ()
 
 
@@ -144,3 +147,5 @@ def test_labels_that_are_numbers_say_which_class_of_the_training_they_are_taken_
     assert notes == ("x.npz: the labels are numbers, taken as 0 for cat, 1 for dog",)
     assert with_classes(images, ("3", "7")).notes == ()  # matched by what they are called
     assert with_classes(images, None).notes == ()
+    none = Images(np.zeros((3, 8, 8, 1)), np.full(3, -1), "x.npz")
+    assert with_classes(none, ("cat", "dog")).notes == ()

@@ -42,6 +42,7 @@ SHOWN_BY = {
     "noisy pictures": "data/test_pairs.py::test_pictures_are_matched_by_name_without_the_ending",
     "a dark digit": "data/test_looks.py::test_images_dark_on_light_are_inverted",
     "folders `train`": "data/test_splits.py::test_train_and_test_folders",
+    "a test folder": "data/test_splits.py::test_a_test_folder_without_classes_keeps_those_of_train",
     "an anomaly set": "data/test_splits.py::test_a_folder_of_anomalies_as_mvtec_has_it",
     "no test split": "data/test_datasets.py::test_every_image_of_a_file_is_in_one_split",
     "your own test": "jobs/test_other_data.py::test_images_to_test_on_from_the_command_line",

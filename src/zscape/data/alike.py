@@ -21,7 +21,8 @@ def with_classes(images: Images, class_names: Sequence[str] | None) -> Images:
     if images.labels is None or not class_names:
         return images
     if images.class_names is None:
-        return images if all(map(_is_number, class_names)) else _with_note(images, class_names)
+        is_clear = all(map(_is_number, class_names)) or not (images.labels != NO_LABEL).any()
+        return images if is_clear else _with_note(images, class_names)
     new = [name for name in images.class_names if name not in class_names]
     names = (*class_names, *new)
     numbers = np.array([*map(names.index, images.class_names), NO_LABEL])

@@ -206,11 +206,10 @@ def load_dataset(
         known = replace(images, white=dataset.train.white)
         again = _others(known, pictures, reading, progress)
         names = dataset.train.class_names
-        again = {use: with_classes(part, names) for use, part in again.items()}
         dataset = replace(
             dataset,
-            validation=again.get("validation", dataset.validation),
-            test=again.get("test", dataset.test),
+            validation=with_classes(again.get("validation", dataset.validation), names),
+            test=with_classes(again.get("test", dataset.test), names),
         )
     return dataset.readable() if wait else dataset
 

@@ -132,6 +132,7 @@ def _notes(look: Look, pictures: PictureConfig, size: Size, background: str) -> 
 
 def _whole(size: Size, aspect: float) -> Size:
     """Return a size of about as many pixels in the proportions of most pictures."""
-    sides = (size.height * aspect**-0.5, size.width * aspect**0.5)
+    n_pixels = size.height * size.width
+    sides = ((n_pixels / aspect) ** 0.5, (n_pixels * aspect) ** 0.5)
     height, width = (min(1024, max(8, 8 * round(side / 8))) for side in sides)
     return Size(height, width)
