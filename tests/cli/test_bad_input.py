@@ -489,3 +489,14 @@ def test_reconstruct_into_a_file(zscape: Zscape, trained: Any, tmp_path: Path) -
     for name in ("file", "file/below"):
         message = zscape("reconstruct", trained.two, trained.data, "-o", tmp_path / name).error
         assert "is a file" in message
+
+
+@pytest.mark.parametrize(
+    "words", [("explore", "run", "-n", "2.5"), ("train", "x", "--seed", "1.2")]
+)
+def test_a_fraction_is_not_rounded_to_a_whole_number(
+    zscape: Zscape, words: tuple[str, ...]
+) -> None:
+    done = zscape(*words)
+    assert done.status == 2
+    assert f"{words[-1]} is not a whole number" in done.error

@@ -13,7 +13,7 @@ from zscape.data.images import NO_LABEL, Images
 from zscape.evaluation.codes import cluster_agreement, knn_accuracy, linear_probe_accuracy
 from zscape.evaluation.generation import class_shares
 from zscape.evaluation.labels import as_digits, labels_as_in
-from zscape.evaluation.truth import truth_of
+from zscape.evaluation.truth import mixed_warning, truth_of
 from zscape.jobs.evaluate import evaluate
 from zscape.runs import load_run
 
@@ -140,6 +140,7 @@ def test_a_missing_class_does_not_make_codes_worse(trained: Any) -> None:
         (labelled([0, 1], ("crack", "GOOD")), labelled(None), [1, 0]),
         (labelled([0, 1], ("bad", "Ok")), labelled([-1, -1]), [1, 0]),
         (labelled([0, 1], ("bad", "ok")), labelled([0], ("mine",)), [1, 0]),
+        (labelled([0, 1], ("bad", "ok")), labelled([0]), [1, 0]),
         (labelled([0, 1], ("cat", "dog")), labelled(None), None),
         (labelled([0, 1, 8]), labelled([8, 8]), [1, 1, 0]),
         (labelled(None), labelled([1]), None),
@@ -151,3 +152,19 @@ def test_which_classes_are_normal(
 ) -> None:
     truth = truth_of(images, training)
     assert (None if truth is None else truth.tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        (labelled([0, 1, 2], ("bad", "good", "torn")), ["classes bad, torn, too"]),
+        (labelled([0, 1], ("OK", "scratch")), ["class scratch, too"]),
+        (labelled([1, 1], ("bad", "good")), []),
+        (labelled([0, 1], ("cat", "dog")), []),
+        (labelled(None), []),
+    ],
+)
+def test_training_on_anomalies_is_warned_of(training: Images, expected: list[str]) -> None:
+    found = mixed_warning(training)
+    assert len(found) == len(expected)
+    assert all(text in warning for text, warning in zip(expected, found, strict=True))

@@ -179,3 +179,12 @@ def test_settings_are_checked_before_training(settings: dict[str, Any], expected
     detector = AnomalyDetector(**{**QUICK, **settings})
     with pytest.raises(ConfigError, match=expected):
         detector.fit(blobs(30)[0])
+
+
+def test_gray_images_may_come_without_channels() -> None:
+    images = np.random.default_rng(0).random((25, 8, 8))
+    detector = AnomalyDetector(preset="classic", latent_dim=2, epochs=1)
+    with pytest.warns(UserWarning, match="cannot be promised"):
+        detector.fit(images)
+    alone = detector.score_samples(images[:5])
+    np.testing.assert_array_equal(alone, detector.score_samples(images[:5, ..., None]))

@@ -215,3 +215,17 @@ def test_a_run_may_start_from_itself_and_go_on_without_what_it_started_from(plac
         place / "discs", out=place / "next", resume=True, **{**settings, "epochs": 2}
     )
     assert len(run.history) == 2
+
+
+def test_a_warning_about_images_is_told_once(zscape: Zscape, trained: Any, tmp_path: Path) -> None:
+    dark = tmp_path / "dark.npz"
+    np.savez(dark, images=np.stack([disc(height=8, width=8, seed=i, top=12) for i in range(30)]))
+    for words in (
+        ("evaluate", trained.two, dark, "--json"),
+        ("anomalies", trained.two, dark, "-o", tmp_path / "odd.csv", "--json"),
+    ):
+        done = zscape(*words)
+        assert done.status == 0, done.err
+        assert done.err.count("below a tenth of white") == 1
+        told = json.loads(done.out)["warnings"]
+        assert sum("below a tenth of white" in text for text in told) == 1

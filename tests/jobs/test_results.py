@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import blobs
 from zscape.cli.show import print_evaluation
+from zscape.cli.terminal import name_flags
 from zscape.data.images import Images
 from zscape.errors import ConfigError, DataError, RunError
 from zscape.evaluation.codes import total_correlation
@@ -175,6 +176,7 @@ def test_warnings_of_the_images_are_kept_and_said_once(
     found = evaluate(load_run(trained.two), dim)
     assert found.to_dict()["warnings"].count("The images are dim.") == 1
     for as_json in (False, True):
+        name_flags({})  # a new command
         print_evaluation(found, as_json=as_json)
         printed = capsys.readouterr()
         assert printed.err.count("warning: The images are dim.") == 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any, get_args
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError, convert
 
 from zscape import __version__
 from zscape.cli import commands, latent_commands, options
@@ -13,12 +14,22 @@ from zscape.cli.terminal import BAD_INPUT, name_flags
 from zscape.errors import ConfigError
 from zscape.registry import load_plugin
 
+
+def _converted(kind: Any, tokens: Any) -> Any:
+    """Return what the words of a flag stand for; a fraction is not rounded to a whole number."""
+    if int in (kind, *get_args(kind)) and not isinstance(tokens, dict):
+        for token in tokens:
+            if "." in token.value and not float(token.value).is_integer():
+                raise ValueError(f"{token.value} is not a whole number")
+    return convert(kind, tokens)
+
+
 app = App(
     name="zscape",
     help="Train autoencoders, look at their latent space and walk through it.",
     version=f"zscape {__version__}",
     version_flags=["--version"],
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), converter=_converted),
     result_action="return_value",
     help_epilogue=(
         "Every command also takes --plugin FILE, Python code that registers what is your own. "

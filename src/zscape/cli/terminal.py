@@ -42,12 +42,16 @@ _PATH_ERRORS = {
 }
 
 
+_REMARKS = ("warning: ", "note: ")
+
 _flags: dict[str, str] = {}
+_remarks: set[str] = set()  # that the command has made
 _QUOTED = re.compile(r"`(\w+)(?:=(\w+))?`")
 
 
 def name_flags(flags: Mapping[str, str]) -> None:
     """Set the flags of the command that runs, by the names of its arguments in Python."""
+    _remarks.clear()
     _flags.clear()
     _flags.update(flags)
 
@@ -93,12 +97,17 @@ def _printable(error: UnicodeError) -> tuple[bytes, int]:
 
 def in_one_line(message: str) -> str:
     """Return a message in the words of the command line, without what would steer a terminal."""
-    return visible(in_flags(message))
+    line = visible(in_flags(message))
+    if line.startswith(_REMARKS):
+        _remarks.add(line)
+    return line
 
 
 def say(message: str) -> None:
-    """Print a message for the user to stderr."""
-    print(in_one_line(message), file=sys.stderr, flush=True)
+    """Print a message for the user to stderr, a warning or a note only once in a command."""
+    n_before, line = len(_remarks), in_one_line(message)
+    if not line.startswith(_REMARKS) or len(_remarks) > n_before:
+        print(line, file=sys.stderr, flush=True)
 
 
 def terminal_reporter() -> ConsoleReporter:

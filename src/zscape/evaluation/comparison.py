@@ -100,7 +100,7 @@ def evaluate_model(
         compression_ratio=compression_ratio(model.image_shape, model.n_code_values),
         latent=health,
         warnings=(
-            *images.warnings,
+            *dict.fromkeys(images.warnings),
             *seen_warning(n_seen or 0, len(images), consequence=_TOO_GOOD),
             *_not_learned(values, pca),
             *health.warnings(),

@@ -9,7 +9,7 @@ import numpy as np
 
 from zscape.data.images import NO_LABEL, Images
 from zscape.evaluation.anomaly import Promise, Scores
-from zscape.evaluation.labels import labels_as_in, names_of
+from zscape.evaluation.labels import names_of
 
 NORMAL_NAMES = ("good", "normal", "ok")  # in any case
 
@@ -17,19 +17,30 @@ NORMAL_NAMES = ("good", "normal", "ok")  # in any case
 def truth_of(images: Images, training: Images) -> np.ndarray | None:
     """Return 1 for anomalies and 0 for normal images by their classes, -1 where unknown, (N,).
 
-    Normal are the classes that the training images have; if these have none, or none of them is
-    here, a class called good, normal or ok. None where no class is known to be normal.
+    Normal are the classes whose names the training images have; if these have none, or none of
+    them is here, a class called good, normal or ok. None where no class is known to be normal.
     """
-    labels = names_of(images)
-    known = labels_as_in(images, training)
-    if known is not None and (known != NO_LABEL).any():
-        is_normal = known != NO_LABEL
-    else:
-        normal = [label for label, name in labels.items() if name.lower() in NORMAL_NAMES]
-        is_normal = np.isin([] if images.labels is None else images.labels, normal)
-    if not is_normal.any():
+    names, known = names_of(images), {*names_of(training).values()}
+    normal = [label for label, name in names.items() if name in known] or [
+        label for label, name in names.items() if name.lower() in NORMAL_NAMES
+    ]
+    if images.labels is None or not normal:
         return None
+    is_normal = np.isin(images.labels, normal)
     return np.where(images.labels == NO_LABEL, -1, np.where(is_normal, 0, 1))
+
+
+def mixed_warning(training: Images) -> list[str]:
+    """Return a warning if the training images have a class called normal and others, or none."""
+    names = names_of(training).values()
+    others = [name for name in names if name.lower() not in NORMAL_NAMES]
+    if not others or len(others) == len(names):
+        return []
+    listed = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+    return [
+        f"The run was trained on the class{'es' if len(others) > 1 else ''} {listed}, too, and "
+        "takes all its classes for normal. Train on a folder of normal images only."
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from zscape.data.images import Images, ImageStore, as_float, chunks
 from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
 from zscape.evaluation.html import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.evaluation.seen import count_seen, seen_warning
-from zscape.evaluation.truth import Found, compare, truth_of
+from zscape.evaluation.truth import Found, compare, mixed_warning, truth_of
 from zscape.files import write_csv, write_text
 from zscape.jobs.generate import run_density
 from zscape.jobs.picture_files import picture_folder, write_pictures
@@ -110,7 +110,8 @@ def _scored(run: Run, images: Images, scorer: AnomalyScorer, *, asked: bool) -> 
     note = [scorer.promise.note] if scorer.promise.note else []
     warnings = [
         *(note if asked else ()),
-        *images.warnings,
+        *dict.fromkeys(images.warnings),
+        *mixed_warning(training),
         *seen_warning(n_seen, len(images), consequence=_SEEN),
         *(found.warnings(scorer.promise) if found else ()),
     ]

@@ -90,6 +90,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
         check_is_fitted(self)
+        images = np.asarray(images)
+        if images.ndim == 3 and self.image_shape_[-1] == 1:
+            images = images[..., None]  # as `fit` takes them
         return -self.scorer_.score(images).combined
 
     def decision_function(self, images: NDArray[Any]) -> NDArray[np.float64]:

@@ -154,7 +154,7 @@ def _figures(run: Run, more: Mapping[str, str]) -> list[ReportFigure]:
     captions = {
         "denoising": "From top to bottom: clean, noisy, the best classical method, the model.",
         "reconstructions": "Test images, their reconstructions and the absolute error.",
-        "latent": "Codes of test images, coloured by label.",
+        "latent": "Codes of test images, coloured by label if there are any.",
         "grid": "Decoded codes: a fixed lattice, and one placed where the codes really lie.",
         "loss": "The loss by epoch; the best epoch on validation is the one kept.",
         **more,
