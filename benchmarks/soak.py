@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.harness import QUICK_IMAGES, parser, run_missing
 from benchmarks.tables.markdown import Run
 from zscape.data.load import load_images
-from zscape.jobs.encode import CHUNK
+from zscape.jobs.coded import CHUNK
 from zscape.jobs.train import train
 
 N_PICTURES = 200_000

@@ -111,6 +111,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     kind, marks = unwrapped(hint)
     if value is None and type(None) in marks:
         return None
+    if Size in marks:
+        return Size.parse(value)
     if get_origin(kind) is Literal:
         if not isinstance(value, str) or value not in get_args(kind):
             raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(get_args(kind))}.")
@@ -125,8 +127,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             return check_number(name, value, high=1e30, above=True)  # float32 ends at 3e38
         except ConfigError as error:
             raise ConfigError(f"{name} is {value!r}; expected a positive number.") from error
-    elif kind in (CorruptionConfig, Size):
-        return kind.parse(value)
+    elif kind is CorruptionConfig:
+        return CorruptionConfig.parse(value)
     elif not isinstance(value, kind):
         expected = {bool: "true or false", str: "a text"}[kind]
         raise ConfigError(f"{name} is {value!r}; expected {expected}.")
@@ -284,7 +286,7 @@ class ReadingConfig(Settings):
 class PictureConfig(Settings):
     """How picture files become images of one size."""
 
-    size: Annotated[Size, Shown("64")] = Size(64, 64)
+    size: Annotated[Any, Size, Shown("64")] = Size(64, 64)  # whatever `Size.parse` takes
     """Height and width of the images made of picture files: one number for both, or HxW."""
 
     color: Color = "auto"

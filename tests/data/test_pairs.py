@@ -207,7 +207,7 @@ def test_twelve_bits_have_one_white(tmp_path: Path) -> None:
     arrays = [
         np.stack([marked(factor, 4095, np.uint16)(i) for i in range(N)]) for factor in (0.3, 1.8)
     ]
-    dataset = load(*arrays, None)
+    dataset = load(arrays[0], arrays[1], None)
     first, second = pairs(dataset)
     assert dataset.train.white == 4095
     np.testing.assert_allclose(second, 6 * first, atol=0.002)

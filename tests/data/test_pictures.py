@@ -29,7 +29,7 @@ def test_modes(tmp_path: Path, mode: str, channels: int) -> None:
 def test_sixteen_bits_keep_their_scale(tmp_path: Path) -> None:
     Image.fromarray(np.array([[65535, 32768], [0, 0]], np.uint16)).save(tmp_path / "x.png")
     image = read_picture(tmp_path / "x.png", (2, 2, 1))[..., 0]
-    np.testing.assert_allclose(image, [[1, 0.5], [0, 0]], atol=1e-4)
+    np.testing.assert_allclose(image, np.array([[1, 0.5], [0, 0]]), atol=1e-4)
 
 
 def test_transparency_lies_over_white(tmp_path: Path) -> None:

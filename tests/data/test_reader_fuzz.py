@@ -16,9 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data.archives import encoded, write_tar, write_zip
+from zscape.data.decode import Rendering
 from zscape.data.picture_cache import decode_rows
 from zscape.data.sources import PictureSource, Source, Wanted, resolve
 from zscape.data.sources.label_table import labels_beside
+from zscape.data.white import BYTE, White
 from zscape.errors import ZscapeError
 
 PICTURES = {f"{name}/{i}.png": encoded(i) for name in ("cat", "dog") for i in range(3)}
@@ -126,7 +128,7 @@ def read_whole(source: Source) -> None:
     if isinstance(source, PictureSource):
         listed = source.list_pictures()
         listed.numbered_labels()
-        decode_rows(listed, range(len(listed)), (8, 8, 1), "crop")
+        decode_rows(listed, range(len(listed)), (8, 8, 1), Rendering("crop"), White(BYTE))
     else:
         source.read(Wanted())
 

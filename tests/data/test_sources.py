@@ -51,7 +51,9 @@ def test_what_locations_are(photos: Path, monkeypatch: pytest.MonkeyPatch) -> No
                 facts
             )
     Path("mnist").mkdir()  # a named set comes first
-    assert set(resolve("mnist").read(Wanted()).splits) == {"train", "test"}
+    splits = resolve("mnist").read(Wanted()).splits
+    assert splits is not None
+    assert set(splits.tolist()) == {"train", "test"}
     assert resolve("./mnist").has_pictures
 
 

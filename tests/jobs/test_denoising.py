@@ -81,7 +81,12 @@ def test_dark_on_light_is_shown_to_the_model_as_it_was_in_training(
     tmp_path: Path, trained: str | None, polarity: Any, is_inverted: bool
 ) -> None:
     seen: list[np.ndarray] = []
-    run = run_of((12, 12, 1), lambda tiles: [seen.append(tiles), tiles][1])
+
+    def reconstruct(tiles: np.ndarray) -> np.ndarray:
+        seen.append(tiles)
+        return tiles
+
+    run = run_of((12, 12, 1), reconstruct)
     run.config.border, run.config.reading = trained, ReadingConfig(polarity=polarity)
     run.config.scale = None
     image = drawn_on(paper=250, ink=10)
@@ -291,7 +296,7 @@ def test_a_tiff_file_keeps_all_its_pages(zscape: Zscape, noisy_run: Path, tmp_pa
     assert done.out == f"1 picture of 5 pages: {tmp_path / 'out'}\n"
     run = load_run(noisy_run)
     with Image.open(tmp_path / "out" / "pages.tif") as after:
-        assert after.n_frames == 5
+        assert getattr(after, "n_frames", 1) == 5
         for number, page in enumerate(pages):
             after.seek(number)
             assert (after.size, after.mode) == (page.size, page.mode)
