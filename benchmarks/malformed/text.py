@@ -14,8 +14,9 @@ _TOKENS = ("", "nan", "inf", "-1", "1e999", "0", "-0.5", "9" * 25, "9" * 400, "1
            .decode("latin-1"), ",", "\t", " ", "a" * 3000, "[" * 3000, "{")  # fmt: skip
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, 1e308,
-           float("inf"), float("nan"), "", "x", "nan", "../../x", "\0", "é", "\ud800", [], {},
-           [[]], [0], {"a": 1}, [1, 2, 3], "9" * 5000)  # fmt: skip
+    float("inf"), float("nan"), "", "x", "nan", "../../x", "\0", "é", "\ud800", [], {},
+    [[]], [0], {"a": 1}, [1, 2, 3], "9" * 5000,
+)  # fmt: skip
 
 
 def edit_text(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
