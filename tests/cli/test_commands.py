@@ -297,7 +297,7 @@ def test_grid_needs_the_model_only(
     assert zscape("grid", copied, "--step", 5, "-o", tmp_path / "g.png").status == 0
     message = zscape("map", copied, "-o", tmp_path / "m.png").error
     assert "gone.npz does not exist" in message
-    assert "name other images" in message
+    assert "name where they are now with" in message
     assert zscape("map", copied, trained.data, "-o", tmp_path / "m.png").status == 0
 
 

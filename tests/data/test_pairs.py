@@ -301,5 +301,5 @@ def test_pairs_that_came_later_are_left_aside_and_lost_ones_named(tmp_path: Path
     for before, now in zip(pairs(dataset), pairs(again), strict=True):
         np.testing.assert_array_equal(before, now)
     (clean / "sub" / "005.png").unlink()
-    with pytest.raises(DataError, match=r"lacks clean pictures .* those of sub/005.png;"):
+    with pytest.raises(DataError, match=r"lacks clean pictures .* those of sub/005.png\."):
         load(noisy, clean, known=known_pictures(tmp_path))

@@ -101,7 +101,7 @@ def _pictures(noisy: PictureSource, clean: PictureSource, wanted: Wanted, read: 
         more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
         raise DataError(
             f"{clean.name} lacks clean pictures that the run was trained on, those of {lost[0]}"
-            f"{more}; put them back, or train a new run."
+            f"{more}."
         )
     if not matches:
         raise DataError(

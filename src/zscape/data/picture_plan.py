@@ -88,7 +88,7 @@ def only_known(listed: PictureList, known: Mapping[str, int], source: str) -> Pi
         more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
         raise DataError(
             f"{source} lacks pictures that the run was trained on, or has others of their name: "
-            f"{lost[0]}{more}; put them back, or train a new run."
+            f"{lost[0]}{more}."
         )
     rows = [row for row, name in enumerate(listed.names) if name in known]
     n_new = len(listed) - len(rows)
