@@ -54,6 +54,24 @@ def test_a_baseline_with_a_damaged_header(tmp_path: Path, text: str) -> None:
         PcaBaseline.load(path)
 
 
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("mean", stored(np.array(["x"] * 784))),
+        ("mean", stored(np.full(784, np.nan, np.float32))),
+        ("components", stored(np.full((2, 784), b"x"))),
+        ("shape", stored(np.zeros(3, [("a", "<f4")]))),
+        ("shape", stored(np.array([np.inf, 28, 1]))),
+        ("shape", stored(np.array([28, 27, 1]))),
+    ],
+    ids=["text", "nan", "bytes", "records", "infinite", "other-size"],
+)
+def test_a_baseline_whose_arrays_do_not_fit(tmp_path: Path, member: str, content: bytes) -> None:
+    path = with_member(RUN / "baseline.npz", member, content, tmp_path / "baseline.npz")
+    with pytest.raises(DataError, match="delete it to have it made again"):
+        PcaBaseline.load(path)
+
+
 def test_a_baseline_packed_in_an_unknown_way(tmp_path: Path) -> None:
     content = bytearray((RUN / "baseline.npz").read_bytes())
     at = content.index(b"PK\1\2") + 10  # the method, in the list of the archive

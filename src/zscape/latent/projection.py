@@ -136,9 +136,13 @@ class PcaBaseline:
             baseline.images_ = str(stored.get("images", ""))
             baseline.mean_, baseline.components_ = stored["mean"], stored["components"]
             height, width, channels = (int(size) for size in stored["shape"])
-            if baseline.components_.shape[1:] != baseline.mean_.shape:
+            arrays = baseline.mean_, baseline.components_
+            if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays):
+                raise ValueError("the arrays have others than finite numbers")
+            fits = baseline.components_.shape[1:] == baseline.mean_.shape
+            if not fits or baseline.mean_.shape != (height * width * channels,):
                 raise ValueError("the arrays do not fit together")
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             reason = str(error).partition(".")[0]
             raise DataError(
                 f"{path} is damaged ({reason}); delete it to have it made again."
