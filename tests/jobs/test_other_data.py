@@ -133,7 +133,9 @@ def test_pictures_that_came_since_are_left_aside(place: Path) -> None:
         f"1 picture was added to {place / 'discs'} since the training and left aside"
     )
     (place / "discs" / "a" / "00001.tif").unlink()
-    with pytest.raises(DataError, match=r"lacks pictures .*: a/00001\.tif\. Put them back, or name"):
+    with pytest.raises(
+        DataError, match=r"lacks pictures .*: a/00001\.tif\. Put them back, or name"
+    ):
         _ = load_run(place / "run").dataset
 
 
