@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.malformed.blind import HUGE, Rng, edit_bytes
 from benchmarks.malformed.picture_files import edit_png, edit_tiff
 from benchmarks.malformed.text import edit_json, edit_text
+from zscape.data.pictures import PARSE_ERRORS
 
 _TYPES = ("'|O'", "'<U0'", "'|S0'", "'<f2'", "'<c16'", "'<M8[s]'", "'|V0'", "'|V9'", "'<u8'",
           "'>f8'", "'|b1'", "'<U1000000000'", "[('a', '<f4')]", "'<f16'", "'|S7'")  # fmt: skip
@@ -64,7 +65,7 @@ def _zip(content: bytes, rng: Rng, others: Sequence[bytes]) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [(info, archive.read(info)) for info in archive.infolist()]
-    except Exception:  # it was damaged before
+    except (*PARSE_ERRORS, zipfile.BadZipFile):  # it was damaged before
         return edit_bytes(content, rng, others)
     if not members:
         return content
