@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.malformed.blind import HUGE, Rng, edit_bytes
 from benchmarks.malformed.picture_files import edit_png, edit_tiff
 from benchmarks.malformed.text import edit_json, edit_text
-from zscape.data.pictures import PARSE_ERRORS
+from zscape.errors import PARSE_ERRORS
 
 _TYPES = ("'|O'", "'<U0'", "'|S0'", "'<f2'", "'<c16'", "'<M8[s]'", "'|V0'", "'|V9'", "'<u8'",
           "'>f8'", "'|b1'", "'<U1000000000'", "[('a', '<f4')]", "'<f16'", "'|S7'")  # fmt: skip

@@ -4,6 +4,8 @@ Each message is one line that says what was wrong, what was expected and what to
 The command line prints it without a traceback and exits with status 2.
 """
 
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,6 +13,22 @@ from importlib import import_module
 # The extra of zscape that has a backend of Keras. It has none for others, such as PyTorch.
 _BACKEND_EXTRAS = {"tensorflow": "cpu", "jax": "jax"}
 _OTHER_BACKENDS = ("torch", "openvino", "mlx")
+
+# What damaged and hostile files make the libraries raise that read them.
+PARSE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 class ZscapeError(Exception):
@@ -35,6 +53,12 @@ class ModelError(ZscapeError):
 
 class TrainingError(ZscapeError):
     """Training cannot go on: the loss is no longer a number, or never moved."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error says, in one short line."""
+    text = " ".join(str(error).split())[:160].rstrip(".")
+    return text or type(error).__name__
 
 
 def require(*packages: str, extra: str) -> None:

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import lzma
 import math
-import struct
 import tokenize
 import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from zscape.errors import PARSE_ERRORS, reason_of
 from zscape.hardware import free_memory
 
 MAX_UNPACKED = 2**30  # bytes; beyond, what is packed too well is taken for a trap
 MAX_RATIO = 200  # masks, which are mostly zeros, are packed up to so many times
 
 # What damaged and hostile files make NumPy and `zipfile` raise.
-_ERRORS = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
-    SyntaxError, TypeError, ValueError, lzma.LZMAError, struct.error, tokenize.TokenError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+READ_ERRORS = (*PARSE_ERRORS, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile)
 
 
 def load_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -44,9 +39,8 @@ def load_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, n
             wanted = [name for name in stored.files if names is None or name in names]
             check_claims(stored.zip, wanted)
             return {name: stored[name] for name in wanted}
-    except _ERRORS as error:
-        line = " ".join(str(error).split())[:160].rstrip(".")
-        raise ValueError(line or type(error).__name__) from error
+    except READ_ERRORS as error:
+        raise ValueError(reason_of(error)) from error
 
 
 def check_claims(archive: zipfile.ZipFile, names: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -140,3 +140,11 @@ def default_reporter() -> Reporter:
     from rich.console import Console
 
     return ConsoleReporter(Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
+
+
+def report_remarks(reporter: Reporter, notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """Tell notes, of which "" is none, and warnings; what is there twice is told once."""
+    for note in filter(None, dict.fromkeys(notes)):
+        reporter.say(f"note: {note}")
+    for warning in dict.fromkeys(warnings):
+        reporter.warn(warning)

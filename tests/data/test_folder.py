@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import struct
-import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.archives import write_tar
 from zscape.data.decode import decode_picture
 from zscape.data.images import Images, StoredImages
 from zscape.data.load import load_dataset, load_images
@@ -302,15 +302,6 @@ def encoded(value: int) -> bytes:
     content = io.BytesIO()
     Image.new("L", (9, 9), value).save(content, "png")
     return content.getvalue()
-
-
-def write_tar(path: Path, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
 
 
 def test_tar_shards(root: Path) -> None:

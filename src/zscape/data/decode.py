@@ -11,15 +11,13 @@ import numpy as np
 
 from zscape.data.pictures import (
     DEEP_MODES,
-    PARSE_ERRORS,
     Part,
     UnreadablePictureError,
     load_upright,
     quiet_pillow,
-    reason_of,
 )
 from zscape.data.white import BYTE, White, find_white
-from zscape.errors import DataError
+from zscape.errors import PARSE_ERRORS, DataError, reason_of
 from zscape.settings import Background, Fit
 
 if TYPE_CHECKING:

@@ -163,14 +163,7 @@ def load_dataset(
     others = _others(images, pictures, reading, progress)
     parts, notes = parts_of(images, seed, others)
     if limit is not None:
-        most = dict.fromkeys(parts, limit)
-        if "validation" in parts:
-            most["validation"] = min(len(parts["validation"]), max(1, limit // 10))
-            most["train"] -= most["validation"]
-        parts = {
-            name: limited(part, name, most[name], seed, first=reading.is_old)
-            for name, part in parts.items()
-        }
+        parts = limited(parts, limit, seed, first=reading.is_old)
     stores = [part.images for part in parts.values()]
     stores += [part.targets for part in parts.values() if part.targets is not None]
     prints = [images.fingerprint or fingerprint(*stores)]

@@ -11,13 +11,13 @@ from zscape.data.images import drawn
 from zscape.data.pictures import (
     DEEP_MODES,
     FORMATS,
-    PARSE_ERRORS,
     PictureList,
     UnreadablePictureError,
     bounded,
     load_upright,
     quiet_pillow,
 )
+from zscape.errors import PARSE_ERRORS
 from zscape.settings import Fit
 
 N_LOOKED_AT = 64

@@ -10,15 +10,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from zscape.data.images import drawn
-from zscape.data.pictures import (
-    FORMATS,
-    PARSE_ERRORS,
-    Part,
-    PictureList,
-    Skipped,
-    bounded,
-    quiet_pillow,
-)
+from zscape.data.pictures import FORMATS, Part, PictureList, Skipped, bounded, quiet_pillow
+from zscape.errors import PARSE_ERRORS
 
 MAX_PATCHES = 64  # of a picture
 _TURNED = (5, 6, 7, 8)  # orientations of EXIF that swap height and width

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zscape.errors import DataError
+from zscape.errors import PARSE_ERRORS, DataError, reason_of
 from zscape.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -46,22 +44,6 @@ MAX_SKIPPED_LINES = 20
 
 _last = threading.local()
 _alone = threading.Lock()
-
-# What damaged and hostile files make the libraries raise that read them.
-PARSE_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 def hindrance_of(name: str) -> str:
@@ -276,9 +258,3 @@ def quiet_pillow() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
         yield
-
-
-def reason_of(error: BaseException) -> str:
-    """Return what an error says, in one short line."""
-    text = " ".join(str(error).split())[:160].rstrip(".")
-    return text or type(error).__name__

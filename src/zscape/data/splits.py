@@ -11,6 +11,7 @@ import numpy as np
 from zscape.data.alike import with_classes
 from zscape.data.images import MAX_VALUES, Images
 from zscape.data.pictures import Skipped
+from zscape.data.sources import known_names
 from zscape.errors import DataError
 
 MIN_IMAGES = 20
@@ -56,7 +57,7 @@ def parts_of(
         whole = parts["train"]
         rest, test = held_out(whole, max(1, len(whole) // 10), [seed, _TEST])
         parts |= {"train": rest, "test": test}
-    if images.source != "mnist":
+    if images.source not in known_names():
         counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
         notes.insert(0, f"the set's own splits are kept: {counts}")
     return parts, notes
@@ -79,11 +80,21 @@ def held_out(images: Images, n: int, seed: int | list[int]) -> tuple[Images, Ima
     return images.take(np.flatnonzero(~is_held)), images.take(np.flatnonzero(is_held))
 
 
-def limited(part: Images, name: str, limit: int, seed: int, *, first: bool) -> Images:
-    """Return at most `limit` images of a part: drawn, or the first."""
+def limited(
+    parts: Mapping[str, Images], limit: int, seed: int, *, first: bool
+) -> dict[str, Images]:
+    """Return parts with at most `limit` images of train and validation together, and of test.
+
+    They are drawn, or the first.
+    """
+    most = dict.fromkeys(parts, limit)
+    if "validation" in parts:
+        most["validation"] = min(len(parts["validation"]), max(1, limit // 10))
+        most["train"] -= most["validation"]
     if first:
-        return part.take(slice(limit))
-    return part.some(limit, [seed, _LIMIT, len(name)])
+        return {name: part.take(slice(most[name])) for name, part in parts.items()}
+    # The lengths of the names differ, so each part has a draw of its own.
+    return {name: part.some(most[name], [seed, _LIMIT, len(name)]) for name, part in parts.items()}
 
 
 def same_classes(parts: dict[str, Images]) -> dict[str, Images]:

@@ -17,7 +17,7 @@ from zscape.data.picture_plan import PicturePlan
 from zscape.data.pictures import Skipped
 from zscape.data.sources import PictureSource, Split, Wanted, resolve
 from zscape.files import shown_name
-from zscape.reporter import LOG, Reporter
+from zscape.reporter import LOG, Reporter, report_remarks
 from zscape.runs import Run
 
 CHUNK = 1024  # images that are encoded at a time; fewer of large ones
@@ -87,7 +87,7 @@ def to_encode(run: Run, data: str | Path | Images, reporter: Reporter = LOG) -> 
     if isinstance(source, PictureSource):
         return _pictures_of(run, source, reporter)
     images = run.load_images(data, split_to_encode(data))
-    _say(reporter, images.notes, images.warnings)
+    report_remarks(reporter, images.notes, images.warnings)
     key = fingerprint(images.images, *([] if images.labels is None else [images.labels]))
     length = min(CHUNK, chunk_length(run.config.image_shape))
     return ToEncode(len(images), length, key, images.skipped, partial(_of_images, run, images))
@@ -107,18 +107,11 @@ def _pictures_of(run: Run, source: PictureSource, reporter: Reporter) -> ToEncod
     looked_at, broken = decode_rows(listed, some, shape, plan.how, plan.white)
     whole = looked_at[[row not in broken for row in some.tolist()]]
     found = with_border(Images(whole, None, source.name), run.border)
-    _say(reporter, [*notes, *found.notes], plan.warnings)
+    report_remarks(reporter, [*notes, *found.notes], plan.warnings)
     how = (plan.how, plan.white.value, plan.white.byte, bool(found.notes))
     encode = partial(_of_pictures, run, plan, invert=bool(found.notes))
     length = min(CHUNK, chunk_length(shape))
     return ToEncode(len(listed), length, listed.key(how, shape), listed.skipped, encode)
-
-
-def _say(reporter: Reporter, notes: Sequence[str], warnings: Sequence[str]) -> None:
-    for note in notes:
-        reporter.say(f"note: {note}")
-    for warning in warnings:
-        reporter.warn(warning)
 
 
 def _of_images(run: Run, images: Images, rows: range) -> Coded:

@@ -17,17 +17,15 @@ from zscape.data.images import as_float
 from zscape.data.pictures import (
     DEEP_MODES,
     FORMATS,
-    PARSE_ERRORS,
     Part,
     Skipped,
     UnreadablePictureError,
     load_upright,
     quiet_pillow,
-    reason_of,
 )
 from zscape.data.sources.folder import picture_files
 from zscape.data.white import White, find_white
-from zscape.errors import ConfigError, DataError
+from zscape.errors import PARSE_ERRORS, ConfigError, DataError, reason_of
 from zscape.files import write_bytes
 from zscape.jobs.tiles import reconstruct_tiled
 from zscape.model import Autoencoder

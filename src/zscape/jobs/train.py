@@ -24,7 +24,7 @@ from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
-from zscape.reporter import Reporter, default_reporter
+from zscape.reporter import Reporter, default_reporter, report_remarks
 from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
 from zscape.run_images import known_pictures
@@ -237,12 +237,9 @@ def _report_notes(dataset: Dataset, reporter: Reporter) -> None:
     from zscape.viz.fonts import missing_glyphs_note
 
     parts = (dataset.train, dataset.validation, dataset.test)
-    notes = [*(note for part in parts for note in part.notes)]
-    notes += [missing_glyphs_note(dataset.train.class_names or ())]
-    for note in filter(None, dict.fromkeys(notes)):
-        reporter.say(f"note: {note}")
-    for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
-        reporter.warn(warning)
+    notes = [note for part in parts for note in part.notes]
+    notes.append(missing_glyphs_note(dataset.train.class_names or ()))
+    report_remarks(reporter, notes, [text for part in parts for text in part.warnings])
 
 
 def copy_weights(run: Run, model: Autoencoder) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import lzma
 import math
 import re
 import struct
-import tokenize
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +17,11 @@ import numpy as np
 
 from zscape.data.checks import as_labels
 from zscape.data.images import NO_LABEL, Images
-from zscape.data.pictures import PARSE_ERRORS, reason_of
 from zscape.data.sources import ACCEPTED, Source, Wanted
 from zscape.data.sources.split_names import SPLITS, split_of
-from zscape.errors import DataError
+from zscape.errors import DataError, reason_of
 from zscape.files import shown_name
-from zscape.npz import check_claims, check_unpacked
+from zscape.npz import READ_ERRORS, check_claims, check_unpacked
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -33,7 +29,6 @@ _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty archi
 _NPY_MAGIC = b"\x93NUMPY"
 _WHOLE = ("images", "x", "image", "imgs", "data")  # names of arrays of images
 _LABELS = ("labels", "y", "label", "targets", "target", "classes", "class")  # and of their labels
-_READ_ERRORS = (*PARSE_ERRORS, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile)
 
 
 class ArrayFile(Source):
@@ -119,7 +114,7 @@ def _as_data_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path} does not exist; expected {ACCEPTED}.") from error
     except PermissionError as error:
         raise DataError(f"{path} may not be read; change its permissions.") from error
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         reason = reason_of(error)
         if "object arrays" in reason.lower() or "python objects" in reason.lower():
             raise DataError(

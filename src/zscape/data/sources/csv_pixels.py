@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from zscape.data.images import Images
-from zscape.data.pictures import reason_of
 from zscape.data.sources import Source, Wanted
 from zscape.data.sources.csv_columns import Columns, columns_of, square
 from zscape.data.sources.split_names import split_of
 from zscape.data.sources.text_table import TableError, delimiter_of, fields_of, lines_of
-from zscape.errors import DataError
+from zscape.errors import DataError, reason_of
 
 _ENDINGS = (".csv", ".tsv")
 _N_LOOKED_AT = 100  # rows, to tell which column is what

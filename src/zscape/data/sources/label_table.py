@@ -15,8 +15,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from zscape.data.pictures import ENDINGS, reason_of
+from zscape.data.pictures import ENDINGS
 from zscape.data.sources.text_table import TableError, delimiter_of, lines_of
+from zscape.errors import reason_of
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl")
 MAX_TABLES = 50

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from zscape.data.pictures import PictureList, reason_of
+from zscape.data.pictures import PictureList
 from zscape.data.sources import ShardSource
 from zscape.data.sources.archive import UnreadableMember
 from zscape.data.sources.split_names import split_of
-from zscape.errors import DataError, require
+from zscape.errors import DataError, reason_of, require
 from zscape.npz import check_unpacked
 
 _KEPT_BYTES = 2**29  # of groups of rows, each of which is read as a whole

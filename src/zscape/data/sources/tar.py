@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
+from zscape.data.pictures import PictureList
 from zscape.data.sources import PictureSource, ShardSource
 from zscape.data.sources.archive import Member, as_list, check_pictures, sort_out
 from zscape.data.sources.label_table import as_numbers
-from zscape.errors import DataError
+from zscape.errors import PARSE_ERRORS, DataError, reason_of
 
 _MAX_LABEL_BYTES = 1000
 _UNTAR = "mkdir -p {folder} && tar -xf {name} -C {folder}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from zscape.data.pictures import PARSE_ERRORS, PictureList, reason_of
+from zscape.data.pictures import PictureList
 from zscape.data.sources import ShardSource
 from zscape.data.sources.archive import (
     Member,
@@ -21,7 +21,7 @@ from zscape.data.sources.archive import (
     places_of,
     sort_out,
 )
-from zscape.errors import DataError
+from zscape.errors import PARSE_ERRORS, DataError, reason_of
 
 _MAGIC, _EMPTY = b"PK\x03\x04", b"PK\x05\x06"
 _LOCAL_HEADER = 30  # bytes, before the name
