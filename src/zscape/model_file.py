@@ -8,8 +8,9 @@ import math
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,27 @@ _DAMAGE: tuple[type[Exception], ...] = (
 
 def save_model(model: Autoencoder, path: Path) -> None:
     """Save network and weights to a `.keras` file, atomically, without the optimizer's state."""
-    # A second wrapper around the same parts has no optimizer: a third of the size.
-    bare = Autoencoder(
-        model.encoder, model.bottleneck, model.decoder, white=model.white, name=model.name
-    )
-    write_atomically(path, lambda temporary: bare.save(temporary))
+    with _in_this_process():
+        # A second wrapper around the same parts has no optimizer: a third of the size.
+        bare = Autoencoder(
+            model.encoder, model.bottleneck, model.decoder, white=model.white, name=model.name
+        )
+        write_atomically(path, lambda temporary: bare.save(temporary))
+
+
+@contextmanager
+def _in_this_process() -> Iterator[None]:
+    """Make what is made here in this process alone, although others train with it.
+
+    A variable that is shared by processes is made by all of them together, and one alone would wait
+    for the others.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
 
 
 def load_model(path: str | Path) -> Autoencoder:

@@ -26,6 +26,9 @@ class TrainingState:
         best_val_loss: that loss; infinite before the first.
         wait: finished epochs since the best one.
         history: one row an epoch, as `history.csv` holds it.
+        step: number of finished steps in the epoch that is under way.
+        sums: what the means over this epoch are made of so far, a number per variable.
+        seconds: how long these steps took.
     """
 
     epoch: int = 0
@@ -33,6 +36,9 @@ class TrainingState:
     best_val_loss: float = math.inf
     wait: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0
+    sums: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> None:
