@@ -24,6 +24,7 @@ from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
+from zscape.remote import as_path
 from zscape.reporter import Reporter, default_reporter, report_remarks
 from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
@@ -112,7 +113,7 @@ def train(data: Data, **options: Any) -> Run:
             validation=options.get("validation"),
             test=options.get("test"),
             target=options.get("target"),
-            known=known_pictures(Path(out)) if resume and out else None,
+            known=known_pictures(as_path(out)) if resume and out else None,
         ),
         progress=partial(reporter.progress, "decoding pictures"),
         wait=False,
@@ -123,7 +124,7 @@ def train(data: Data, **options: Any) -> Run:
         _report_skipped(known, reporter, strict=options.get("strict", False))
         _report_notes(dataset, reporter)
         config = _completed(plan, dataset, pictures, options)
-        folder = Path(out or default_folder(config))
+        folder = as_path(out or default_folder(config))
         # Before a folder is made or emptied: what it starts from may be missing, or in there.
         model = _untrained(config, options, folder)
         with open_for_training(
