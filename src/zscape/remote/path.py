@@ -53,8 +53,8 @@ class RemotePath(PosixPath):
     What would take the path for one of this machine is an error (`__fspath__`).
     """
 
-    _known: dict[str, Facts] | None = None  # all files below `_root`, and the folders of these
-    _root: str = ""
+    _known: dict[str, Facts] | None = None  # all files below `_known_below`, and the folders of these
+    _known_below: str = ""
 
     def __str__(self) -> str:
         first, *rest = self.parts or ("",)
@@ -71,7 +71,7 @@ class RemotePath(PosixPath):
         return self._with_known(super().joinpath(*others))
 
     def _with_known(self, path: Any) -> RemotePath:
-        path._known, path._root = self._known, self._root
+        path._known, path._known_below = self._known, self._known_below
         return path  # type: ignore[no-any-return]
 
     @property
@@ -95,12 +95,12 @@ class RemotePath(PosixPath):
             for name in files:
                 while (name := name.rpartition("/")[0]) not in known and len(name) > len(url):
                     known[name] = Facts(True, 0, 0)
-        found._known, found._root = known, url
+        found._known, found._known_below = known, url
         return found
 
     def _facts(self) -> Facts | None:
         url = str(self)
-        if self._known is not None and (url == self._root or url.startswith(f"{self._root}/")):
+        if self._known is not None and (url == self._known_below or url.startswith(f"{self._known_below}/")):
             return self._known.get(url)
         try:
             return transfer.facts_of(url)

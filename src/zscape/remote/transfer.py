@@ -192,7 +192,8 @@ def _attempt(url: str, action: Callable[[Any, str], T]) -> T:
         system, path = _opened(url)
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(N_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(FIRST_WAIT, LONGEST_WAIT, jitter=FIRST_WAIT),
+            wait=tenacity.wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
+            + tenacity.wait_random(0, FIRST_WAIT),
             retry=tenacity.retry_if_exception(lambda error: _kind(error) == "passing"),
             reraise=True,
         )
