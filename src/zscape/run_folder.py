@@ -19,7 +19,6 @@ from zscape.data.images import Dataset
 from zscape.errors import RunError
 from zscape.files import (
     TEMPORARY_PREFIX,
-    check_can_be_written,
     remove_folder,
     remove_leftovers,
     write_json,
@@ -62,7 +61,6 @@ def open_for_training(
     `force` replaces a run that is there already, and never another folder; `resume` takes it up,
     if it has the same settings. With `more_epochs` its epochs may have grown.
     """
-    check_can_be_written(path)
     if path.exists() and not path.is_dir():
         raise RunError(f"{path} is a file; choose a folder as `out`.")
     # A lock, or a file that a kill left half-written, does not make a folder somebody's own.

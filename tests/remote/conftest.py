@@ -62,10 +62,16 @@ def _quick_and_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ZSCAPE_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def s3(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+@pytest.fixture(scope="session")
+def s3_client(s3_server: Server) -> Any:
     import boto3
 
+    keys = {"aws_access_key_id": "somebody", "aws_secret_access_key": "secret"}
+    return boto3.client("s3", "us-east-1", endpoint_url=s3_server.url, **keys)
+
+
+@pytest.fixture
+def s3(s3_server: Server, s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     environment = {
         "AWS_ACCESS_KEY_ID": "somebody",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -78,8 +84,7 @@ def s3(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     s3_server.faults.clear()
-    client = boto3.client("s3")
     name = f"bucket-{next(_numbers)}"
-    client.create_bucket(Bucket=name)
+    s3_client.create_bucket(Bucket=name)
     s3_server.requests.clear()
-    return Bucket(name, s3_server, client)
+    return Bucket(name, s3_server, s3_client)

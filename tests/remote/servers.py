@@ -65,7 +65,7 @@ class Faulty:
         if fault is None:
             return self.application(environ, start_response)
         if fault.kind == "slow":
-            time.sleep(0.3)
+            time.sleep(0.05)
             return self.application(environ, start_response)
         if isinstance(fault.kind, int):
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -124,8 +124,13 @@ def test_pictures_are_read_at_the_same_time(tmp_path: Path, s3: Bucket) -> None:
 PASSING = ["slow", 500, 503, 429, "cut", "short"]
 
 
-@pytest.mark.parametrize("kind", PASSING)
-@pytest.mark.parametrize("form", [sets.class_folders, sets.tar_folder, sets.parquet_file])
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        *((sets.class_folders, kind) for kind in PASSING),
+        *((form, kind) for form in (sets.tar_folder, sets.parquet_file) for kind in (503, "short")),
+    ],
+)
 def test_passing_faults_lose_nothing(
     kind: str | int, form: Callable[[Path], Path], tmp_path: Path, s3: Bucket
 ) -> None:

@@ -18,13 +18,14 @@ from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError
+from zscape.files import check_can_be_written
 from zscape.jobs.evaluate import write_results
 from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
-from zscape.remote import as_path
+from zscape.remote import as_path, is_remote
 from zscape.reporter import Reporter, default_reporter, report_remarks
 from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
@@ -96,6 +97,7 @@ def train(data: Data, **options: Any) -> Run:
     options = {name: value for name, value in options.items() if value is not None}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
+    _check_out(options)
     for plugin in options.get("plugins", ()):
         load_plugin(plugin)
     # All settings are checked before the images are read, which can take long.
@@ -145,6 +147,18 @@ def train(data: Data, **options: Any) -> Run:
             except KeyboardInterrupt as stop:
                 raise Interrupted(folder) from stop
     return run
+
+
+def _check_out(options: Mapping[str, Any]) -> None:
+    """Refuse a place elsewhere that cannot hold the run, before the images are read."""
+    out = options.get("out")
+    if is_remote(out):
+        check_can_be_written(as_path(out))
+        if options.get("tensorboard"):
+            raise ConfigError(
+                f"`tensorboard` writes on this machine only, and `out` is {as_path(out)}; leave "
+                "one of the two out."
+            )
 
 
 def _completed(

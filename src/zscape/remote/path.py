@@ -172,6 +172,12 @@ class RemotePath(PosixPath):
             if len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted)):
                 yield self / name
 
+    def rglob(self, pattern: str, **_: Any) -> Iterator[RemotePath]:  # type: ignore[override]
+        """Yield the files below the folder whose names fit."""
+        for name in self.files_below():
+            if fnmatchcase(name.rpartition("/")[2], pattern):
+                yield self / name
+
     # --- the same as for paths of this machine ---
 
     def expanduser(self) -> RemotePath:
