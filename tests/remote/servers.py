@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import make_server
@@ -104,3 +105,27 @@ def running(application: Application) -> Iterator[Server]:
         listener.shutdown()
         listener.server_close()
         thread.join()
+
+
+def folder_over_http(root: Path, *, ranges: bool) -> Application:
+    """Serve a folder as web servers do: pages that list it, whole files, and perhaps parts."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = root / environ["PATH_INFO"].strip("/")
+        headers, status = [("Content-Type", "application/octet-stream")], "200 OK"
+        if path.is_dir():
+            names = [f"{each.name}/" if each.is_dir() else each.name for each in path.iterdir()]
+            links = "".join(f'<a href="{name}">{name}</a>' for name in ["../", "?C=N", *names])
+            content, headers = f"<html>{links}</html>".encode(), [("Content-Type", "text/html")]
+        elif path.is_file():
+            content = path.read_bytes()
+        else:
+            content, status = b"nothing", "404 Not Found"
+        asked = environ.get("HTTP_RANGE", "").removeprefix("bytes=")
+        if asked and ranges and status == "200 OK":
+            first, last = map(int, asked.split("-"))
+            content, status = content[first : last + 1], "206 Partial Content"
+        start_response(status, [*headers, ("Content-Length", str(len(content)))])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
+
+    return application

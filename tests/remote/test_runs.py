@@ -117,7 +117,7 @@ def test_resumed_after_kill_9(trained: Trained, s3: Bucket) -> None:
 def test_uploads_that_cannot_be_made_end_in_a_line(
     trained: Trained, zscape: Zscape, s3: Bucket
 ) -> None:
-    s3.server.faults += [Fault(503, where="state.npz")]
+    s3.server.faults += [Fault(503, where=f"PUT /{s3.name}/run/checkpoint")]
     done = zscape("train", trained.data, *AS_TRAINED, "--out", s3.url("run"))
     assert done.status == 2
     (error,) = [line for line in done.err.splitlines() if line.startswith("zscape: ")]
@@ -130,7 +130,7 @@ def test_force_leaves_nothing_of_the_former_run(trained: Trained, s3: Bucket) ->
     s3.put(trained.data, "run/density/gmm.0123.npz")
     run = zscape.load_run(out)
     with open_for_training(out, run.config, run.dataset, force=True, resume=False):
-        assert s3.files().keys() == {"run/config.json"}
+        assert s3.files().keys() == {"run/config.json", "run/.lock"}
 
 
 def test_places_that_cannot_hold_a_run(trained: Trained, s3: Bucket) -> None:
