@@ -184,7 +184,7 @@ def test_commands_there_as_here(
     np.savez(codes, codes=np.zeros((2, 2), np.float32))
     np.savez(data, images=np.load(trained.data)["images"][:6])
     run = Path(shutil.copytree(trained.two, tmp_path / "run"))
-    places = {
+    places: dict[str, dict[str, Any]] = {
         "here": {"RUN": run, "DATA": data, "CODES": codes, "OUT": tmp_path / "out"},
         "there": {
             "RUN": s3.put(run, "run"),
@@ -228,9 +228,7 @@ def test_nothing_is_replaced_unasked(trained: Trained, zscape: Zscape, s3: Bucke
     assert error.startswith("https://a.org/codes.npz can only be read")
 
 
-def test_an_upload_that_fails_leaves_nothing(
-    trained: Trained, zscape: Zscape, s3: Bucket
-) -> None:
+def test_an_upload_that_fails_leaves_nothing(trained: Trained, zscape: Zscape, s3: Bucket) -> None:
     s3.server.faults += [Fault(500, where="PUT /")]
     error = zscape("encode", trained.two, trained.data, "-o", s3.url("codes.csv")).error
     assert error.startswith(f"{s3.url('codes.csv')} cannot be reached or read, after 6 attempts")
@@ -259,5 +257,3 @@ def test_encoding_goes_on_from_the_parts_there(trained: Trained, s3: Bucket) -> 
         "00000002.parquet", "00000003.parquet", "codes.parquet",
     ]  # fmt: skip
     assert s3.files().keys() == {"codes.parquet"}
-
-

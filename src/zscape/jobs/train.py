@@ -152,7 +152,7 @@ def train(data: Data, **options: Any) -> Run:
 def _check_out(options: Mapping[str, Any]) -> None:
     """Refuse a place elsewhere that cannot hold the run, before the images are read."""
     out = options.get("out")
-    if is_remote(out):
+    if out is not None and is_remote(out):
         check_can_be_written(as_path(out))
         if options.get("tensorboard"):
             raise ConfigError(

@@ -53,14 +53,16 @@ class RemotePath(PosixPath):
     What would take the path for one of this machine is an error (`__fspath__`).
     """
 
-    _known: dict[str, Facts] | None = None  # all files below `_known_below`, and the folders of these
+    _known: dict[str, Facts] | None = (
+        None  # all files below `_known_below`, and the folders of these
+    )
     _known_below: str = ""
 
     def __str__(self) -> str:
         first, *rest = self.parts or ("",)
         return f"{first}//{'/'.join(rest)}" if first.endswith(":") else super().__str__()
 
-    def __fspath__(self) -> NoReturn:  # type: ignore[override]
+    def __fspath__(self) -> NoReturn:
         raise DataError(f"{self} lies elsewhere and cannot be used here; download it first.")
 
     def __truediv__(self, key: Any) -> RemotePath:
@@ -100,7 +102,9 @@ class RemotePath(PosixPath):
 
     def _facts(self) -> Facts | None:
         url = str(self)
-        if self._known is not None and (url == self._known_below or url.startswith(f"{self._known_below}/")):
+        if self._known is not None and (
+            url == self._known_below or url.startswith(f"{self._known_below}/")
+        ):
             return self._known.get(url)
         try:
             return transfer.facts_of(url)
@@ -108,7 +112,7 @@ class RemotePath(PosixPath):
             return None
 
     def _file(self) -> Facts:
-        """Return the facts of a file; the error that a path of this machine raises if it is none."""
+        """Return the facts of a file; as of this machine, an `OSError` if it is none."""
         facts = self._facts()
         if facts is None:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(self))

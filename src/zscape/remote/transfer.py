@@ -39,7 +39,9 @@ _SET = {  # variables of the environment: credentials, and the address of the se
     "gs": ("GOOGLE_APPLICATION_CREDENTIALS", ""),
     "hf": ("HF_TOKEN", ""),
 }
-_BY_BOTO = re.compile(r"An error occurred \((?=\w)|\) when calling the \w+ operation( \(.*?\))?(?=:)")
+_BY_BOTO = re.compile(
+    r"An error occurred \((?=\w)|\) when calling the \w+ operation( \(.*?\))?(?=:)"
+)
 _SAME = {"s3a": "s3", "gcs": "gs"}
 
 

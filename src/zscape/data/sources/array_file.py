@@ -21,8 +21,8 @@ from zscape.data.sources import ACCEPTED, Source, Wanted
 from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError, reason_of
 from zscape.files import shown_name
-from zscape.remote import as_path, fetched
 from zscape.npz import READ_ERRORS, check_claims, check_unpacked
+from zscape.remote import as_path, fetched
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"

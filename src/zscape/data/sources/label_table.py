@@ -137,7 +137,8 @@ def _listed_elsewhere(folder: RemotePath) -> list[Path]:
         found = [path for path in folder.iterdir() if path.name.lower().endswith(TABLE_ENDINGS)]
     except (DeniedError, MissingError):
         return []
-    return [path for path in found if not path.name.startswith(".") and path.is_file()][:MAX_TABLES]
+    paths: list[Path] = [path for path in found if not path.name.startswith(".")]
+    return [path for path in paths if path.is_file()][:MAX_TABLES]
 
 
 def _fields(lines: Iterator[str]) -> Iterator[list[str]]:
