@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from werkzeug.serving import make_server
 
@@ -111,11 +112,14 @@ def folder_over_http(root: Path, *, ranges: bool) -> Application:
     """Serve a folder as web servers do: pages that list it, whole files, and perhaps parts."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = root / environ["PATH_INFO"].strip("/")
+        path = root / environ["PATH_INFO"].encode("latin-1").decode().strip("/")
         headers, status = [("Content-Type", "application/octet-stream")], "200 OK"
         if path.is_dir():
             names = [f"{each.name}/" if each.is_dir() else each.name for each in path.iterdir()]
-            links = "".join(f'<a href="{name}">{name}</a>' for name in ["../", "?C=N", *names])
+            links = "".join(
+                f'<a href="{quote(name, safe="/.?=")}">{name}</a>'
+                for name in ["../", "?C=N", *names]
+            )
             content, headers = f"<html>{links}</html>".encode(), [("Content-Type", "text/html")]
         elif path.is_file():
             content = path.read_bytes()

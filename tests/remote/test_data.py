@@ -14,9 +14,12 @@ from tests.data.archives import write_zip
 from tests.remote import sets
 from tests.remote.conftest import Bucket
 from tests.remote.servers import Fault
+from zscape.data.decode import Rendering
 from zscape.data.images import Dataset, Images
 from zscape.data.load import load_dataset, load_images
+from zscape.data.picture_cache import decode_rows
 from zscape.data.sources import resolve
+from zscape.data.white import White
 from zscape.errors import ConfigError, DataError
 from zscape.remote import RemoteError, as_path
 from zscape.settings import PictureConfig
@@ -149,9 +152,9 @@ def test_passing_faults_lose_nothing(
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (500, "cannot be reached or read, after 6 attempts (500: Internal Server Error)"),
-        (503, "cannot be reached or read, after 6 attempts (503: Service Unavailable)"),
-        ("cut", "cannot be reached or read, after 6 attempts"),
+        (500, "6 attempts failed (500: Internal Server Error)"),
+        (503, "6 attempts failed (503: Service Unavailable)"),
+        ("cut", "6 attempts failed"),
         ("short", "bytes came instead of"),
         (403, "access is denied"),
         (404, "pictures/a/04.png does not exist"),
@@ -176,15 +179,47 @@ def test_shards_that_cannot_be_read(
     there = s3.put(here, here.name)
     s3.server.faults += [Fault(500, where="bytes=")]
     s3.server.faults += [Fault(500, where=f"GET /{s3.name}/arrays")]
-    with pytest.raises(RemoteError, match="after 6 attempts"):
+    with pytest.raises(RemoteError, match="6 attempts failed"):
         load_images(there, "all", pictures=SMALL)
+
+
+@pytest.mark.parametrize("form", [sets.zip_file, sets.tar_folder, sets.parquet_file])
+def test_a_shard_that_is_lost_later_is_no_broken_picture(
+    form: Callable[[Path], Path], tmp_path: Path, s3: Bucket
+) -> None:
+    here = form(tmp_path)
+    listed = resolve(s3.put(here, here.name)).list_pictures()  # type: ignore[attr-defined]
+    s3.server.faults += [Fault(503)]
+    how = Rendering()
+    with pytest.raises(RemoteError, match="6 attempts failed"):
+        decode_rows(listed, [0, 1], (8, 8, 3), how, White(255))
+
+
+def test_names_that_no_path_can_have(tmp_path: Path, s3: Bucket) -> None:
+    there = s3.put(sets.class_folders(tmp_path), "pictures")
+    s3.client.put_object(Bucket=s3.name, Key="pictures/a//b.png", Body=sets.picture(1))
+    images = load_images(there, "all", pictures=SMALL)
+    assert len(images) == sets.N
+    reasons = {item.path: item.reason for item in images.skipped}
+    assert reasons["a//b.png"] == "its name is not that of a path"
+
+
+def test_a_whole_bucket_of_many_objects(tmp_path: Path, s3: Bucket) -> None:
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends["123456789012"]["aws"]
+    for i in range(1100):  # a list has at most a thousand
+        backend.put_object(s3.name, f"{i:04d} ä.png", b"x" * i)
+    listed = resolve(s3.url()).list_pictures()  # type: ignore[attr-defined]
+    assert listed.names == [f"{i:04d} ä.png" for i in range(1100)]
+    assert listed.sizes == [*range(1100)]
 
 
 def test_a_fault_in_training_ends_in_a_line(tmp_path: Path, s3: Bucket, zscape: Zscape) -> None:
     there = s3.put(sets.class_folders(tmp_path), "pictures")
     s3.server.faults += [Fault(503, where="02.png")]
     done = zscape("train", there, "--size", 8, "--epochs", 1, "--out", tmp_path / "run")
-    assert done.error.startswith(f"{there}/a/02.png cannot be reached or read, after 6 attempts")
+    assert done.error.startswith(f"{there}/a/02.png: 6 attempts failed")
     assert not (tmp_path / "run").exists()
 
 
@@ -208,7 +243,7 @@ def test_no_such_bucket_folder_or_server(
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     error = zscape("train", s3.url("pictures")).error
-    assert error.startswith(f"{s3.url('pictures')} cannot be reached or read, after 6 attempts")
+    assert error.startswith(f"{s3.url('pictures')}: 6 attempts failed")
     assert error.endswith("check the network and AWS_ENDPOINT_URL, then try again.")
 
 

@@ -36,12 +36,20 @@ def test_from_the_web_as_from_here(
     assert everything(there) == everything(load_images(here, "all", pictures=SMALL))
 
 
+def test_names_in_links(tmp_path: Path, web: Server) -> None:
+    (tmp_path / "p").mkdir()
+    for i in range(3):
+        (tmp_path / "p" / f"{i} ä.png").write_bytes(sets.picture(i))
+    there = load_images(f"{web.url}/p", "all", pictures=SMALL)
+    assert everything(there) == everything(load_images(tmp_path / "p", "all", pictures=SMALL))
+
+
 def test_what_the_web_does_not_have(tmp_path: Path, web: Server) -> None:
     with pytest.raises(RemoteError, match="/nothing does not exist; check the spelling"):
         load_images(f"{web.url}/nothing")
     here = sets.class_folders(tmp_path)
     web.faults += [Fault("short", where="GET /pictures/b/03.png")]
-    with pytest.raises(RemoteError, match=r"b/03.png cannot be reached .* bytes came instead of"):
+    with pytest.raises(RemoteError, match=r"b/03.png: 6 attempts failed .* bytes came instead of"):
         load_images(f"{web.url}/{here.name}", "all", pictures=SMALL)
     web.faults[:] = [Fault(403)]
     with pytest.raises(RemoteError, match="access is denied"):
@@ -57,5 +65,5 @@ def test_a_run_on_the_web(tmp_path: Path, trained: Trained, zscape: Zscape, web:
 
 def test_no_server(zscape: Zscape) -> None:
     error = zscape("train", "http://127.0.0.1:9/pictures").error
-    assert error.startswith("http://127.0.0.1:9/pictures cannot be reached or read, after 6")
+    assert error.startswith("http://127.0.0.1:9/pictures: 6 attempts")
     assert error.endswith("check the network, then try again.")

@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -156,8 +157,9 @@ class Decoding:
     def close(self) -> None:
         """Stop decoding; what is not whole is thrown away. Images that were read stay."""
         self._is_stopped = True
+        end = time.monotonic() + _JOIN_SECONDS  # of all, which may wait for one server
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            thread.join(max(0.0, end - time.monotonic()))
         self._cleanup.close()
 
     def _wait(self, rows: Any, *, whole: bool | None = None) -> None:

@@ -15,7 +15,7 @@ from zscape.errors import ConfigError, DataError
 from zscape.remote import transfer
 from zscape.remote.transfer import Facts, MissingError
 
-_BLOCK = 2**20  # bytes that are read at a time, where files are read in parts
+_BLOCK = 2**22  # bytes that are read at a time, where files are read in parts
 _LOCATION = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,3}")
 _READ_ONLY = ("http", "https", "github", "zip", "tar")
 

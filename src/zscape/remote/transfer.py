@@ -33,7 +33,8 @@ _STAMPS = (
     "ETag", "etag", "blob_id", "md5Hash", "LastModified", "last_modified", "Last-Modified", "mtime",
     "created",
 )  # fmt: skip
-_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface_hub"}  # others are in the extra
+_IN_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_OTHERS = {"gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface_hub"}
 _SET = {  # variables of the environment: credentials, and the address of the server
     "s3": ("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE,", "AWS_ENDPOINT_URL"),
     "gs": ("GOOGLE_APPLICATION_CREDENTIALS", ""),
@@ -171,15 +172,23 @@ def _linked_files(url: str) -> dict[str, Facts]:
     while pending:
         page = pending.pop()
         seen.add(page)
-        links = _attempt(page, lambda system, path: system.ls(path, detail=False))
+        links = map(_unquoted, _attempt(page, lambda system, path: system.ls(path, detail=False)))
         # Others lead out of the folder, or sort its page.
-        inner = {str(link) for link in links if str(link).startswith(page) and "?" not in link}
+        inner = {link for link in links if link.startswith(page) and "?" not in link}
         found |= {link for link in inner if not link.endswith("/")}
         pending += sorted(link for link in inner - seen if link.endswith("/"))
     names = sorted(found)
     with ThreadPoolExecutor(_N_CONNECTIONS) as pool:
         facts = pool.map(facts_of, names)
         return {name: fact._replace(is_folder=False) for name, fact in zip(names, facts)}  # noqa: B905
+
+
+def _unquoted(link: str) -> str:
+    """Return a link with the names of files as they are, unless that would mean another one."""
+    from urllib.parse import unquote
+
+    name = unquote(link)
+    return link if any(character in name for character in "%?#") else name
 
 
 # --- attempts, and what is said when they fail ---
@@ -211,13 +220,14 @@ def _opened(url: str) -> tuple[Any, str]:
     import fsspec
 
     protocol = protocol_of(url)
+    if protocol in _IN_EXTRA:
+        require(_IN_EXTRA[protocol], extra="remote")
     try:
         kind = fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        extra = _PACKAGES.get(protocol, "zscape[remote]")
-        raise ConfigError(
-            f'{url} cannot be read ({reason_of(error)}); install it with: pip install "{extra}".'
-        ) from error
+        package = _OTHERS.get(protocol)
+        remedy = f"; install it with: pip install {package}" if package else ""
+        raise ConfigError(f"{url} cannot be read ({reason_of(error)}){remedy}.") from error
     except ValueError as error:
         raise ConfigError(
             f"{url} begins with {protocol}://, which is not known; expected s3://, gs://, hf://, "
@@ -317,7 +327,4 @@ def _told(url: str, error: BaseException) -> RemoteError:
     if kind == "final":
         return RemoteError(f"{url}: the server refuses this ({reason}); check the location.")
     check = "check the network" + (f" and {address}" if address else "")
-    return RemoteError(
-        f"{url} cannot be reached or read, after {N_ATTEMPTS} attempts ({reason}); {check}, then "
-        "try again."
-    )
+    return RemoteError(f"{url}: {N_ATTEMPTS} attempts failed ({reason}); {check}, then try again.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
@@ -100,7 +100,13 @@ def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str
 def _remote_files(root: RemotePath) -> tuple[list[str], list[Skipped]]:
     """Return what `picture_files` does, of a folder that lies elsewhere."""
     names = [name for name in root.files_below() if "/." not in f"/{name}"]
-    skipped = [Skipped(name, reason) for name in names if (reason := hindrance_of(name))]
+    # An object may have any name, also one that no path can have.
+    odd = {name for name in names if PurePosixPath(name).as_posix() != name or "/../" in f"/{name}"}
+    skipped = [
+        Skipped(name, reason)
+        for name in names
+        if (reason := "its name is not that of a path" if name in odd else hindrance_of(name))
+    ]
     left_out = {item.path for item in skipped}
     return [name for name in names if name not in left_out], skipped
 
