@@ -98,7 +98,7 @@ def running(application: Application) -> Iterator[Server]:
     faulty = Faulty(application)
     listener = make_server("127.0.0.1", 0, faulty, threaded=True)
     faulty.server = Server(f"http://127.0.0.1:{listener.server_port}")
-    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield faulty.server

@@ -21,6 +21,7 @@ from tests.harness import PATIENCE
 from tests.remote.conftest import Bucket
 from tests.remote.servers import Fault
 from zscape.errors import ConfigError, RunError
+from zscape.jobs import train as jobs
 from zscape.remote import RemoteError, as_path
 from zscape.run_folder import open_for_training
 
@@ -34,11 +35,15 @@ def weights(run: zscape.Run) -> list[np.ndarray]:
     return [np.asarray(weight) for weight in run.model.get_weights()]
 
 
-def same_run(a: zscape.Run, b: zscape.Run) -> None:
+def same_training(a: zscape.Run, b: zscape.Run) -> None:
     for ours, theirs in zip(weights(a), weights(b), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     losses = [[row["val_loss"] for row in run.history] for run in (a, b)]
     assert losses[0] == losses[1]
+
+
+def same_run(a: zscape.Run, b: zscape.Run) -> None:
+    same_training(a, b)
     assert a.metrics["model"] == b.metrics["model"]
     assert a.config.fingerprint == b.config.fingerprint
 
@@ -71,10 +76,17 @@ def test_trained_there_as_here(trained: Trained, s3: Bucket) -> None:
     assert written[-1] == "report.html"
 
 
+@pytest.fixture
+def no_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out figures and report, which take longer than these trainings."""
+    monkeypatch.setattr(jobs, "write_results", lambda run: None)
+
+
 class _Stop(Exception):
     pass
 
 
+@pytest.mark.usefixtures("no_results")
 def test_resumed_from_what_was_uploaded(trained: Trained) -> None:
     import keras
 
@@ -90,7 +102,7 @@ def test_resumed_from_what_was_uploaded(trained: Trained) -> None:
     with pytest.raises(RunError, match="holds a run already"):
         zscape.train(trained.data, out=out, **SETTINGS)
     zscape.train(trained.data, out=out, resume=True, **SETTINGS)
-    same_run(zscape.load_run(out), zscape.load_run(trained.two))
+    same_training(zscape.load_run(out), zscape.load_run(trained.two))
 
 
 _UNTIL_KILLED = """
@@ -105,13 +117,14 @@ zscape.train(sys.argv[1], out=sys.argv[2], callbacks=[Killed()], preset="classic
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_results")
 def test_resumed_after_kill_9(trained: Trained, s3: Bucket) -> None:
     words = [sys.executable, "-c", _UNTIL_KILLED, str(trained.data), s3.url("run")]
     done = subprocess.run(words, capture_output=True, timeout=PATIENCE, env=os.environ, check=False)
     assert done.returncode == -9, done.stderr
     assert len(zscape.load_run(s3.url("run")).history) == 1
     run = zscape.train(trained.data, out=s3.url("run"), resume=True, **SETTINGS)
-    same_run(run, zscape.load_run(trained.two))
+    same_training(run, zscape.load_run(trained.two))
 
 
 def test_uploads_that_cannot_be_made_end_in_a_line(
