@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.remote.servers import Server, running
-from zscape.remote import transfer
+from zscape.remote import attempts
 
 _numbers = itertools.count()
 
@@ -58,7 +58,7 @@ def s3_server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def _quick_and_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(transfer, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.001)
     monkeypatch.setenv("ZSCAPE_CACHE", str(tmp_path / "cache"))
 
 

@@ -49,7 +49,7 @@ def test_what_the_web_does_not_have(tmp_path: Path, web: Server) -> None:
         load_images(f"{web.url}/nothing")
     here = sets.class_folders(tmp_path)
     web.faults += [Fault("short", where="GET /pictures/b/03.png")]
-    with pytest.raises(RemoteError, match=r"b/03.png: 6 attempts failed .* bytes came instead of"):
+    with pytest.raises(RemoteError, match=r"b/03.png: 9 attempts failed .* bytes came instead of"):
         load_images(f"{web.url}/{here.name}", "all", pictures=SMALL)
     web.faults[:] = [Fault(403)]
     with pytest.raises(RemoteError, match="access is denied"):
@@ -65,5 +65,6 @@ def test_a_run_on_the_web(tmp_path: Path, trained: Trained, zscape: Zscape, web:
 
 def test_no_server(zscape: Zscape) -> None:
     error = zscape("train", "http://127.0.0.1:9/pictures").error
-    assert error.startswith("http://127.0.0.1:9/pictures: 6 attempts")
+    assert error.startswith("http://127.0.0.1:9/pictures: ")
+    assert " attempts failed (" in error
     assert error.endswith("check the network, then try again.")

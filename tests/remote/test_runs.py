@@ -134,7 +134,7 @@ def test_uploads_that_cannot_be_made_end_in_a_line(
     done = zscape("train", trained.data, *AS_TRAINED, "--out", s3.url("run"))
     assert done.status == 2
     (error,) = [line for line in done.err.splitlines() if line.startswith("zscape: ")]
-    assert f"{s3.url('run')}/checkpoint/state.npz: 6 attempts" in error
+    assert f"{s3.url('run')}/checkpoint/state.npz: 9 attempts" in error
     assert "run/model.keras" in s3.files()
 
 
@@ -244,7 +244,7 @@ def test_nothing_is_replaced_unasked(trained: Trained, zscape: Zscape, s3: Bucke
 def test_an_upload_that_fails_leaves_nothing(trained: Trained, zscape: Zscape, s3: Bucket) -> None:
     s3.server.faults += [Fault(500, where="PUT /")]
     error = zscape("encode", trained.two, trained.data, "-o", s3.url("codes.csv")).error
-    assert error.startswith(f"{s3.url('codes.csv')}: 6 attempts failed")
+    assert error.startswith(f"{s3.url('codes.csv')}: 9 attempts failed")
     s3.server.faults.clear()
     assert s3.files() == {}
 

@@ -37,7 +37,8 @@ Data = Annotated[
     str,
     Parameter(
         name="DATA",
-        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file.",
+        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file, "
+        "here or at s3://...",
     ),
 ]
 OtherData = Annotated[

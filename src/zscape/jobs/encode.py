@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
@@ -26,7 +27,6 @@ from zscape.files import (
     write_json,
 )
 from zscape.jobs.coded import Coded, ToEncode, split_to_encode, to_encode
-from zscape.remote import fetched
 from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
 
@@ -251,6 +251,12 @@ def _table(part: Coded) -> Any:
     return pa.table(columns, metadata={"code_shape": json.dumps(part.codes.shape[1:])})
 
 
+def _read_part(path: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(io.BytesIO(path.read_bytes()))
+
+
 def _write_joined(parts: Path, n_parts: int, out: Path) -> int:
     """Write all parts into one Parquet file; return how many rows have an error."""
     import pyarrow.parquet as pq
@@ -259,10 +265,10 @@ def _write_joined(parts: Path, n_parts: int, out: Path) -> int:
 
     def write(path: Path) -> None:
         nonlocal n_errors
-        paths = [fetched(parts / f"{number:08d}.parquet") for number in range(n_parts)]
-        with pq.ParquetWriter(path, pq.read_schema(paths[0])) as writer:
+        paths = [parts / f"{number:08d}.parquet" for number in range(n_parts)]
+        with pq.ParquetWriter(path, _read_part(paths[0]).schema) as writer:
             for part in paths:
-                table = pq.read_table(part)
+                table = _read_part(part)
                 writer.write_table(table)
                 if "error" in table.column_names:
                     n_errors += len(table) - table.column("error").null_count

@@ -73,7 +73,8 @@ def train(data: Data, **options: Any) -> Run:
     Args:
         data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
             `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
-            (N, H, W) or (N, H, W, C).
+            (N, H, W) or (N, H, W, C). Folders and files may lie elsewhere, as in
+            `s3://bucket/pictures`; so may the run, `out`.
         **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
             in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
             the recipe of the preset, or has its default.

@@ -13,7 +13,8 @@ from typing import IO, Any, NoReturn
 
 from zscape.errors import ConfigError, DataError
 from zscape.remote import transfer
-from zscape.remote.transfer import Facts, MissingError
+from zscape.remote.attempts import MissingError, protocol_of
+from zscape.remote.transfer import Facts
 
 _BLOCK = 2**22  # bytes that are read at a time, where files are read in parts
 _LOCATION = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,3}")
@@ -79,7 +80,7 @@ class RemotePath(PosixPath):
     @property
     def can_be_written(self) -> bool:
         """Whether the protocol lets anybody write."""
-        return transfer.protocol_of(str(self)) not in _READ_ONLY
+        return protocol_of(str(self)) not in _READ_ONLY
 
     def looked_up(self) -> RemotePath:
         """Return the same path, with a list of all that is there: the server is not asked again.
