@@ -71,7 +71,12 @@ def attempt(url: str, action: Callable[[Any, str], T]) -> T:
     def once() -> T:
         nonlocal n_attempts
         n_attempts += 1
-        found = action(*_opened(url))
+        try:
+            found = action(*_opened(url))
+        except Exception as error:
+            if _status(error) is not None:
+                _have_answered.add(server)
+            raise
         _have_answered.add(server)
         return found
 
