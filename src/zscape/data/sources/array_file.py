@@ -52,6 +52,8 @@ class ArrayFile(Source):
 class IdxFolder(Source):
     """A folder with files in the format of MNIST: `train-images-idx3-ubyte`, `t10k-...`."""
 
+    rank = 0  # before `Folder`, whichever was imported first
+
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a folder with such a file directly in it."""
