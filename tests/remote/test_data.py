@@ -227,6 +227,7 @@ def test_a_whole_bucket_of_many_objects(tmp_path: Path, s3: Bucket) -> None:
     assert listed.sizes == [*range(1100)]
 
 
+@pytest.mark.slow
 def test_a_fault_in_training_ends_in_a_line(tmp_path: Path, s3: Bucket, zscape: Zscape) -> None:
     there = s3.put(sets.class_folders(tmp_path), "pictures")
     s3.server.faults += [Fault(503, where="02.png")]

@@ -56,6 +56,7 @@ def files_of(folder: Path) -> set[str]:
 # --- training ---
 
 
+@pytest.mark.slow
 def test_trained_there_as_here(trained: Trained, s3: Bucket) -> None:
     """Also where uploads fail at first; and a model is there before the checkpoint that has it."""
     data = s3.put(trained.data, "data/spots.npz")
@@ -86,6 +87,7 @@ class _Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_results")
 def test_resumed_from_what_was_uploaded(trained: Trained) -> None:
     import keras
@@ -127,6 +129,7 @@ def test_resumed_after_kill_9(trained: Trained, s3: Bucket) -> None:
     same_training(run, zscape.load_run(trained.two))
 
 
+@pytest.mark.slow
 def test_uploads_that_cannot_be_made_end_in_a_line(
     trained: Trained, zscape: Zscape, s3: Bucket
 ) -> None:
@@ -189,6 +192,7 @@ def _content(name: str, content: bytes, folder: Path) -> object:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: f"{words[0]}-{words[-1][4:]}")
 def test_commands_there_as_here(
     words: tuple[str, ...], trained: Trained, zscape: Zscape, s3: Bucket, tmp_path: Path
