@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,17 +17,18 @@ from zscape.data.alike import N_BORDERS, border
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images, epoch_order
 from zscape.data.load import Reading, load_dataset
-from zscape.data.picture_cache import cache_root
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.data.white import white_of_model
-from zscape.errors import ConfigError, DataError, ZscapeError
+from zscape.errors import ConfigError, DataError, RunError, ZscapeError
+from zscape.files import check_can_be_written
 from zscape.jobs.evaluate import write_results
 from zscape.jobs.plan import Plan, default_folder, picked, picture_settings, plan_training
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
+from zscape.remote import as_path, cache_root, is_remote
 from zscape.reporter import Reporter, default_reporter, report_remarks
 from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
@@ -76,7 +78,8 @@ def train(data: Data, **options: Any) -> Run:
     Args:
         data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
             `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
-            (N, H, W) or (N, H, W, C).
+            (N, H, W) or (N, H, W, C). Folders and files may lie elsewhere, as in
+            `s3://bucket/pictures`; so may the run, `out`.
         **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
             in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
             the recipe of the preset, or has its default.
@@ -100,6 +103,7 @@ def train(data: Data, **options: Any) -> Run:
     options = {name: value for name, value in options.items() if value is not None}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
+    _check_out(options)
     where = picked(PlaceConfig, options)
     if where.workers is None:
         return train_as_one_of(data, options, place_of(where))
@@ -137,7 +141,7 @@ def train_as_one_of(
         _report_skipped(known, reporter, strict=options.get("strict", False))
         _report_notes(dataset, reporter)
         config = _completed(plan, dataset, picture_settings(data, options), options)
-        folder = Path(options.get("out") or default_folder(config))
+        folder = as_path(options.get("out") or default_folder(config))
         # Before a folder is made or emptied: what it starts from may be missing, or in there.
         with spread():
             model = _untrained(config, options, folder)
@@ -158,6 +162,18 @@ def train_as_one_of(
             except KeyboardInterrupt as stop:
                 raise Interrupted(folder) from stop
     return run
+
+
+def _check_out(options: Mapping[str, Any]) -> None:
+    """Refuse a place elsewhere that cannot hold the run, before the images are read."""
+    out = options.get("out")
+    if out is not None and is_remote(out):
+        check_can_be_written(as_path(out))
+        if options.get("tensorboard"):
+            raise ConfigError(
+                f"`tensorboard` writes on this machine only, and `out` is {as_path(out)}; leave "
+                "one of the two out."
+            )
 
 
 def _plan(options: Mapping[str, Any]) -> Plan:
@@ -191,7 +207,7 @@ def _load(
                 validation=options.get("validation"),
                 test=options.get("test"),
                 target=options.get("target"),
-                known=known_pictures(Path(out)) if resume and out else None,
+                known=known_pictures(as_path(out)) if resume and out else None,
             ),
             progress=progress,
             wait=place is not None,
@@ -212,10 +228,10 @@ def _opened(
     place: Place | None,
 ) -> Iterator[Run]:
     """Open the run folder; of several processes the first does it for all."""
+    is_first = place is None or place.is_first
     with ExitStack() as stack:
-        run = Run(folder, config, dataset)
         try:
-            if place is None or place.is_first:
+            if is_first:
                 opening = open_for_training(
                     folder,
                     config,
@@ -229,6 +245,13 @@ def _opened(
             agree(place, dataset.fingerprint, error)
             raise
         agree(place, dataset.fingerprint)
+        if not is_first:
+            if not folder.is_dir():
+                raise RunError(
+                    f"{socket.gethostname()} has no folder {folder}, which the first process made; "
+                    "choose an `out` that all machines share, such as s3://bucket/runs/two."
+                )
+            run = Run(folder, load_run(folder).config, dataset)
         yield run
 
 
@@ -304,7 +327,6 @@ def _fit(
         config.training,
         run.path,
         resume=options.get("resume", False),
-        more_epochs="epochs" in options,
         is_warm=bool(config.training.init_from),
         checkpoint_seconds=60 * picked(PlaceConfig, options).checkpoint_minutes,
         callbacks=callbacks,

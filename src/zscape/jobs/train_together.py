@@ -11,6 +11,7 @@ from typing import Any
 from zscape.cluster.connect import connected
 from zscape.cluster.together import Member, run_together
 from zscape.errors import ConfigError, RunError
+from zscape.remote import as_path
 from zscape.reporter import default_reporter
 from zscape.runs import Run, load_run
 from zscape.settings import PlaceConfig
@@ -85,5 +86,5 @@ def _train_as_member(data: Any, options: Mapping[str, Any], folder: Path, member
 
 def _stand(folder: Any) -> object:
     """Return what changes with every checkpoint of a run."""
-    file = Path(folder) / "checkpoint" / "state.npz"
+    file = as_path(folder) / "checkpoint" / "state.npz"
     return file.stat().st_mtime_ns if file.exists() else None

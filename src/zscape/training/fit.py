@@ -44,7 +44,6 @@ def fit_autoencoder(
     folder: Path,
     *,
     resume: bool = False,
-    more_epochs: bool = False,
     is_warm: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -66,9 +65,8 @@ def fit_autoencoder(
     the output starts at the mean of the first pictures of the first epoch, not of all.
 
     The weights of `model` become those of the last epoch; the best ones are in `model.keras`.
-    `resume` goes on from `checkpoint/state.npz` when it is there, with `more_epochs` also after
-    its patience had run out. `is_warm` says
-    that the model has learned something already, and leaves its weights as they are.
+    `resume` goes on from `checkpoint/state.npz` when it is there. `is_warm` says that the model has
+    learned something already, and leaves its weights as they are.
     """
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
@@ -111,8 +109,6 @@ def fit_autoencoder(
         state = load_checkpoint(checkpoint, model)
         # A kill right after the checkpoint was written left the history one row behind.
         write_history(folder / "history.csv", state.history)
-        if more_epochs:
-            state.wait = 0
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
 
