@@ -161,7 +161,7 @@ class EpochReports(keras.callbacks.Callback):
         self._reporter = reporter
         self._config = config
         self._mean_image_error = functools.cache(mean_image_error)
-        self._reported = 0.0
+        self._reported = self._validated = 0.0
         self._n_stuck = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -170,19 +170,24 @@ class EpochReports(keras.callbacks.Callback):
         if now - self._reported < REPORT_SECONDS:
             return  # reading the loss waits for the device
         self._reported = now
-        state, n_images = self._keeper.state, self._keeper.n_images
+        n_images = self._keeper.n_images
         n_steps = self._keeper.first_step + batch + 1
         seen = min(n_steps * self._config.batch_size, n_images)
+        self._report_run(seen)
+        rate = seen / (now - self._keeper.started)
+        note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
+        self._reporter.progress(self._epoch_name, seen, n_images, note)
+
+    def _report_run(self, seen: int) -> None:
+        """Report how far the run has come, with some images of this epoch seen."""
+        state, n_images = self._keeper.state, self._keeper.n_images
         best = (
             f"best validation {state.best_val_loss:.5f} (epoch {state.best_epoch})"
             if state.best_epoch
             else ""
         )
-        before, total = state.epoch * n_images, self._config.epochs * n_images
-        self._reporter.progress("whole run", before + seen, total, best)
-        rate = seen / (now - self._keeper.started)
-        note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
-        self._reporter.progress(self._epoch_name, seen, n_images, note)
+        total = self._config.epochs * n_images
+        self._reporter.progress("whole run", state.epoch * n_images + seen, total, best)
 
     @property
     def _epoch_name(self) -> str:
@@ -191,8 +196,8 @@ class EpochReports(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report that the epoch is being validated, if that takes long."""
         now = time.perf_counter()
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+        if now - self._validated >= REPORT_SECONDS:
+            self._validated = now
             n_images = self._keeper.n_images
             # A bar that is full would go.
             self._reporter.progress(self._epoch_name, n_images - 1, n_images, "validating")
@@ -203,6 +208,7 @@ class EpochReports(keras.callbacks.Callback):
         row = state.history[-1]
         epochs, n_images = self._config.epochs, self._keeper.n_images
         self._reporter.progress(f"epoch {state.epoch}/{epochs}", n_images, n_images)
+        self._report_run(0)
         terms = [
             f"  {name.removeprefix('val_').replace('_', ' ')} {row[name]:.5g}"
             for name in row
