@@ -30,6 +30,7 @@ from zscape.data.pictures import PictureList, Skipped, UnreadablePictureError, q
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
+from zscape.hardware import n_cores
 
 Progress = Callable[[int, int], object]
 Check = Callable[[np.ndarray], None]
@@ -126,7 +127,7 @@ class Decoding:
         self._cleanup.enter_context(quiet_pillow())
         self._threads = [
             threading.Thread(target=self._work, daemon=True, name="decoding")
-            for _ in os.sched_getaffinity(0)
+            for _ in range(n_cores())
         ]
         for thread in self._threads:
             thread.start()
@@ -303,6 +304,6 @@ def decode_rows(
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
-    with quiet_pillow(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with quiet_pillow(), ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(decode, range(len(rows))))  # an error cancels what has not begun
     return images, dict(sorted(broken.items()))
