@@ -139,10 +139,10 @@ def always_dying(kept: dict[str, int], number: int) -> int:
 
 
 def test_what_ends_every_worker_ends_in_one_line(pool: Pool[dict[str, int]]) -> None:
-    seen = []
-    with pytest.raises(ClusterError, match="^part 5: 3 workers ended one after the other") as error:
-        for number in pool.map(always_dying, range(20), name=lambda number: f"part {number}"):
-            seen.append(number)
+    seen: list[int] = []
+    results = pool.map(always_dying, range(20), name=lambda number: f"part {number}")
+    with pytest.raises(ClusterError, match=r"^part 5: 3 workers ended one after the") as error:
+        seen.extend(results)
     assert seen == list(range(5))
     assert "\n" not in str(error.value)
 

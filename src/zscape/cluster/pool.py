@@ -152,12 +152,7 @@ class Pool(Generic[T]):
                     first += 1
                 elif first < n_given or not is_over:
                     for lost in self._take_answer(finished):
-                        if lost.n_losses == _MOST_LOSSES:
-                            raise ClusterError(
-                                f"{name(lost.item)}: {_MOST_LOSSES} workers ended one after the other "
-                                "while they had this; it may take more memory than there is: take "
-                                "fewer `workers`, or leave it out."
-                            )
+                        _check(lost, name)
                         heapq.heappush(again, lost)
         finally:
             for member in self._members:
@@ -236,6 +231,14 @@ class Pool(Generic[T]):
 
     def _name(self, member: _Member) -> str:
         return f"worker {member.number} of {len(self._members)}"
+
+
+def _check(lost: _Chunk, name: Callable[[Any], str]) -> None:
+    if lost.n_losses == _MOST_LOSSES:
+        raise ClusterError(
+            f"{name(lost.item)}: {_MOST_LOSSES} workers ended one after the other while they had "
+            "this; it may take more memory than there is: take fewer `workers`, or leave it out."
+        )
 
 
 def _end(member: _Member) -> None:
