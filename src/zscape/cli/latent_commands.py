@@ -76,7 +76,7 @@ def encode(
         dataclasses.replace(to, out=metadata).file(".tsv")
     opened = open_run(run, for_model=workers is None)
     if ending == ".npz":
-        if workers is not None:
+        if workers is not None or cluster is not None:
             raise ConfigError(
                 "`workers` write tables and folders of codes, and a .npz file is made in the "
                 "memory of one process; name a .parquet, .csv or .tsv file, or a folder."

@@ -216,15 +216,16 @@ class Pool(Generic[T]):
         member.running.clear()
         if lost:
             lost[0].n_losses += 1  # the others had not begun
+        when = f", on {member.host}"
         if member.opening is not None:
+            when = " before it was ready"
             member.n_losses += 1
             if member.n_losses == _MOST_LOSSES:
                 raise ClusterError(
                     f"{self._name(member)} ended {_MOST_LOSSES} times before it was ready "
                     f"({reason}); take fewer `workers`, or machines with more memory."
                 )
-        else:
-            self._reporter.say(f"{self._name(member)} left, on {member.host}: {reason}")
+        self._reporter.say(f"{self._name(member)} left{when}: {reason}")
         _end(member)
         self._start(member)
         return lost

@@ -184,15 +184,12 @@ class _Parts:
             reporter.say(f"going on after {n_done:,} of {total:,} images")
         if first >= images.n_parts:
             return
-        pace = Pace("encoding", total, workers, reporter)
-        try:
-            with crew(run, itself, workers=workers, cluster=cluster, reporter=reporter) as those:
-                contents = those.map(_packed, images.pieces(first), name=piece_name)
-                for number, content in enumerate(contents, first):
-                    write_bytes(self.path(number), content)
-                    pace.tell(min((number + 1) * length, total))
-        finally:
-            reporter.close()
+        with crew(run, itself, workers=workers, cluster=cluster, reporter=reporter) as those:
+            contents = those.map(_packed, images.pieces(first), name=piece_name)
+            pace = Pace("encoding", total, workers, reporter)
+            told = pace.over(contents, lambda _: length, first * length)
+            for number, content in enumerate(told, first):
+                write_bytes(self.path(number), content)
 
     def n_broken(self, images: ToEncode) -> int:
         """Return how many rows of all parts have an error."""

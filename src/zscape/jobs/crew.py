@@ -107,6 +107,19 @@ class Pace:
         self._reporter = reporter
         self._first: tuple[float, int] | None = None  # when, and how many were done
 
+    def over(
+        self, results: Iterable[Result], size: Callable[[Result], int], n_before: int = 0
+    ) -> Iterator[Result]:
+        """Yield results, each of `size` steps, and tell of it; `n_before` were done before."""
+        n_done = n_before
+        try:
+            for result in results:
+                n_done = min(self._total, n_done + size(result))
+                self.tell(n_done)
+                yield result
+        finally:
+            self._reporter.close()
+
     def tell(self, n_done: int) -> None:
         """Tell that so many are done."""
         now, note = time.monotonic(), ""
