@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _AT_ONCE = 2  # chunks that a worker has, so that it need not wait for the next one
 _WINDOW = 4  # chunks for each worker that may be under way, finished ones among them
 _MOST_LOSSES = 3  # of workers in a row by one chunk, or while they open
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 120.0
 # One core for each worker. The first is zscape's own, the others those of the libraries.
 _ONE_CORE = {"ZSCAPE_CORES": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _XLA_ONE_CORE = "--xla_cpu_multi_thread_eigen=false"
