@@ -112,7 +112,7 @@ def compare(one: Path, two: Path, n: int) -> Run:
     import duckdb
 
     def asked(query: str) -> Any:
-        return duckdb.sql(query).fetchall()[0]
+        return duckdb.connect().execute(query).fetchall()[0]
 
     rows, paths, codes = asked(
         f"select count(*), count(distinct path), count(code) from '{two}/*.parquet'"

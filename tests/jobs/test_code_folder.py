@@ -52,7 +52,7 @@ def test_it_is_one_table_of_plain_types(
     assert table.schema.field("code").type.value_type == pa.float32()
     assert table.schema.metadata[b"code_shape"] == b"[2]"
     asked = "select count(*), count(code), count(distinct path), sum(code[2]) from "
-    (found,) = duckdb.sql(f"{asked} '{folder}/*.parquet'").fetchall()
+    (found,) = duckdb.connect().execute(f"{asked} '{folder}/*.parquet'").fetchall()
     codes = [row["code"] for row in table.to_pylist() if row["code"] is not None]
     assert found[:3] == (11, 10, 11)
     assert found[3] == pytest.approx(np.sum(codes, axis=0)[1], rel=1e-5)

@@ -40,7 +40,7 @@ class _Refused:
 class _Worker:
     """What runs in a process of its own."""
 
-    def open(self, make: Callable[[], Any]) -> str | _Refused:
+    def open(self, make: Callable[[], Any]) -> Any:
         """Make the object that is kept; return where this is."""
 
         def opened() -> str:
@@ -58,8 +58,8 @@ def _or_refused(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ZscapeError as error:
-        # One that takes more than a message cannot be made again elsewhere, but its parent can.
-        kinds = (kind for kind in type(error).__mro__ if kind.__init__ is Exception.__init__)
+        # Those of this module take a message and nothing else.
+        kinds = (kind for kind in type(error).__mro__ if kind.__module__ == ZscapeError.__module__)
         return _Refused(next(kinds), str(error))
 
 
