@@ -90,7 +90,9 @@ def test_it_goes_on_where_it_was(
         real(path, content)
 
     monkeypatch.setattr(code_tables, "write_bytes", stopping)
-    assert zscape("encode", trained.two, pictures, "-o", out).status == 130
+    done = zscape("encode", trained.two, pictures, "-o", out)
+    assert done.status == 130
+    assert done.err.endswith("interrupted; the same command goes on from here.\n")
     monkeypatch.setattr(code_tables, "write_bytes", real)
     other = zscape("encode", trained.three, pictures, "-o", out)
     assert "has some codes of other images, or by another model; name another" in other.error

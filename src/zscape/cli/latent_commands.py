@@ -92,11 +92,13 @@ def encode(
         ".csv": jobs.write_code_csv,
         ".tsv": jobs.write_code_tsv,
     }
-    facts: dict[str, Any] = dict(
-        writers[ending](
-            opened, data, out, workers=workers, cluster=cluster, reporter=terminal_reporter()
-        )
-    )
+    write = partial(writers[ending], workers=workers, cluster=cluster)
+    try:
+        facts: dict[str, Any] = dict(write(opened, data, out, reporter=terminal_reporter()))
+    except KeyboardInterrupt:
+        if ending in ("", ".parquet"):
+            say("interrupted; the same command goes on from here.")
+        raise
     if ending != ".tsv":
         to.written(facts)
         return
