@@ -13,12 +13,14 @@ import argparse
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from zscape.jobs.train import train
 
 N_PICTURES = 1_000_000
 PER_SHARD = 10_000
+N_FEW = 100_000  # of which the processor time is measured, without kills
 N_KILLS = 3
 SIDE = 28
 
@@ -54,8 +57,8 @@ def write_shards(root: Path, n: int) -> None:
                 archive.addfile(member, content)
 
 
-def workers_of(pid: int) -> list[int]:
-    """Return the processes below a driver that work for Ray."""
+def processes_of(pid: int) -> dict[int, str]:
+    """Return a process and those below it, with their commands."""
     listed = subprocess.run(
         ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
     )
@@ -63,8 +66,18 @@ def workers_of(pid: int) -> list[int]:
     below = {pid}
     for _ in range(4):
         below |= {int(row[0]) for row in rows if int(row[1]) in below}
-    ours = [row for row in rows if int(row[0]) in below]
-    return [int(row[0]) for row in ours if row[-1].startswith("ray::_Worker")]
+    return {int(row[0]): row[-1] for row in rows if int(row[0]) in below}
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the processes below a driver that work for Ray."""
+    return [n for n, command in processes_of(pid).items() if command.startswith("ray::_Worker")]
+
+
+def processor_time_of(pid: int) -> float:
+    """Return how long a process has used a core, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_of(pid: int) -> float:
@@ -105,6 +118,36 @@ def encode(run: Path, data: Path, out: Path, n: int, *words: str, n_kills: int =
         "kills": len(killed),
         "left": messages.count(" left"),
     }
+
+
+def processor_time(run: Path, data: Path, out: Path, *words: str) -> Run:
+    """Return how long cores work for a picture, in microseconds, from the first parts on.
+
+    Unlike the rate, this does not depend on what else the machine does.
+    """
+    command = [sys.executable, "-m", "zscape", "encode", str(run), str(data), "-o", str(out)]
+    used: dict[int, float] = {}
+    kinds: dict[int, str] = {}
+    before: dict[int, float] | None = None
+    n_parts = n_before = 0
+    with subprocess.Popen([*command, *words], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            time.sleep(0.5)
+            for pid, name in processes_of(process.pid).items():
+                with suppress(OSError):  # it has just ended
+                    used[pid] = processor_time_of(pid)
+                    is_worker = name.startswith("ray::_Worker")
+                    kinds[pid] = ("workers" if is_worker else
+                                  "driver" if pid == process.pid else "ray")  # fmt: skip
+            n_parts = len(list(out.glob("part-*.parquet")))
+            if before is None and n_parts > 2:
+                before, n_before = dict(used), n_parts
+    n_images = CHUNK * (len(list(out.glob("part-*.parquet"))) - n_before)
+    spent = dict.fromkeys(("driver", "workers", "ray"), 0.0)
+    for pid, seconds in used.items():
+        spent[kinds[pid]] += seconds - (before or {}).get(pid, 0.0)
+    figures = {name: round(1e6 * seconds / n_images, 1) for name, seconds in spent.items()}
+    return {**figures, "all": round(sum(figures.values()), 1)}
 
 
 def compare(one: Path, two: Path, n: int) -> Run:
@@ -168,13 +211,22 @@ def measure_encoding(n: int, pictures: Path | None) -> Run:
         one = encode(run, pictures, folder / "one", n)
         print(one, flush=True)
         found = compare(folder / "one", folder / "two", n)
+        few = folder / "few"
+        few.mkdir()
+        for shard in sorted(pictures.iterdir())[: N_FEW // PER_SHARD]:
+            shutil.copy(shard, few)
+        spent = [
+            {"by": by, **processor_time(run, few, folder / f"spent{len(words)}", *words)}
+            for by, words in (("1 process", ()), ("2 workers", ("--workers", "2")))
+        ]
     efficiency = {
         name: round(two[rate] / one[rate], 3)
         for name, rate in (("efficiency", "images_per_second"),
                            ("steady_efficiency", "steady_per_second"))
     }  # fmt: skip
     shared = f"The machine had other work: its load was {load:.1f} before." if load > 0.5 else ""
-    return {"n_pictures": n, "one_process": one, "two_workers": two, "found": found, **efficiency,
+    return {"n_pictures": n, "one_process": one, "two_workers": two, "found": found,
+            "processor_time": spent, **efficiency,
             "remark": shared}  # fmt: skip
 
 
