@@ -127,25 +127,22 @@ def processor_time(run: Path, data: Path, out: Path, *words: str) -> Run:
     """
     command = [sys.executable, "-m", "zscape", "encode", str(run), str(data), "-o", str(out)]
     used: dict[int, float] = {}
-    kinds: dict[int, str] = {}
     before: dict[int, float] | None = None
     n_parts = n_before = 0
     with subprocess.Popen([*command, *words], stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             time.sleep(0.5)
-            for pid, name in processes_of(process.pid).items():
+            for pid in processes_of(process.pid):
                 with suppress(OSError):  # it has just ended
                     used[pid] = processor_time_of(pid)
-                    is_worker = name.startswith("ray::_Worker")
-                    kinds[pid] = ("workers" if is_worker else
-                                  "driver" if pid == process.pid else "ray")  # fmt: skip
             n_parts = len(list(out.glob("part-*.parquet")))
             if before is None and n_parts > 2:
                 before, n_before = dict(used), n_parts
     n_images = CHUNK * (len(list(out.glob("part-*.parquet"))) - n_before)
-    spent = dict.fromkeys(("driver", "workers", "ray"), 0.0)
+    spent = {"driver": 0.0, "others": 0.0}
     for pid, seconds in used.items():
-        spent[kinds[pid]] += seconds - (before or {}).get(pid, 0.0)
+        kind = "driver" if pid == process.pid else "others"
+        spent[kind] += seconds - (before or {}).get(pid, 0.0)
     figures = {name: round(1e6 * seconds / n_images, 1) for name, seconds in spent.items()}
     return {**figures, "all": round(sum(figures.values()), 1)}
 
@@ -204,19 +201,24 @@ def measure_encoding(n: int, pictures: Path | None) -> Run:
         pictures = pictures or folder / "pictures"
         if not pictures.exists():
             write_shards(pictures, n)
-        run = train("mnist", out=folder / "run", latent_dim=10, epochs=1, limit=2000).path
+        run = train(
+            "mnist", out=folder / "run", preset="fast", latent_dim=10, epochs=1, limit=2000
+        ).path
         load = os.getloadavg()[0]
         two = encode(run, pictures, folder / "two", n, "--workers", "2", n_kills=N_KILLS)
         print(two, flush=True)
         one = encode(run, pictures, folder / "one", n)
         print(one, flush=True)
         found = compare(folder / "one", folder / "two", n)
+        small = train(
+            "mnist", out=folder / "small", preset="classic", latent_dim=10, epochs=1, limit=2000
+        ).path
         few = folder / "few"
         few.mkdir()
         for shard in sorted(pictures.iterdir())[: N_FEW // PER_SHARD]:
             shutil.copy(shard, few)
         spent = [
-            {"by": by, **processor_time(run, few, folder / f"spent{len(words)}", *words)}
+            {"by": by, **processor_time(small, few, folder / f"spent{len(words)}", *words)}
             for by, words in (("1 process", ()), ("2 workers", ("--workers", "2")))
         ]
     efficiency = {

@@ -16,8 +16,7 @@ ENCODING = (
 PROCESSOR = (
     Column("encoded by", "by"),
     Column("the driver", "driver", ",.0f", "µs"),
-    Column("the workers", "workers", ",.0f", "µs"),
-    Column("Ray", "ray", ",.0f", "µs"),
+    Column("the workers and Ray", "others", ",.0f", "µs"),
     Column("all", "all", ",.0f", "µs"),
 )
 ENCODERS = (
@@ -46,15 +45,17 @@ def render(results: Run) -> str:
             f"workers is {encoding['efficiency']:.2f} of that of 1 process with 2 cores, from the "
             f"first part on {encoding['steady_efficiency']:.2f}. {encoding['remark']}",
             table(ENCODING, rows),
-            "How long a core works for a picture, of 100,000 without kills. Reading the PNG files "
-            "takes most of it, and the network about a tenth.",
+            "How long a core works for a picture, of 100,000 without kills, by the network "
+            "`classic`. Without workers about a tenth of it is the network, the rest is reading "
+            "PNG files.",
             table(PROCESSOR, encoding["processor_time"]),
         ]
     if encoders := results.get("encoders"):
         parts += [
             "Encoders of 28x28 pixels on one core, images a second, and by how much codes of "
             "onnxruntime differ from those of TensorFlow. It is clearly faster for `classic` only, "
-            "where reading the pictures takes ten times as long, so workers use Keras.",
+            "where reading the pictures takes nearly ten times as long as the network, so workers "
+            f"use Keras. {results.get('encoders_remark', '')}",
             table(ENCODERS, encoders),
         ]
     return page("Several processes", parts[0], measured(results), *parts[1:])
