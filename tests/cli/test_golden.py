@@ -19,6 +19,7 @@ COMMANDS = {
     "help.txt": "--help",
     "help-train.txt": "train --help",
     "help-generate.txt": "generate --help",
+    "help-encode.txt": "encode --help",
     "info.txt": "info run",
     "info.json": "info run --json",
     "info-vq.txt": "info vq",

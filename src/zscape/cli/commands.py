@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from zscape.cli.options import (
     AsJson,
+    Cluster,
     Data,
     Density,
     Flag,
@@ -21,6 +22,7 @@ from zscape.cli.options import (
     OtherData,
     Output,
     RunFolder,
+    Workers,
     load_data,
     open_run,
     say_left_aside,
@@ -247,13 +249,15 @@ def denoise(
         Path, Parameter(name="IMAGES", help="Picture files, or folders of them, of any size.")
     ],
     follow_links: FollowLinks = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     to: FolderOutput,
 ) -> None:
     """Denoise picture files into files of the same name and format."""
     if not images:
         raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
     out = to.folder()
-    opened = open_run(run)
+    opened = open_run(run, for_model=workers is None)
     from zscape.data.pictures import report_skipped
     from zscape.files import plain_json
     from zscape.jobs.denoise import write_denoised
@@ -263,8 +267,17 @@ def denoise(
             f"note: {run} was trained without --corruption and without --target, so it has not "
             "learned to denoise."
         )
-    done = write_denoised(opened, images, out, follow_links=follow_links)
-    report_skipped(done.skipped, terminal_reporter())
+    reporter = terminal_reporter()
+    done = write_denoised(
+        opened,
+        images,
+        out,
+        follow_links=follow_links,
+        workers=workers,
+        cluster=cluster,
+        reporter=reporter,
+    )
+    report_skipped(done.skipped, reporter)
     for kind, texts in (("note", done.notes), ("warning", done.warnings)):
         for text in texts:
             say(f"{kind}: {text}")
@@ -275,7 +288,16 @@ def denoise(
     )
 
 
-def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output) -> None:
+def anomalies(
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
+    threshold: float | None = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    to: Output,
+) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
@@ -289,7 +311,15 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, 
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    done = write_anomalies(opened, load_data(opened, data, drawn=True), out, threshold=threshold)
+    done = write_anomalies(
+        opened,
+        load_data(opened, data, drawn=True),
+        out,
+        threshold=threshold,
+        workers=workers,
+        cluster=cluster,
+        reporter=terminal_reporter(),
+    )
     to.written(done, anomalies_text(done, out))
     say_remarks(done["warnings"], done["notes"])
 

@@ -21,6 +21,8 @@ _SETTINGS = {
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }
+# Ray prints to stdout that a process ended, which we tell; it reads this when it is imported.
+_QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 # What a worker on another machine must have as it is here. A Ray of this machine inherits all.
 _PASSED_ON = ("KERAS_", "ZSCAPE_", "TF_", "XLA_", "JAX_", "ONEDNN_", "AWS_", "HF_", "GOOGLE_")
 _CONNECT_SECONDS = 10.0
@@ -43,12 +45,12 @@ def connected(
         ConfigError: Ray is not installed.
         ClusterError: no cluster answers, its versions differ, or it has too few GPUs.
     """
+    is_verbose = "ZSCAPE_VERBOSE" in os.environ
+    for name, value in {**_SETTINGS, **({} if is_verbose else _QUIET)}.items():
+        os.environ.setdefault(name, value)
     require("ray", extra="cluster")
     import ray
 
-    is_verbose = "ZSCAPE_VERBOSE" in os.environ
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
     level = "INFO" if is_verbose else "FATAL"
     options: dict[str, Any] = {"log_to_driver": is_verbose, "logging_level": level}
     if address is None:

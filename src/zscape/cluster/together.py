@@ -119,8 +119,14 @@ def run_together(
                 storage_path=scratch,
                 failure_config=FailureConfig(max_failures=-1),
                 callbacks=[_losses(mailbox)],
-                # As many threads as cores, which XLA would not do by itself.
-                worker_runtime_env={"env_vars": {"NPROC": str(n_cores), **environment}},
+                # As many threads as cores, for XLA and for us.
+                worker_runtime_env={
+                    "env_vars": {
+                        "NPROC": str(n_cores),
+                        "ZSCAPE_CORES": str(n_cores),
+                        **environment,
+                    }
+                },
             ),
         )
         try:
