@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import webbrowser
@@ -39,6 +40,8 @@ from zscape.cli.show import (
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
 from zscape.registry import check_number
+from zscape.settings import PlaceConfig
+from zscape.training.place import Place, place_of
 
 TrainFlags = train_flags()
 
@@ -65,6 +68,7 @@ def train(
     options: dict[str, Any] = {**(read_settings(config) if config else {}), **asked}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
+    place = _place(options)
     load_frameworks()
     from zscape.jobs.train import Interrupted
     from zscape.jobs.train import train as train_run
@@ -77,6 +81,8 @@ def train(
     except KeyboardInterrupt:
         say("interrupted before training began; nothing was written.")
         raise
+    if place is not None and not place.is_first:
+        return  # the first process has the results
     if as_json:
         print_json({"run": str(run.path), **run.metrics})
     else:
@@ -325,6 +331,14 @@ def anomalies(
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)
+
+
+def _place(options: dict[str, Any]) -> Place | None:
+    """Return the place of this process among several, which need Keras on JAX."""
+    place = place_of(PlaceConfig.picked(options))
+    if place is not None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    return place
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

@@ -75,7 +75,7 @@ def _train_as_member(data: Any, options: Mapping[str, Any], folder: Path, member
         )
     os.chdir(folder)  # Ray puts its processes elsewhere
     from zscape.jobs.train import train_as_one_of
-    from zscape.training.processes import Place
+    from zscape.training.place import Place
 
     if member.note is not None:  # what was asked for then was done then
         options = {**options, "out": member.note, "force": False, "resume": True}
