@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zscape.cluster.connect import cores_per_worker, host_name
-from zscape.errors import ClusterError
+from zscape.errors import ClusterError, reason_of
 from zscape.reporter import Reporter
 
 # In which no process moved on; at the start programs are compiled, and data are read.
@@ -93,7 +93,7 @@ def run_together(
     """
     os.environ.update({name: value for name, value in _SETTINGS.items() if name not in os.environ})
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.v2.jax import JaxTrainer
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -130,11 +130,15 @@ def run_together(
         )
         try:
             trainer.fit()
+            note, error = ray.get(mailbox.result.remote())
+        except (ray.exceptions.RayError, TrainingFailedError) as lost:
+            raise ClusterError(
+                f"Ray lost the training ({reason_of(lost)}); go on with `resume=True`."
+            ) from lost
         finally:
             stopped.set()
             relay.join()
             reporter.close()
-    note, error = ray.get(mailbox.result.remote())
     if error is not None:
         raise error
     return note

@@ -7,7 +7,9 @@ sees the whole batch.
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +41,7 @@ def joined(place: Place | None) -> Iterator[None]:
             "the environment variable KERAS_BACKEND to jax."
         )
     import jax
+    from jax.experimental import multihost_utils
 
     # Otherwise a value that is put on all devices can overtake a step that is still running, and
     # the processes wait for each other for ever.
@@ -49,6 +52,8 @@ def joined(place: Place | None) -> Iterator[None]:
         named["num_processes"] = place.n_processes
     try:
         jax.distributed.initialize(**named, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
+        with _no_stdout():
+            multihost_utils.sync_global_devices("joined")
     except (RuntimeError, ValueError) as error:
         raise ClusterError(
             f"process {place.process} of {place.n_processes} cannot join the others at "
@@ -58,6 +63,20 @@ def joined(place: Place | None) -> Iterator[None]:
         yield
     finally:
         part(place)
+
+
+@contextmanager
+def _no_stdout() -> Iterator[None]:
+    """Keep what the first exchange prints, below Python, out of the results."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def part(place: Place | None) -> None:
