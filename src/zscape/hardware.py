@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 import logging
 import math
 import os
@@ -135,6 +136,11 @@ def _features() -> frozenset[str]:
     from archspec.cpu.detect import detected_info
 
     return frozenset(detected_info().features)
+
+
+def features_key() -> str:
+    """Return a short text that differs between processors of different instructions."""
+    return hashlib.sha256(" ".join(sorted(_features())).encode()).hexdigest()[:12]
 
 
 @functools.cache
