@@ -108,8 +108,9 @@ def fit_autoencoder(
     state = TrainingState()
     if resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, model)
-        # A kill right after the checkpoint was written left the history one row behind.
-        write_history(folder / "history.csv", state.history)
+        if state.history and share.process == 0:
+            # A kill right after the checkpoint was written left the history one row behind.
+            write_history(folder / "history.csv", state.history)
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
 
