@@ -80,8 +80,8 @@ def fit_autoencoder(
         # Without other terms it is the loss itself.
         metrics=[keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else [],
         jit_compile=model.jit_compile,
-        # Callbacks of the user's see every step.
-        steps_per_execution=1 if callbacks else batches.steps_per_call,
+        # Callbacks of the user's see every step, if they look at steps.
+        steps_per_execution=1 if any(map(_sees_steps, callbacks)) else batches.steps_per_call,
     )
     # A step that makes the optimizer's variables itself is traced twice, which takes seconds.
     model.optimizer.build(model.trainable_variables)
@@ -92,7 +92,7 @@ def fit_autoencoder(
         state = load_checkpoint(checkpoint, model)
         # A kill right after the checkpoint was written left the history one row behind.
         write_history(folder / "history.csv", state.history)
-        if more_epochs:
+        if more_epochs and state.wait >= config.patience:
             state.wait = 0
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
@@ -123,6 +123,17 @@ def fit_autoencoder(
     finally:
         reporter.close()
     return state
+
+
+def _sees_steps(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback does something at each step, not only at each epoch."""
+    base = keras.callbacks.Callback
+    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+    # A `LambdaCallback` has functions in place of methods.
+    return any(
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook)
+        for hook in hooks
+    )
 
 
 @contextmanager
