@@ -55,6 +55,10 @@ class TrainingError(ZscapeError):
     """Training cannot go on: the loss is no longer a number, or never moved."""
 
 
+class ClusterError(ZscapeError):
+    """A cluster cannot be joined, or its workers were lost and cannot be replaced."""
+
+
 def reason_of(error: BaseException) -> str:
     """Return what an error says, in one short line."""
     text = " ".join(str(error).split())[:160].rstrip(".")

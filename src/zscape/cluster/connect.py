@@ -1,0 +1,115 @@
+"""Joining a Ray cluster, or a Ray of this machine that ends with the work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from zscape.errors import ClusterError, reason_of, require
+from zscape.hardware import n_cores
+from zscape.reporter import Reporter
+
+# A Ray of this machine keeps little in its store: pictures stay in files.
+_STORE_BYTES = 2**28
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report the use of it to its makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what it will do by itself; saves a warning
+    "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+}
+# What a worker on another machine must have as it is here. A Ray of this machine inherits all.
+_PASSED_ON = ("KERAS_", "ZSCAPE_", "TF_", "XLA_", "JAX_", "ONEDNN_", "AWS_", "HF_", "GOOGLE_")
+_CONNECT_SECONDS = 10.0
+
+
+@contextmanager
+def connected(
+    address: str | None, *, workers: int, gpus_per_worker: int = 0, reporter: Reporter
+) -> Iterator[None]:
+    """Hold a connection to Ray; within the block its functions work.
+
+    Args:
+        address: of a cluster, such as `10.0.0.1:6379`, `ray://10.0.0.1:10001`, or `auto` for the
+            one this machine belongs to; None for a Ray of this machine, which ends with the block.
+        workers: processes that will be asked for, each with a core of its own.
+        gpus_per_worker: GPUs that each of them needs.
+        reporter: is told where too little is there.
+
+    Raises:
+        ConfigError: Ray is not installed.
+        ClusterError: no cluster answers, its versions differ, or it has too few GPUs.
+    """
+    require("ray", extra="cluster")
+    import ray
+
+    is_verbose = "ZSCAPE_VERBOSE" in os.environ
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    level = "INFO" if is_verbose else "FATAL"
+    options: dict[str, Any] = {"log_to_driver": is_verbose, "logging_level": level}
+    if address is None:
+        # As many as are asked for, however few cores there are.
+        options |= {"num_cpus": max(workers, n_cores()), "object_store_memory": _STORE_BYTES}
+        options |= {"include_dashboard": False}
+    else:
+        options |= {"address": address, "runtime_env": {"env_vars": _passed_on()}}
+    if not is_verbose:
+        logging.getLogger("ray").setLevel(level)
+    try:
+        _check_answers(address)
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+        raise ClusterError(
+            f"no Ray cluster can be joined at {address or 'this machine'} ({reason_of(error)}); "
+            "expected HOST:PORT of one with the same versions of Ray and Python, which "
+            "`ray start --head` starts."
+        ) from error
+    try:
+        _check_room(address, workers, gpus_per_worker, reporter)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str | None) -> None:
+    """Raise OSError where nobody listens: Ray itself tries for minutes, then ends the process."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    elif address not in (None, "auto", "local"):
+        raise ValueError("it is no HOST:PORT")
+
+
+def _passed_on() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
+
+
+def _check_room(
+    address: str | None, workers: int, gpus_per_worker: int, reporter: Reporter
+) -> None:
+    """Compare what is asked for with what is there."""
+    import ray
+
+    there = ray.cluster_resources()
+    cores = n_cores() if address is None else int(there.get("CPU", 0))
+    if workers * gpus_per_worker > there.get("GPU", 0):
+        raise ClusterError(
+            f"{workers} workers with {gpus_per_worker} GPUs each need {workers * gpus_per_worker}, "
+            f"and there are {there.get('GPU', 0):.0f}; ask for fewer `workers`, or leave out "
+            "`gpus_per_worker`."
+        )
+    if workers > cores:
+        where = "this machine" if address is None else "the cluster"
+        rest = "they share them" if address is None else "some wait until more join"
+        reporter.warn(f"{workers} workers for the {cores} cores of {where}: {rest}.")
+
+
+def host_name() -> str:
+    """Return the name of the machine a worker is on, with its address in the cluster."""
+    import ray
+
+    return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
