@@ -71,6 +71,13 @@ class Searched:
         """Values that must be right for all to be right: all in a list, both ends of a range."""
         return self.values or (self.low, self.high)
 
+    def settled(self, proposed: Any) -> Value:
+        """Return a proposed value as it is used: in three digits where it is a fraction."""
+        if self.values or not isinstance(proposed, float):
+            value: Value = proposed
+            return value
+        return min(max(float(f"{proposed:.3g}"), self.low), self.high)
+
     def suggest(self, trial: optuna.trial.Trial) -> Value:
         """Return the value that the search proposes."""
         if self.values:
@@ -78,7 +85,7 @@ class Searched:
             return chosen
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(self.name, self.low, self.high, log=self.log)
-        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
+        return self.settled(trial.suggest_float(self.name, self.low, self.high, log=self.log))
 
 
 Space = tuple[Searched, ...]
@@ -104,7 +111,7 @@ def read_space(asked: Asked, fixed: Mapping[str, Any]) -> Space:
                 "nothing is left to search, for all that is searched by default is fixed; name "
                 "settings with `search`, as in learning_rate=1e-4..1e-1:log."
             )
-    check_names(given, {*SEARCHABLE, *TrainOptions.names()})
+    check_names(given.keys() - {*TrainOptions.names()}, SEARCHABLE)
     space = tuple(_searched(name, value) for name, value in given.items())
     for each in space:
         if each.name in fixed:

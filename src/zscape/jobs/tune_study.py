@@ -83,7 +83,7 @@ def rungs_of(epochs: int) -> dict[int, int]:
 
 
 def is_promising(value: float, others: list[float], *, lower: bool) -> bool:
-    """Return whether a value is in the best third of all, or the best of few.
+    """Return whether a value is in the best third of all; where there are fewer than three, it is.
 
     Args:
         value: that of the trial which is judged.
@@ -91,7 +91,8 @@ def is_promising(value: float, others: list[float], *, lower: bool) -> bool:
         lower: less is better.
     """
     n_better = sum(other < value if lower else other > value for other in others)
-    return n_better < max(1, (len(others) + 1) // REDUCTION)
+    n_all = len(others) + 1
+    return n_all < REDUCTION or n_better < n_all // REDUCTION
 
 
 class Study:
@@ -209,12 +210,13 @@ class Study:
     def trials(self) -> list[Trial]:
         """Return all trials in the order they were begun."""
         states = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
+        settled = {each.name: each.settled for each in self.search.space}
         return [
             Trial(
                 number=t.number + 1,
                 path=trial_folder(self.search.path, t.number),
                 state=states.get(t.state.name, "running"),
-                settings=dict(t.params),
+                settings={name: settled[name](value) for name, value in t.params.items()},
                 value=t.user_attrs.get("value"),
                 mse=t.user_attrs.get("mse"),
                 code_values=t.user_attrs.get("code_values"),
