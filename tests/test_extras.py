@@ -66,6 +66,10 @@ NEEDED = [
     ("uvicorn", "explore", ["explore", "RUN", "--no-browser"]),
     ("onnxruntime", "onnx",
      ["evaluate", "RUN", "--generation", "-n", "60", "--features", "a.onnx"]),
+    ("fsspec", "remote", ["train", "s3://bucket/pictures"]),
+    ("tenacity", "remote", "zscape.load_run('memory://run')"),
+    ("s3fs", "remote", ["encode", "RUN", "DATA", "-o", "s3://bucket/codes.npz"]),
+    ("aiohttp", "remote", "zscape.load_images('https://example.org/a.npz')"),
     ("tensorboard", "tensorboard", ["train", "DATA", "--out", "OUT", "--tensorboard"]),
     ("tensorboard", "tensorboard", "zscape.train('DATA', out='OUT', tensorboard=True)"),
 ]  # fmt: skip

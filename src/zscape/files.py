@@ -9,12 +9,17 @@ import itertools
 import json
 import os
 import re
+import shutil
+import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from zscape.errors import RunError
+from zscape.remote.path import RemotePath
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +85,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     A reader, and a process that starts after a crash at any moment, sees the old file or the
     new one and never a part. The temporary file ends like `path`, because Keras and
     Matplotlib choose the format by the ending. A folder or a device is not replaced.
+    What lies elsewhere is written on this machine, then uploaded.
     """
+    if isinstance(path, RemotePath):
+        _write_elsewhere(path, write)
+        return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a folder", str(path))
     if path.exists() and not path.is_file():
@@ -102,6 +111,22 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _write_elsewhere(path: RemotePath, write: Callable[[Path], object]) -> None:
+    from zscape.remote.transfer import upload
+
+    check_can_be_written(path)
+    with tempfile.TemporaryDirectory(prefix="zscape-") as folder:
+        temporary = Path(folder, path.name)
+        write(temporary)
+        upload(temporary, str(path))
+
+
+def check_can_be_written(path: Path) -> None:
+    """Refuse a location of a protocol that only reads."""
+    if isinstance(path, RemotePath) and not path.can_be_written:
+        raise RunError(f"{path} can only be read; write to this machine, or to s3:// and the like.")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -219,8 +244,20 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayParts]) -> N
 
 def remove_leftovers(folder: Path) -> None:
     """Remove temporary files that a killed process left in `folder`."""
+    if isinstance(folder, RemotePath):
+        return  # what is uploaded is whole
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    if not isinstance(path, RemotePath):
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        from zscape.remote.transfer import remove
+
+        remove(str(path), whole_folder=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -8,8 +8,9 @@ import math
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from zscape.hardware import has_bfloat16
 from zscape.model import Autoencoder
 from zscape.nn.allowed import check_classes
 from zscape.nn.networks import is_network
+from zscape.remote import as_path, fetched
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MAX_CONFIG_BYTES = 10_000_000
@@ -46,11 +48,27 @@ _DAMAGE: tuple[type[Exception], ...] = (
 
 def save_model(model: Autoencoder, path: Path) -> None:
     """Save network and weights to a `.keras` file, atomically, without the optimizer's state."""
-    # A second wrapper around the same parts has no optimizer: a third of the size.
-    bare = Autoencoder(
-        model.encoder, model.bottleneck, model.decoder, white=model.white, name=model.name
-    )
-    write_atomically(path, lambda temporary: bare.save(temporary))
+    with _in_this_process():
+        # A second wrapper around the same parts has no optimizer: a third of the size.
+        bare = Autoencoder(
+            model.encoder, model.bottleneck, model.decoder, white=model.white, name=model.name
+        )
+        write_atomically(path, lambda temporary: bare.save(temporary))
+
+
+@contextmanager
+def _in_this_process() -> Iterator[None]:
+    """Make what is made here in this process alone, although others train with it.
+
+    A variable that is shared by processes is made by all of them together, and one alone would wait
+    for the others.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
 
 
 def load_model(path: str | Path) -> Autoencoder:
@@ -63,7 +81,7 @@ def load_model(path: str | Path) -> Autoencoder:
     Raises:
         ModelError: the file is missing, damaged, not an autoencoder, or names anything else.
     """
-    path = Path(path)
+    path = as_path(path)
     wanted = "an Autoencoder saved by zscape"
     config, n_weight_bytes = _read_config(path, wanted)
     if config.get("registered_name") != "zscape>Autoencoder":
@@ -92,7 +110,7 @@ def _avoid_missing_arithmetic(model: Autoencoder, path: Path) -> None:
 
 def load_network(path: str | Path) -> keras.Model:
     """Load a network with one input and one output from anyone's file, checked as a model is."""
-    path = Path(path)
+    path = as_path(path)
     config, n_weight_bytes = _read_config(path, "a network saved by Keras")
     expected = "a network with one input and one output"
     return _checked_load(path, config, n_weight_bytes, is_network, expected)
@@ -125,7 +143,7 @@ def _checked_load(
         with warnings.catch_warnings():
             # Where weights are missing Keras may keep random ones and only warn.
             warnings.filterwarnings("error", message="Skipping nested container")
-            return keras.saving.load_model(path, classes, compile=False, safe_mode=True)
+            return keras.saving.load_model(fetched(path), classes, compile=False, safe_mode=True)
     except load_errors() as error:
         raise ModelError(
             f"{path} cannot be loaded: {_line(error)}. Make it again or take another copy."
@@ -152,7 +170,7 @@ def _read_config(path: Path, wanted: str) -> tuple[dict[str, Any], int]:
         # By other endings Keras chooses other readers, which look at other parts of the file.
         raise ModelError(f"{path} does not end in .keras; {expected}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(fetched(path)) as archive:
             members = sorted(archive.namelist())
             if members != _MEMBERS:
                 odd = sorted({*members} ^ {*_MEMBERS}) or members

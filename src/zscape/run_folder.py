@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,8 +17,14 @@ from filelock import FileLock, Timeout
 
 from zscape.data.images import Dataset
 from zscape.errors import RunError
-from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
+from zscape.files import (
+    TEMPORARY_PREFIX,
+    remove_folder,
+    remove_leftovers,
+    write_json,
+)
 from zscape.hardware import default_shards, describe
+from zscape.remote import RemotePath, cache_root
 from zscape.run_config import SCHEMA_VERSION, RunConfig
 from zscape.run_images import FILE, keep_pictures
 from zscape.runs import Run, load_run
@@ -81,13 +87,17 @@ def open_for_training(
             if is_longer:
                 stored = json.loads((path / "config.json").read_text(encoding="utf-8"))
                 stored["training"]["epochs"] = config.training.epochs
+                if (checkpoint := path / "checkpoint" / "state.npz").exists():
+                    from zscape.training.state import reset_wait
+
+                    reset_wait(checkpoint)  # it may have run out of patience
                 write_json(path / "config.json", stored)
         else:
             config = _with_shards(config, None)
             for name in _OWN_FILES:
                 (path / name).unlink(missing_ok=True)
             for name in ("tensorboard", "density"):
-                shutil.rmtree(path / name, ignore_errors=True)
+                remove_folder(path / name)
             values = {"schema": SCHEMA_VERSION, **config.to_dict(), "made": _made_by()}
             write_json(path / "config.json", values)
             keep_pictures(path, dataset)
@@ -97,7 +107,7 @@ def open_for_training(
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a run folder; the system frees it when the process ends in any way."""
-    lock = FileLock(path / ".lock", timeout=0)
+    lock = FileLock(_lock_file(path), timeout=0)
     try:
         held = lock.acquire()
     except Timeout as error:
@@ -106,6 +116,15 @@ def locked(path: Path) -> Iterator[None]:
         ) from error
     with held:
         yield
+
+
+def _lock_file(path: Path) -> Path:
+    """Return the file to lock; of a run that lies elsewhere it only tells users of this machine."""
+    if not isinstance(path, RemotePath):
+        return path / ".lock"
+    folder = cache_root() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / hashlib.sha256(str(path).encode()).hexdigest()[:32]
 
 
 def _with_shards(config: RunConfig, stored: int | None) -> RunConfig:

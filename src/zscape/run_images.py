@@ -8,6 +8,7 @@ from pathlib import Path
 from zscape.data.images import Dataset
 from zscape.errors import RunError
 from zscape.files import write_json
+from zscape.remote import as_path
 
 FILE = "images.json"
 
@@ -16,7 +17,7 @@ def keep_pictures(folder: Path, dataset: Dataset) -> None:
     """Write the bytes of the pictures of a folder that a run is trained on, by path."""
     if dataset.decoding is None:
         return
-    listed, root = dataset.decoding.source, Path(dataset.name)
+    listed, root = dataset.decoding.source, as_path(dataset.name)
     if not root.is_dir() or not all(file.is_relative_to(root) for file in listed.files):
         return
     if len(listed.files) != len(listed.sizes):  # the files are archives

@@ -17,6 +17,7 @@ import numpy as np
 from zscape.errors import ConfigError, DataError, ModelError, RunError, backend_needed
 from zscape.files import write_json
 from zscape.registry import missing_plugins
+from zscape.remote import as_path
 from zscape.run_config import OLD_SCHEMA, SCHEMA_VERSION, RunConfig
 from zscape.settings import PictureConfig
 
@@ -184,7 +185,7 @@ class Run:
         from zscape.data.sources import resolve
 
         source = resolve(data).name
-        asked = replace(self.config.reading, target=self._moved_target(Path(source)))
+        asked = replace(self.config.reading, target=self._moved_target(source))
         config = replace(self.config, source=source, reading=asked)
         dataset = Run(self.path, config)._load_dataset(source)
         file = self.path / "config.json"
@@ -195,13 +196,15 @@ class Run:
         write_json(file, values)
         return Run(self.path, config, dataset)
 
-    def _moved_target(self, source: Path) -> str | None:
+    def _moved_target(self, source: str) -> str | None:
         """Return where the clean images are: as before, or moved together with the noisy ones."""
         target = self.config.reading.target
-        if target is None or Path(target).exists():
+        if target is None or as_path(target).exists():
             return target
-        moved = Path(os.path.normpath(source / os.path.relpath(target, self.config.source)))
-        return str(moved) if moved.exists() else target
+        protocol, separator, place = source.rpartition("://")
+        way = os.path.relpath(target, self.config.source)
+        moved = f"{protocol}{separator}{os.path.normpath(f'{place}/{way}')}"
+        return moved if as_path(moved).exists() else target
 
     @property
     def pictures(self) -> PictureConfig:
@@ -255,7 +258,7 @@ def load_run(path: str | Path, *, data: str | Path | None = None) -> Run:
         DataError: `data` cannot be read.
         RunError: the folder is missing, is not a run, or its settings are damaged.
     """
-    path = Path(path)
+    path = as_path(path)
     expected = "expected a folder that zscape train made"
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"

@@ -306,7 +306,33 @@ class PictureConfig(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(PictureConfig, ReadingConfig, TrainConfig, NetworkConfig):
+class PlaceConfig(Settings):
+    """Where a model is trained; what comes out does not depend on it beyond rounding."""
+
+    workers: Annotated[int, Bounds(1, 4096)] | None = None
+    """Processes that share every batch, by Ray; needs zscape[cluster]."""
+
+    min_workers: Annotated[int, Bounds(1, 4096)] | None = None
+    """Go on with this many where others are lost and not replaced. [default: the workers]"""
+
+    gpus_per_worker: Annotated[int, Bounds(0, 64)] = 0
+    """GPUs for each worker."""
+
+    cluster: str | None = None
+    """Address of a Ray cluster, or auto. [default: a Ray of this machine, for the training]"""
+
+    process: str | None = None
+    """I/N: this is process I of N, from 0, that are started without Ray; with the coordinator."""
+
+    coordinator: str | None = None
+    """HOST:PORT of process 0, where a free port is."""
+
+    checkpoint_minutes: float = 5.0
+    """Minutes between checkpoints within an epoch; there is one after each epoch as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(PlaceConfig, PictureConfig, ReadingConfig, TrainConfig, NetworkConfig):
     """Everything that can be asked of a training: its settings, and how it is run."""
 
     corruption: str | Sequence[str] | CorruptionConfig = ""  # type: ignore[assignment]  # as given

@@ -16,6 +16,7 @@ SHOWN_BY = {
     "a `.csv` of pixels": "data/test_csv.py::test_every_kind_of_table_gives_the_same_images",
     "`.npz`": "data/test_splits.py::test_arrays_as_keras_and_medmnist_keep_them",
     "`.npy`, idx": "data/test_splits.py::test_a_folder_of_idx_files",
+    "any of these at": "remote/test_data.py::test_from_s3_as_from_here",
     "a file that cannot be read": "data/test_folder.py::test_broken_and_odd_files_are_left_out",
     "HEIC": "data/test_formats.py::test_what_is_not_read_names_a_remedy",
     "labels in": "data/test_labels.py::test_tables_as_people_keep_them",

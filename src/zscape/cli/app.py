@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError, convert
@@ -13,6 +14,7 @@ from zscape.cli import commands, latent_commands, options, search_commands
 from zscape.cli.terminal import BAD_INPUT, name_flags
 from zscape.errors import ConfigError
 from zscape.registry import load_plugin
+from zscape.remote.path import as_path
 
 
 def _converted(kind: Any, tokens: Any) -> Any:
@@ -21,7 +23,14 @@ def _converted(kind: Any, tokens: Any) -> Any:
         for token in tokens:
             if "." in token.value and not float(token.value).is_integer():
                 raise ValueError(f"{token.value} is not a whole number")
-    return convert(kind, tokens)
+    return _located(convert(kind, tokens))
+
+
+def _located(value: Any) -> Any:
+    """Return paths as what they stand for, here or elsewhere."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_located, value))
+    return as_path(value) if isinstance(value, Path) else value
 
 
 app = App(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 
@@ -12,6 +12,7 @@ from docstring_parser import parse_from_object
 
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError, RunError
+from zscape.files import check_can_be_written
 from zscape.registry import names_in
 from zscape.settings import Bounds, Shown, TrainOptions, unwrapped
 
@@ -31,12 +32,13 @@ REGISTERED = {
     "density": "zscape.latent.densities",
 }
 
-RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder.")]
+RunFolder = Annotated[Path, Parameter(name="RUN", help="A run folder, here or at s3://...")]
 Data = Annotated[
     str,
     Parameter(
         name="DATA",
-        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file.",
+        help="mnist, pictures in a folder, .zip, .tar, .parquet, or a .npz, .npy, .csv, idx file, "
+        "here or at s3://...",
     ),
 ]
 OtherData = Annotated[
@@ -62,7 +64,7 @@ Density = Annotated[
 Seed = Annotated[int, Parameter(help="Seed of the draws.")]
 
 
-def train_flags(name: str = "TrainFlags", without: Sequence[str] = ()) -> type[Any]:
+def train_flags(name: str = "TrainFlags", without: Collection[str] = ()) -> type[Any]:
     """Return a dataclass with all that `zscape train` takes; None stands for what is not given.
 
     Args:
@@ -193,6 +195,7 @@ class Output:
     def file(self, *endings: str, beside: str | None = None) -> Path:
         """Return the file to write, or the one beside it with the ending `beside`."""
         path = self.out if beside is None else self.out.with_suffix(beside)
+        check_can_be_written(path)
         if path.suffix.lower() not in endings:
             raise ConfigError(f"{path} does not end in {_either(endings)}; name such a file.")
         if path.is_dir():
@@ -204,6 +207,7 @@ class Output:
     def folder(self, path: Path | None = None) -> Path:
         """Return the folder to write to."""
         path = path or self.out
+        check_can_be_written(path)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a folder.")
         if path.exists() and any(path.iterdir()) and not self.force:

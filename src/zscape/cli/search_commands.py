@@ -12,8 +12,10 @@ from cyclopts import Parameter
 from zscape.cli.options import AsJson, Data, Force, train_flags
 from zscape.cli.show import print_search
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
+from zscape.settings import PlaceConfig, read_settings
 
-FixedFlags = train_flags("FixedFlags", without=("out", "force", "resume"))
+_NOT_FIXED = {*PlaceConfig.names(), "out", "force", "resume"} - {"checkpoint_minutes"}
+FixedFlags = train_flags("FixedFlags", without=_NOT_FIXED)
 
 
 def tune(
@@ -53,8 +55,6 @@ def tune(
     config
         A file of settings (.toml, .json), such as the config.json of a run; flags come first.
     """
-    from zscape.settings import read_settings
-
     given = {name: value for name, value in vars(flags).items() if value is not None}
     options: dict[str, Any] = {**(read_settings(config) if config else {}), **given}
     load_frameworks()

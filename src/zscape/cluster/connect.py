@@ -113,3 +113,12 @@ def host_name() -> str:
     import ray
 
     return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+
+
+def cores_per_worker(workers: int) -> int:
+    """Return with how many cores each so many workers fit on the machines that are there."""
+    import ray
+
+    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    fitting = (n for n in range(1, max(cores, default=1) + 1))
+    return max((n for n in fitting if sum(c // n for c in cores) >= workers), default=1)

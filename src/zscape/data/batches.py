@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -24,6 +24,20 @@ _MAX_STEPS_PER_CALL = 10
 _MAX_VALUES_PER_CALL = 2**19
 
 
+class Share(NamedTuple):
+    """Which part of every batch a process works on.
+
+    Attributes:
+        process: the number of the process, from 0.
+        n_processes: how many processes share a batch.
+        n_devices: how many devices they have together, each with an equal part of a batch.
+    """
+
+    process: int = 0
+    n_processes: int = 1
+    n_devices: int = 1
+
+
 class ReconstructionBatches(keras.utils.PyDataset):
     """Pairs (images, images) in batches: an autoencoder's input is its own target.
 
@@ -38,6 +52,10 @@ class ReconstructionBatches(keras.utils.PyDataset):
     the batches, from a global random state that no seed of ours reaches. `fit` takes the object
     itself, or `for_fit()`, which gives the same batches sooner.
 
+    Where devices share the batches, each is padded with black images to a multiple of their number,
+    and `n_images_by_length` tells how many are no padding (`zscape.training.processes`). Batches
+    and noise are those of one process.
+
     Args:
         images: (N, H, W, C), any type that `as_float` takes; each batch becomes float32.
         batch_size: images per batch; the last batch of an epoch may be smaller.
@@ -46,6 +64,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         corruption: drawn fresh for batch b of epoch e from (shuffle_seed, e, b); without a
             `shuffle_seed` the same in every epoch.
         targets: (N, H, W, C), what the network shall make of each image; excludes a corruption.
+        share: the part of every batch to give.
     """
 
     def __init__(
@@ -57,6 +76,7 @@ class ReconstructionBatches(keras.utils.PyDataset):
         first_epoch: int = 0,
         corruption: CorruptionConfig | None = None,
         targets: ImageStore | None = None,
+        share: Share = Share(),  # noqa: B008  # it is a tuple
     ) -> None:
         if corruption and targets is not None:
             raise ConfigError("`corruption` and `targets` exclude each other; give one of the two.")
@@ -70,6 +90,8 @@ class ReconstructionBatches(keras.utils.PyDataset):
         self._epoch = first_epoch
         self._corruption = corruption
         self._targets = targets
+        self._share = share
+        self._first_step = 0
         self._are_same = not corruption and targets is None
         self._fit_has_begun = False
 
@@ -81,12 +103,13 @@ class ReconstructionBatches(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int:
-        """Batches in one epoch."""
-        return -(-len(self._order) // self._batch_size)
+        """Batches in one epoch, or in the rest of it."""
+        return -(-len(self._order) // self._batch_size) - self._first_step
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the inputs of batch `index` of this epoch, and the targets."""
-        return self._pair(index, 1)
+        index += self._first_step
+        return self._pair(index, 1) if self._share.n_devices == 1 else self._part(index)
 
     @property
     def steps_per_call(self) -> int:
@@ -118,20 +141,51 @@ class ReconstructionBatches(keras.utils.PyDataset):
         options.threading.private_threadpool_size = 1
         return batches.with_options(options)
 
-    def start_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch; they count from 0."""
-        self._epoch = epoch
+    def start_epoch(self, epoch: int, step: int = 0) -> None:
+        """Go to the beginning of an epoch, or to a step within; both count from 0."""
+        self._epoch, self._first_step = epoch, step
         self.__dict__.pop("_order", None)
 
     def _blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield several batches at a time: inputs and targets, once where they are the same."""
-        for first in range(0, self.num_batches, self.steps_per_call):
+        end = self._first_step + self.num_batches
+        for first in range(self._first_step, end, self.steps_per_call):
             pair = self._pair(first, self.steps_per_call)
             yield pair[:1] if self._are_same else pair
 
-    def _pair(self, first: int, n_batches: int) -> tuple[np.ndarray, np.ndarray]:
+    def _part(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of a batch that this process works on."""
+        process, n_processes, _ = self._share
+        length = self._padded(min(self._batch_size, self._n_left(number))) // n_processes
+        rows = slice(process * length, (process + 1) * length)
+        if self._corruption:  # its noise is drawn for the whole batch
+            pair = [images[rows] for images in self._pair(number, 1)]
+        else:
+            pair = [*self._pair(number, 1, rows)]
+        black = [(0, length - len(pair[0])), *[(0, 0)] * (pair[0].ndim - 1)]
+        inputs = np.pad(pair[0], black)
+        return inputs, inputs if self._are_same else np.pad(pair[1], black)
+
+    @property
+    def n_images_by_length(self) -> dict[int, int]:
+        """How many images a padded batch has, by its length: of a whole batch and of the last."""
+        n_last = self._n_left(-(-len(self._order) // self._batch_size) - 1)
+        return {self._padded(n): n for n in {min(self._batch_size, len(self._order)), n_last}}
+
+    def _n_left(self, number: int) -> int:
+        return len(self._order) - number * self._batch_size
+
+    def _padded(self, n_images: int) -> int:
+        """Return the length of a padded batch, another one for the last batch than for others."""
+        n_devices = self._share.n_devices
+        whole, own = (-(-n // n_devices) * n_devices for n in (self._batch_size, n_images))
+        return own + n_devices if own == whole and n_images < self._batch_size else own
+
+    def _pair(
+        self, first: int, n_batches: int, rows: slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the inputs and the targets of some batches, each a batch after the other."""
-        chosen = self._chosen(first, n_batches)
+        chosen = self._chosen(first, n_batches)[rows]
         images = as_float(self._images[chosen])
         if self._targets is not None:
             return images, as_float(self._targets[chosen])

@@ -18,6 +18,7 @@ from zscape.data.pictures import (
 )
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import PARSE_ERRORS, DataError, reason_of
+from zscape.remote import as_path
 from zscape.settings import Background, Fit
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def read_picture(
     Of an animation the first frame is taken. The content of the file decides its kind, not its
     name. `white` is the value that becomes 1.0, if it holds all values of the picture.
     """
-    path = Path(path)
+    path = as_path(path)
     if image_shape[2] not in _MODES:
         raise DataError(
             f"{path}: this model takes images of {image_shape[2]} channels, not pictures."

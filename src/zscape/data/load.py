@@ -190,6 +190,8 @@ def load_dataset(
         # Patches of a picture one after the other, for each takes the whole to be decoded.
         first = epoch_order(len(train), seed, 0) if images.groups is None else slice(None)
         rows = np.concatenate([train[first], *own])
+        if dataset.decoding.source.in_order:
+            rows = np.sort(rows)
         # Where values decide what is white, no image can be read before all are decoded.
         whole = wait or len(rows) <= DECODED_FIRST or dataset.decoding.how.exact
         decode(dataset.decoding, rows, partial(check_parts, dataset), progress, wait=whole)

@@ -18,6 +18,7 @@ from zscape.data.pictures import (
     quiet_pillow,
 )
 from zscape.errors import PARSE_ERRORS
+from zscape.remote import in_threads
 from zscape.settings import Fit
 
 N_LOOKED_AT = 64
@@ -78,7 +79,8 @@ def look_at(listed: PictureList) -> Look:
     """Look at some pictures from all over a set."""
     rows = drawn(len(listed), N_LOOKED_AT)
     with quiet_pillow():
-        seen = [each for row in rows.tolist() if (each := _glance(listed, row)) is not None]
+        found = in_threads(lambda row: _glance(listed, row), rows.tolist(), listed.files)
+    seen = [glance for glance in found if glance is not None]
     bytes_, deeps = ([g.top for g in seen if g.kind == kind] for kind in ("byte", "deep"))
     byte_top, deep_top = max(bytes_, default=None), max(deeps, default=None)
     return Look(
@@ -111,10 +113,11 @@ def _glance(listed: PictureList, row: int) -> _Glance | None:
 
     try:
         part = listed.part(row)
-        with Image.open(bounded(listed.open(row)), formats=FORMATS) as header:
+        content = bounded(listed.open(row))
+        with Image.open(content, formats=FORMATS) as header:
             is_animated = header.format != "TIFF" and bool(getattr(header, "is_animated", False))
             whole = header.size
-        picture = load_upright(listed.open(row), part, at_least=(64, 64))
+        picture = load_upright(content, part, at_least=(64, 64))
         # A JPEG may have been decoded at an eighth of its size, and may have been turned.
         scale = max(whole) / max(picture.size) if part is None else 1.0
         size = round(picture.height * scale), round(picture.width * scale)

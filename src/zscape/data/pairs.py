@@ -17,6 +17,7 @@ from zscape.data.picture_cache import Decoding
 from zscape.data.pictures import PictureList, Skipped, quiet_pillow
 from zscape.data.sources import PictureSource, Source, Wanted
 from zscape.errors import DataError
+from zscape.remote import in_threads
 from zscape.settings import PictureConfig
 
 Read = Callable[[Source, Wanted], Images]
@@ -189,20 +190,21 @@ def _check_sizes(
     rows = [{name: row for row, name in enumerate(each.names)} for each in listed]
     broken: dict[str, str] = {}
     odd: list[str] = []
+
+    def sizes_of(names: tuple[str, str]) -> list[tuple[int, int] | None]:
+        facts = zip(listed, rows, names, strict=True)
+        return [upright_size(each.open(row[name])) for each, row, name in facts]
+
     with quiet_pillow():
-        for ours, theirs in matches.items():
-            sizes = [
-                upright_size(each.open(row[name]))
-                for each, row, name in zip(listed, rows, (ours, theirs), strict=True)
-            ]
-            first, second = sizes
-            if first is None or second is None:
-                broken[ours] = f"it or the clean one, {theirs}, cannot be read as a picture"
-            elif first != second and (is_exact or not _are_alike(first, second)):
-                odd.append(
-                    f"{ours} has {first[0]} x {first[1]} pixels and {theirs} {second[0]} x "
-                    f"{second[1]}"
-                )
+        files = [*listed[0].files, *listed[1].files]
+        found = in_threads(sizes_of, [*matches.items()], files)
+    for (ours, theirs), (first, second) in zip(matches.items(), found, strict=True):
+        if first is None or second is None:
+            broken[ours] = f"it or the clean one, {theirs}, cannot be read as a picture"
+        elif first != second and (is_exact or not _are_alike(first, second)):
+            odd.append(
+                f"{ours} has {first[0]} x {first[1]} pixels and {theirs} {second[0]} x {second[1]}"
+            )
     if odd:
         more = f" ({len(odd) - 1:,} more)" if len(odd) > 1 else ""
         need = "one size, for patches" if is_exact else "the same proportions"

@@ -12,6 +12,7 @@ import numpy as np
 from zscape.data.images import drawn
 from zscape.data.pictures import FORMATS, Part, PictureList, Skipped, bounded, quiet_pillow
 from zscape.errors import PARSE_ERRORS
+from zscape.remote import in_threads
 
 MAX_PATCHES = 64  # of a picture
 _TURNED = (5, 6, 7, 8)  # orientations of EXIF that swap height and width
@@ -26,7 +27,11 @@ def with_pages(listed: PictureList) -> PictureList:
     if not any(is_tiff):
         return listed
     with quiet_pillow():
-        n_pages = [_n_pages(listed.open(row)) if is_tiff[row] else 1 for row in range(len(listed))]
+        n_pages = in_threads(
+            lambda row: _n_pages(listed.open(row)) if is_tiff[row] else 1,
+            range(len(listed)),
+            listed.files,
+        )
     if max(n_pages) == 1:
         return listed
     parts: list[list[Part | None]] = [
@@ -47,21 +52,26 @@ def with_patches(listed: PictureList, height: int, width: int) -> PictureList:
     skipped = list(listed.skipped)
     n_places = 0
     with quiet_pillow():
-        for row in range(len(listed)):
-            part = listed.part(row)
-            wide, high = upright_size(listed.open(row), part) or (width, height)
-            boxes = [
-                (left, top, left + width, top + height)
-                for top in _starts(high, height)
-                for left in _starts(wide, width)
-            ]
-            n_places += len(boxes)
-            if not boxes:
-                reason = f"{wide} x {high} pixels, smaller than a patch of {width} x {height}"
-                skipped.append(Skipped(listed.names[row], reason))
-            page = 0 if part is None else part.page
-            chosen = drawn(len(boxes), MAX_PATCHES, [0, row])
-            parts.append([Part(page, boxes[i]) for i in chosen])
+        sizes = in_threads(
+            lambda row: upright_size(listed.open(row), listed.part(row)),
+            range(len(listed)),
+            listed.files,
+        )
+    for row, size in enumerate(sizes):
+        wide, high = size or (width, height)
+        boxes = [
+            (left, top, left + width, top + height)
+            for top in _starts(high, height)
+            for left in _starts(wide, width)
+        ]
+        n_places += len(boxes)
+        if not boxes:
+            reason = f"{wide} x {high} pixels, smaller than a patch of {width} x {height}"
+            skipped.append(Skipped(listed.names[row], reason))
+        part = listed.part(row)
+        page = 0 if part is None else part.page
+        chosen = drawn(len(boxes), MAX_PATCHES, [0, row])
+        parts.append([Part(page, boxes[i]) for i in chosen])
     n_patches = sum(map(len, parts))
     few = f" of {n_places:,}" if n_places > n_patches else ""
     note = (

@@ -15,8 +15,8 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from zscape.data.pictures import PictureList, Skipped, UnreadablePictureError, q
 from zscape.data.white import BYTE, White, find_white
 from zscape.errors import DataError
 from zscape.files import TEMPORARY_PREFIX, write_json
+from zscape.remote import in_threads, n_threads
 
 Progress = Callable[[int, int], object]
 Check = Callable[[np.ndarray], None]
@@ -37,13 +38,6 @@ Check = Callable[[np.ndarray], None]
 _PROGRESS_SECONDS = 0.5
 _JOIN_SECONDS = 10.0  # a file that never ends must not keep the process
 _UNKNOWN, _DECODED, _BROKEN = range(3)
-
-
-def cache_root() -> Path:
-    """Return where decoded pictures are kept: `$ZSCAPE_CACHE`, or the user's cache folder."""
-    if own := os.environ.get("ZSCAPE_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zscape"
 
 
 class Decoding:
@@ -91,7 +85,9 @@ class Decoding:
         self._threads: list[threading.Thread] = []
 
     def start(self, rows: np.ndarray, check: Check) -> None:
-        """Take the images from the cache, or begin to decode them in as many threads as cores.
+        """Take the images from the cache, or begin to decode them in threads.
+
+        There are as many as cores, and more where each waits for a server.
 
         Args:
             rows: the pictures that will be needed, in the order in which they will be.
@@ -126,7 +122,7 @@ class Decoding:
         self._cleanup.enter_context(quiet_pillow())
         self._threads = [
             threading.Thread(target=self._work, daemon=True, name="decoding")
-            for _ in os.sched_getaffinity(0)
+            for _ in range(n_threads(self.source.files))
         ]
         for thread in self._threads:
             thread.start()
@@ -161,8 +157,9 @@ class Decoding:
     def close(self) -> None:
         """Stop decoding; what is not whole is thrown away. Images that were read stay."""
         self._is_stopped = True
+        end = time.monotonic() + _JOIN_SECONDS  # of all, which may wait for one server
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            thread.join(max(0.0, end - time.monotonic()))
         self._cleanup.close()
 
     def _wait(self, rows: Any, *, whole: bool | None = None) -> None:
@@ -286,7 +283,7 @@ def decode_rows(
     how: Rendering,
     white: White,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decode some pictures into memory, in as many threads as there are cores.
+    """Decode some pictures into memory, in several threads.
 
     Returns images (N, H, W, C), black where one cannot be read, and why, by row. They are uint8,
     or float32 in [0, 1] if `how.exact` is set.
@@ -303,6 +300,6 @@ def decode_rows(
         except UnreadablePictureError as error:
             broken[row] = error.reason
 
-    with quiet_pillow(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(decode, range(len(rows))))  # an error cancels what has not begun
+    with quiet_pillow():
+        in_threads(decode, range(len(rows)), source.files)
     return images, dict(sorted(broken.items()))

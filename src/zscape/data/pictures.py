@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zscape.errors import PARSE_ERRORS, DataError, reason_of
+from zscape.remote import RemotePath
 from zscape.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class PictureList:
     parts: list[Part | None] | None = None  # of which the pictures are, where they are no files
     groups: list[int] | None = None  # those of one file have one number
     notes: tuple[str, ...] = ()  # what the user is to be told about how they are listed
+    in_order: bool = False  # neighbours are read together, and any other order takes long
 
     def __len__(self) -> int:
         return len(self.names)
@@ -215,10 +217,13 @@ def load_upright(
 def bounded(path: Path | io.BytesIO) -> Path | io.BytesIO:
     """Return a file of which no more can be asked for than it has, where Pillow would do so.
 
-    It takes as much memory as a JPEG 2000 file claims to have.
+    It takes as much memory as a JPEG 2000 file claims to have. A file that lies elsewhere is read
+    as a whole; that it cannot be had is a `RemoteError`, and does not make it a broken picture.
     """
     if isinstance(path, io.BytesIO):
         return path
+    if isinstance(path, RemotePath):
+        return io.BytesIO(path.contents())
     with path.open("rb", buffering=0) as file:
         start = file.read(len(_JP2))
     return io.BytesIO(path.read_bytes()) if start == _JP2 else path

@@ -13,6 +13,7 @@ from zscape.errors import ConfigError, ModelError, require
 from zscape.evaluation.classifier import IMAGE_SHAPE, classifier_record, mnist_classifier
 from zscape.evaluation.labels import as_digits, is_labelled
 from zscape.files import sha256_of
+from zscape.remote import as_path
 
 CLASSIFIER = "classifier"
 _BATCH_SIZE = 500
@@ -73,7 +74,7 @@ def load_features(path: str | Path | None, image_shape: tuple[int, int, int]) ->
                 "a network to compare them by (.keras or .onnx) as `features`."
             )
         return _classifier("features")
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() not in (".keras", ".onnx"):
         raise ConfigError(f"{path} does not end in .keras or .onnx; expected such a network.")
     if not path.is_file():

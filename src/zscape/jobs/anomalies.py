@@ -24,6 +24,7 @@ N_GALLERY = 30
 _PER_FIGURE = 10
 _N_SCALE = 512  # validation images that the colours of heat maps are scaled by
 _COPIES = 4  # of the images, in errors and colours
+_N_HEAT_MAPS = 32  # that are written at a time
 _MIN_SIDE = 112  # pixels of a heat map
 _IN_TRUTH = {1: "yes", 0: "no", -1: "unknown"}
 _SEEN = "those have lower scores and raise fewer false alarms than new ones"
@@ -149,8 +150,11 @@ def _write_heat_maps(run: Run, images: Images, folder: Path) -> None:
     known = _errors(run, run.dataset.validation.some(_N_SCALE).images)
     top = max(float(np.quantile(known, 0.999)), 1e-3)
     for rows, part in chunks(images.images, copies=_COPIES):
-        for i, error in enumerate(_errors(run, part), rows.start):
-            write_pictures(folder, _heat_map(error / top)[None], first=i)
+        errors = _errors(run, part)
+        for start in range(0, len(errors), _N_HEAT_MAPS):
+            some = errors[start : start + _N_HEAT_MAPS]
+            maps = np.stack([_heat_map(error / top) for error in some])
+            write_pictures(folder, maps, first=rows.start + start)
 
 
 def _heat_map(shares: np.ndarray) -> np.ndarray:

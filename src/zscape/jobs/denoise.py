@@ -20,6 +20,7 @@ from zscape.data.pictures import (
     Part,
     Skipped,
     UnreadablePictureError,
+    bounded,
     load_upright,
     quiet_pillow,
 )
@@ -212,7 +213,7 @@ def _kind(source: Path) -> tuple[str, int]:
     from PIL import Image
 
     try:
-        with Image.open(source, formats=FORMATS) as opened:
+        with Image.open(bounded(source), formats=FORMATS) as opened:
             return opened.format or "", int(getattr(opened, "n_frames", 1))
     except (Image.DecompressionBombError, *PARSE_ERRORS):
         return "", 1  # why it cannot be read is told when it is decoded

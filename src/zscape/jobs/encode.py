@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from zscape.data.pictures import Skipped, report_skipped
 from zscape.errors import DataError, require
 from zscape.files import (
     in_unicode,
+    remove_folder,
     sha256_of,
     tsv_line,
     write_arrays,
@@ -209,7 +210,7 @@ def write_code_table(
         table = _table(images.part(number))
         write_atomically(parts / f"{number:08d}.parquet", partial(pq.write_table, table))
     n_broken = _write_joined(parts, images.n_parts, out)
-    shutil.rmtree(parts)
+    remove_folder(parts)
     return _facts(run, images.n - n_broken, n_broken + len(images.skipped))
 
 
@@ -222,7 +223,7 @@ def _open_parts(parts: Path, facts: dict[str, Any]) -> int:
         same = False
     if not same:
         if parts.is_dir() and (note.exists() or not any(parts.iterdir())):
-            shutil.rmtree(parts)
+            remove_folder(parts)
         parts.mkdir(parents=True)  # a folder of somebody else stops us here
         write_json(note, facts)
     return next(n for n in itertools.count() if not (parts / f"{n:08d}.parquet").exists())
@@ -250,6 +251,12 @@ def _table(part: Coded) -> Any:
     return pa.table(columns, metadata={"code_shape": json.dumps(part.codes.shape[1:])})
 
 
+def _read_part(path: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(io.BytesIO(path.read_bytes()))
+
+
 def _write_joined(parts: Path, n_parts: int, out: Path) -> int:
     """Write all parts into one Parquet file; return how many rows have an error."""
     import pyarrow.parquet as pq
@@ -259,9 +266,9 @@ def _write_joined(parts: Path, n_parts: int, out: Path) -> int:
     def write(path: Path) -> None:
         nonlocal n_errors
         paths = [parts / f"{number:08d}.parquet" for number in range(n_parts)]
-        with pq.ParquetWriter(path, pq.read_schema(paths[0])) as writer:
+        with pq.ParquetWriter(path, _read_part(paths[0]).schema) as writer:
             for part in paths:
-                table = pq.read_table(part)
+                table = _read_part(part)
                 writer.write_table(table)
                 if "error" in table.column_names:
                     n_errors += len(table) - table.column("error").null_count

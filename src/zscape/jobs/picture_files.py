@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zscape.files import write_bytes
+from zscape.remote import RemotePath, in_threads
+
 _CHANNELS = (1, 3, 4)  # gray, colour, colour with transparency
 
 
@@ -33,13 +36,19 @@ def write_pictures(
     if images.shape[-1] not in _CHANNELS:
         return
     digits = max(5, len(str((n or len(images)) - 1)))
-    for index, image in enumerate(images, first):
-        pixels = np.round(image * 255).astype(np.uint8)
+
+    def write(index: int) -> None:
+        pixels = np.round(images[index] * 255).astype(np.uint8)
         content = io.BytesIO()
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "png")
-        path = folder / f"{index:0{digits}d}.png"
+        path = folder / f"{first + index:0{digits}d}.png"
+        if isinstance(path, RemotePath):
+            write_bytes(path, content.getvalue())
+            return
         try:
             path.write_bytes(content.getvalue())
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+    in_threads(write, range(len(images)), [folder])

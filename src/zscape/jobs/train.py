@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, cast
 
 import numpy as np
+from filelock import FileLock
 
 from zscape.data.alike import N_BORDERS, border
 from zscape.data.corruptions import CORRUPTIONS
@@ -17,13 +20,15 @@ from zscape.data.load import Reading, load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.data.white import white_of_model
-from zscape.errors import ConfigError, DataError
+from zscape.errors import ConfigError, DataError, RunError, ZscapeError
+from zscape.files import check_can_be_written
 from zscape.jobs.evaluate import write_results
-from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training
+from zscape.jobs.plan import Plan, default_folder, picked, picture_settings, plan_training
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
 from zscape.registry import Choice, load_plugin
+from zscape.remote import as_path, cache_root, is_remote
 from zscape.reporter import Reporter, default_reporter, report_remarks
 from zscape.run_config import RunConfig
 from zscape.run_folder import open_for_training
@@ -31,11 +36,13 @@ from zscape.run_images import known_pictures
 from zscape.runs import Run, load_run
 from zscape.settings import (
     PictureConfig,
+    PlaceConfig,
     ReadingConfig,
     TrainOptions,
     check_names,
 )
 from zscape.training.fit import fit_autoencoder
+from zscape.training.processes import Place, agree, joined, part, place_of, spread
 
 Data = str | Path | np.ndarray | Images
 P = ParamSpec("P")
@@ -71,7 +78,8 @@ def train(data: Data, **options: Any) -> Run:
     Args:
         data: a named data set (`mnist`), a folder of pictures or a file of them (`.zip`, `.tar`,
             `.parquet`), a file of arrays (`.npz`, `.npy`, idx, `.csv`), or an array of images
-            (N, H, W) or (N, H, W, C).
+            (N, H, W) or (N, H, W, C). Folders and files may lie elsewhere, as in
+            `s3://bucket/pictures`; so may the run, `out`.
         **options: the fields of `NetworkConfig`, `TrainConfig`, `ReadingConfig` and `PictureConfig`
             in `zscape.settings`, and those of `TrainOptions` there. What is left out is chosen by
             the recipe of the preset, or has its default.
@@ -95,55 +103,156 @@ def train(data: Data, **options: Any) -> Run:
     options = {name: value for name, value in options.items() if value is not None}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
-    for plugin in options.get("plugins", ()):
-        load_plugin(plugin)
-    # All settings are checked before the images are read, which can take long.
-    plan = plan_training(options)
-    pictures = picture_settings(data, options)
-    reporter = options.get("reporter") or default_reporter()
-    resume, out = options.get("resume", False), options.get("out")
-    with load_dataset(
-        data,
-        seed=plan.training.seed,
-        limit=plan.training.limit,
-        pictures=pictures,
-        reading=Reading(
-            white=options.get("white"),
-            validation=options.get("validation"),
-            test=options.get("test"),
-            target=options.get("target"),
-            known=known_pictures(Path(out)) if resume and out else None,
-        ),
-        progress=partial(reporter.progress, "decoding pictures"),
-        wait=False,
-    ) as dataset:
-        if options.get("strict") and dataset.decoding is not None:
-            dataset.decoding.finish(partial(reporter.progress, "decoding pictures"))
+    _check_out(options)
+    where = picked(PlaceConfig, options)
+    if where.workers is None:
+        return train_as_one_of(data, options, place_of(where))
+    from zscape.jobs.train_together import train_together
+
+    _plan(options)  # fails before others are asked
+    return train_together(data, options, where)
+
+
+def train_as_one_of(
+    data: Data,
+    options: Mapping[str, Any],
+    place: Place | None,
+    *,
+    opened: Callable[[Path], object] = lambda folder: None,
+    parted: Callable[[], object] = lambda: None,
+) -> Run:
+    """Train in this process, alone or as one of several that call this alike.
+
+    Args:
+        data: see `train`.
+        options: likewise; those of `PlaceConfig` are passed over, but for the checkpoints.
+        place: of this process among the others; None if it is alone.
+        opened: called in the first process with the run folder, when it is there.
+        parted: called in each when the model is trained, and the first one measures it alone.
+    """
+    with ExitStack() as together:
+        together.enter_context(joined(place))
+        # All settings are checked before the images are read, which can take long.
+        plan = _plan(options)
+        is_first = place is None or place.is_first
+        reporter = options.get("reporter") or (default_reporter() if is_first else Reporter())
+        dataset = together.enter_context(_load(data, plan, options, place, reporter))
         known = _skipped(dataset)
         _report_skipped(known, reporter, strict=options.get("strict", False))
         _report_notes(dataset, reporter)
-        config = _completed(plan, dataset, pictures, options)
-        folder = Path(out or default_folder(config))
+        config = _completed(plan, dataset, picture_settings(data, options), options)
+        folder = as_path(options.get("out") or default_folder(config))
         # Before a folder is made or emptied: what it starts from may be missing, or in there.
-        model = _untrained(config, options, folder)
-        with open_for_training(
-            folder,
-            config,
-            dataset,
-            force=options.get("force", False),
-            resume=resume,
-            more_epochs="epochs" in options,
-        ) as run:
+        with spread():
+            model = _untrained(config, options, folder)
+        with _opened(folder, config, dataset, options, place) as run:
+            if is_first:
+                opened(folder.absolute())
             try:
-                _fit(run, model, dataset, options, reporter)
-                late = [item for item in run.dataset.train.skipped if item not in known]
-                _report_skipped(late, reporter)
-                n_test = len(run.dataset.test)
-                reporter.say(f"measuring on {n_test:,} test images, drawing figures")
-                write_results(run)
+                with spread():
+                    _fit(run, model, dataset, options, reporter)
+                part(place)
+                parted()
+                if is_first:
+                    late = [item for item in run.dataset.train.skipped if item not in known]
+                    _report_skipped(late, reporter)
+                    n_test = len(run.dataset.test)
+                    reporter.say(f"measuring on {n_test:,} test images, drawing figures")
+                    write_results(run)
             except KeyboardInterrupt as stop:
                 raise Interrupted(folder) from stop
     return run
+
+
+def _check_out(options: Mapping[str, Any]) -> None:
+    """Refuse a place elsewhere that cannot hold the run, before the images are read."""
+    out = options.get("out")
+    if out is not None and is_remote(out):
+        check_can_be_written(as_path(out))
+        if options.get("tensorboard"):
+            raise ConfigError(
+                f"`tensorboard` writes on this machine only, and `out` is {as_path(out)}; leave "
+                "one of the two out."
+            )
+
+
+def _plan(options: Mapping[str, Any]) -> Plan:
+    for plugin in options.get("plugins", ()):
+        load_plugin(plugin)
+    return plan_training(options)
+
+
+@contextmanager
+def _load(
+    data: Data,
+    plan: Plan,
+    options: Mapping[str, Any],
+    place: Place | None,
+    reporter: Reporter,
+) -> Iterator[Dataset]:
+    """Read the images, which of several processes on a machine the first one decodes."""
+    resume, out = options.get("resume", False), options.get("out")
+    progress = partial(reporter.progress, "decoding pictures")
+    with ExitStack() as stack:
+        if place is not None:
+            cache_root().mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(cache_root() / ".workers"))
+        dataset = load_dataset(
+            data,
+            seed=plan.training.seed,
+            limit=plan.training.limit,
+            pictures=picture_settings(data, options),
+            reading=Reading(
+                white=options.get("white"),
+                validation=options.get("validation"),
+                test=options.get("test"),
+                target=options.get("target"),
+                known=known_pictures(as_path(out)) if resume and out else None,
+            ),
+            progress=progress,
+            wait=place is not None,
+        )
+        stack.close()
+        with dataset:
+            if options.get("strict") and dataset.decoding is not None:
+                dataset.decoding.finish(progress)
+            yield dataset
+
+
+@contextmanager
+def _opened(
+    folder: Path,
+    config: RunConfig,
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    place: Place | None,
+) -> Iterator[Run]:
+    """Open the run folder; of several processes the first does it for all."""
+    is_first = place is None or place.is_first
+    with ExitStack() as stack:
+        try:
+            if is_first:
+                opening = open_for_training(
+                    folder,
+                    config,
+                    dataset,
+                    force=options.get("force", False),
+                    resume=options.get("resume", False),
+                    more_epochs="epochs" in options,
+                )
+                run = stack.enter_context(opening)
+        except ZscapeError as error:
+            agree(place, dataset.fingerprint, error)
+            raise
+        agree(place, dataset.fingerprint)
+        if not is_first:
+            if not folder.is_dir():
+                raise RunError(
+                    f"{socket.gethostname()} has no folder {folder}, which the first process made; "
+                    "choose an `out` that all machines share, such as s3://bucket/runs/two."
+                )
+            run = Run(folder, load_run(folder).config, dataset)
+        yield run
 
 
 def _completed(
@@ -218,8 +327,8 @@ def _fit(
         config.training,
         run.path,
         resume=options.get("resume", False),
-        more_epochs="epochs" in options,
         is_warm=bool(config.training.init_from),
+        checkpoint_seconds=60 * picked(PlaceConfig, options).checkpoint_minutes,
         callbacks=callbacks,
         reporter=reporter,
     )

@@ -21,11 +21,14 @@ from zscape.jobs.tune_space import Asked, Space, read_space
 from zscape.jobs.tune_study import Search, Study, Taken, open_study
 from zscape.jobs.tune_trial import OF_LABELS, Outcome, train_trial
 from zscape.registry import check_number, load_plugin
+from zscape.remote import as_path, is_remote
 from zscape.reporter import Reporter, default_reporter
 from zscape.runs import Run, load_run
-from zscape.settings import TrainOptions, check_names
+from zscape.settings import PlaceConfig, TrainOptions, check_names
 
-_NOT_FOR_TRIALS = ("resume", "encoder", "decoder", "callbacks")
+_NOT_FOR_TRIALS = {
+    *PlaceConfig.names(), "resume", "encoder", "decoder", "callbacks",
+} - {"checkpoint_minutes"}  # fmt: skip
 _OF_OUTPUTS = ("mse", "psnr", "ssim")
 _PATHS = ("validation", "test", "target")
 
@@ -84,7 +87,7 @@ def tune(
     measure = _metric(metric)
     space = read_space(search, fixed)
     _check_comparable(measure, space, fixed)
-    path = Path(folder or Path("runs", f"tune-{resolve(data).default_stem}"))
+    path = _folder(folder, data)
     with _loaded(data, fixed, reporter) as dataset:
         if metric in OF_LABELS and dataset.train.labels is None:
             raise ConfigError(f"metric is {metric!r}, and the images have no labels; choose mse.")
@@ -114,7 +117,7 @@ def tune(
 
 def _options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any, bool, Reporter]:
     """Return the settings that all trials have, the folder, `force` and the reporter."""
-    check_names(options, set(TrainOptions.names()) - set(_NOT_FOR_TRIALS))
+    check_names(options, set(TrainOptions.names()) - _NOT_FOR_TRIALS)
     given = {name: value for name, value in options.items() if value is not None}
     out, force = given.pop("out", None), bool(given.pop("force", False))
     reporter = given.pop("reporter", None) or default_reporter()
@@ -130,6 +133,16 @@ def _options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any, bool, Rep
             for p in given["plugins"]
         )
     return {name: value for name, value in given.items() if value is not False}, out, force, reporter
+
+
+def _folder(out: str | Path | None, data: Data) -> Path:
+    """Return the folder of the search, which has a database in it and so lies on this machine."""
+    if out is not None and is_remote(out):
+        raise ConfigError(
+            f"`out` is {as_path(out)}, and a search keeps a database; choose a folder of this "
+            "machine, or one that all machines share."
+        )
+    return Path(out or Path("runs", f"tune-{resolve(data).default_stem}"))
 
 
 def _metric(name: str) -> Metric:

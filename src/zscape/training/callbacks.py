@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import time
@@ -34,22 +35,43 @@ class RunKeeper(keras.callbacks.Callback):
         state: where the training stands; this callback moves it on.
         patience: epochs without a better validation loss after which training stops.
         n_images: training images in an epoch, for the images per second in the history.
+        checkpoint_seconds: the time between checkpoints within an epoch.
+        writes: whether this process writes the files; others only count.
     """
 
-    def __init__(self, folder: Path, state: TrainingState, *, patience: int, n_images: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainingState,
+        *,
+        patience: int,
+        n_images: int,
+        checkpoint_seconds: float,
+        writes: bool = True,
+    ) -> None:
         super().__init__()
         self.state = state
         self._folder = folder
         self._patience = patience
         self.n_images = n_images
+        self._checkpoint_seconds = checkpoint_seconds
+        self._writes = writes
         self.started = 0.0
+        self.first_step = 0
         self._trained = 0.0
+        self._saved = 0.0
         self._next_check = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
+        """Start the clock; in the midst of an epoch, where it stood."""
+        state = self.state
+        self._saved = time.perf_counter()
+        self.started = self._saved - state.seconds
+        self.first_step = state.step
         self._next_check = 0
+        if state.step:
+            for variable, value in zip(self.model.metrics_variables, state.sums, strict=True):
+                variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop at once when the loss is no longer a number."""
@@ -59,13 +81,25 @@ class RunKeeper(keras.callbacks.Callback):
         if batch >= self._next_check:
             self._check_finite(logs)
             self._next_check = batch + NAN_CHECK_STEPS
+        if self._writes and self._trained - self._saved >= self._checkpoint_seconds:
+            self._check_finite(logs)
+            self._save_within(self.first_step + batch + 1)
+            self._saved = time.perf_counter()
+
+    def _save_within(self, step: int) -> None:
+        """Write a checkpoint in the midst of an epoch."""
+        model, state = self.model, self.state
+        sums = [float(keras.ops.convert_to_numpy(v.value)) for v in model.metrics_variables]
+        seconds = self._trained - self.started
+        within = dataclasses.replace(state, step=step, sums=sums, seconds=seconds)
+        save_checkpoint(self._folder / "checkpoint" / "state.npz", model, within)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the history, the model when it is the best so far, and the checkpoint."""
         self._check_finite(logs)
         logs = logs or {}
         state = self.state
-        state.epoch = epoch + 1
+        state.epoch, state.step, state.sums, state.seconds = epoch + 1, 0, [], 0.0
         row = {"epoch": float(state.epoch)}
         row |= {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -74,15 +108,21 @@ class RunKeeper(keras.callbacks.Callback):
         state.history.append(row)
         if row["val_loss"] < state.best_val_loss:
             state.best_val_loss, state.best_epoch, state.wait = row["val_loss"], state.epoch, 0
-            # The model goes first: a kill between the two writes repeats this epoch on resume,
-            # which finds the same loss and writes the same model again.
-            save_model(self.model, self._folder / "model.keras")
         else:
             state.wait += 1
-        save_checkpoint(self._folder / "checkpoint" / "state.npz", self.model, state)
-        write_history(self._folder / "history.csv", state.history)
+        if self._writes:
+            self._write()
         if state.wait >= self._patience:
             self.model.stop_training = True
+
+    def _write(self) -> None:
+        """Write what an epoch leaves."""
+        # The model goes first: a kill between the two writes repeats this epoch on resume, which
+        # finds the same loss and writes the same model again.
+        if self.state.best_epoch == self.state.epoch:
+            save_model(self.model, self._folder / "model.keras")
+        save_checkpoint(self._folder / "checkpoint" / "state.npz", self.model, self.state)
+        write_history(self._folder / "history.csv", self.state.history)
 
     def _check_finite(self, logs: dict[str, Any] | None) -> None:
         for name, value in (logs or {}).items():
@@ -131,7 +171,8 @@ class EpochReports(keras.callbacks.Callback):
             return  # reading the loss waits for the device
         self._reported = now
         state, n_images = self._keeper.state, self._keeper.n_images
-        seen = min((batch + 1) * self._config.batch_size, n_images)
+        n_steps = self._keeper.first_step + batch + 1
+        seen = min(n_steps * self._config.batch_size, n_images)
         best = (
             f"best validation {state.best_val_loss:.5f} (epoch {state.best_epoch})"
             if state.best_epoch
@@ -141,8 +182,20 @@ class EpochReports(keras.callbacks.Callback):
         self._reporter.progress("whole run", before + seen, total, best)
         rate = seen / (now - self._keeper.started)
         note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
-        name = f"epoch {state.epoch + 1}/{self._config.epochs}"
-        self._reporter.progress(name, seen, n_images, note)
+        self._reporter.progress(self._epoch_name, seen, n_images, note)
+
+    @property
+    def _epoch_name(self) -> str:
+        return f"epoch {self._keeper.state.epoch + 1}/{self._config.epochs}"
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report that the epoch is being validated, if that takes long."""
+        now = time.perf_counter()
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            n_images = self._keeper.n_images
+            # A bar that is full would go.
+            self._reporter.progress(self._epoch_name, n_images - 1, n_images, "validating")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report how the epoch went."""

@@ -27,11 +27,13 @@ from zscape.reporter import LOG, Reporter
 from zscape.settings import TrainConfig
 from zscape.training.callbacks import EpochReports, RunKeeper, write_history
 from zscape.training.optimizer import build_optimizer
+from zscape.training.processes import current_share, taking_shares
 from zscape.training.state import TrainingState, load_checkpoint
 
 RECONSTRUCTION = "reconstruction_mse"
 VALIDATION_BATCH_SIZE = 500  # fewer of large images
 _VALIDATION_COPIES = 4  # of the images, in the layers of a network
+CHECKPOINT_SECONDS = 300.0  # between those within an epoch, which may take days
 N_FIRST_PICTURES = 256  # of a folder, from which the mean at the start is taken
 
 
@@ -42,8 +44,8 @@ def fit_autoencoder(
     folder: Path,
     *,
     resume: bool = False,
-    more_epochs: bool = False,
     is_warm: bool = False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     reporter: Reporter = LOG,
 ) -> TrainingState:
@@ -52,27 +54,42 @@ def fit_autoencoder(
     The loss is the mean squared error over pixels and channels of images in [0, 1], and the terms
     of the bottleneck, which the history has by name beside `reconstruction_mse`. Outputs are
     compared with the images, or with their targets where they have such. The best model, the
-    history and the last state are written to `folder` after each epoch.
+    history and the last state are written to `folder` after each epoch, and the state also every
+    `checkpoint_seconds` within one.
+
+    Within `zscape.training.processes.spread` all processes call this alike. They share every batch,
+    and the first of them reports and writes the files.
 
     The pictures of a folder may still be decoded meanwhile; the result is the same to the last bit.
     The schedule counts all that are listed, broken ones are replaced (`ReconstructionBatches`), and
     the output starts at the mean of the first pictures of the first epoch, not of all.
 
     The weights of `model` become those of the last epoch; the best ones are in `model.keras`.
-    `resume` goes on from `checkpoint/state.npz` when it is there, with `more_epochs` also after
-    its patience had run out. `is_warm` says
-    that the model has learned something already, and leaves its weights as they are.
+    `resume` goes on from `checkpoint/state.npz` when it is there. `is_warm` says that the model has
+    learned something already, and leaves its weights as they are.
     """
     train, n_images = dataset.train.images, len(dataset.train)
     steps = -(-n_images // config.batch_size)
     if not is_warm:
         start_at_mean(model.decoder, mean_pixel(_first_images(dataset.train.clean, config.seed)))
+    share = current_share()
     batches = ReconstructionBatches(
         train,
         batch_size=config.batch_size,
         shuffle_seed=config.seed,
         corruption=config.corruption,
         targets=dataset.train.targets,
+        share=share,
+    )
+    validation = ReconstructionBatches(
+        dataset.validation.images,
+        batch_size=min(
+            VALIDATION_BATCH_SIZE,
+            chunk_length(dataset.train.image_shape, copies=_VALIDATION_COPIES),
+        ),
+        corruption=config.corruption,
+        targets=dataset.validation.targets,
+        share=share,
     )
     model.compile(
         optimizer=build_optimizer(config, steps),
@@ -92,34 +109,40 @@ def fit_autoencoder(
         state = load_checkpoint(checkpoint, model)
         # A kill right after the checkpoint was written left the history one row behind.
         write_history(folder / "history.csv", state.history)
-        if more_epochs and state.wait >= config.patience:
-            state.wait = 0
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
 
-    keeper = RunKeeper(folder, state, patience=config.patience, n_images=n_images)
-    start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e))
+    is_first = share.process == 0
+    keeper = RunKeeper(
+        folder,
+        state,
+        patience=config.patience,
+        n_images=n_images,
+        checkpoint_seconds=checkpoint_seconds,
+        writes=is_first,
+    )
+    start = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: batches.start_epoch(epoch, state.step)
+    )
     reports = EpochReports(keeper, reporter, config, lambda: mean_image_error(dataset.readable()))
+    # What is left of an epoch is an epoch of fewer steps.
+    ends = [*([state.epoch + 1] if state.step else []), config.epochs]
     try:
-        with _errors_of(dataset.decoding):
-            model.fit(
-                batches.for_fit(),
-                validation_data=ReconstructionBatches(
-                    dataset.validation.images,
-                    batch_size=min(
-                        VALIDATION_BATCH_SIZE,
-                        chunk_length(dataset.train.image_shape, copies=_VALIDATION_COPIES),
-                    ),
-                    corruption=config.corruption,
-                    targets=dataset.validation.targets,
-                ),
-                epochs=config.epochs,
-                initial_epoch=state.epoch,
-                callbacks=[start, keeper, reports, *callbacks],
-                # Keras would draw the order of the batches anew, from a global random state.
-                shuffle=False,
-                verbose=0,
-            )
+        with _errors_of(dataset.decoding), taking_shares(model, batches, validation):
+            for end in ends:
+                batches.start_epoch(state.epoch, state.step)
+                model.fit(
+                    batches.for_fit(),
+                    validation_data=validation,
+                    epochs=end,
+                    initial_epoch=state.epoch,
+                    callbacks=[start, keeper, *([reports] if is_first else []), *callbacks],
+                    # Keras would draw the order of the batches anew, from a global random state.
+                    shuffle=False,
+                    verbose=0,
+                )
+                if model.stop_training:
+                    break
     finally:
         reporter.close()
     return state

@@ -26,6 +26,9 @@ class TrainingState:
         best_val_loss: that loss; infinite before the first.
         wait: finished epochs since the best one.
         history: one row an epoch, as `history.csv` holds it.
+        step: number of finished steps in the epoch that is under way.
+        sums: what the means over this epoch are made of so far, a number per variable.
+        seconds: how long these steps took.
     """
 
     epoch: int = 0
@@ -33,6 +36,9 @@ class TrainingState:
     best_val_loss: float = math.inf
     wait: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0
+    sums: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> None:
@@ -44,7 +50,17 @@ def save_checkpoint(path: Path, model: keras.Model, state: TrainingState) -> Non
     # JSON has no infinity; a state without a best epoch has no best loss either.
     values = {**asdict(state), "best_val_loss": state.best_val_loss if state.best_epoch else None}
     arrays["state"] = np.array(json.dumps(values, allow_nan=False))
+    _write(path, arrays)
 
+
+def reset_wait(path: Path) -> None:
+    """Count the epochs without a better loss from 0 again, in a checkpoint."""
+    stored = load_arrays(path)
+    values = {**json.loads(str(stored["state"])), "wait": 0}
+    _write(path, {**stored, "state": np.array(json.dumps(values, allow_nan=False))})
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)

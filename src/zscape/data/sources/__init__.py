@@ -17,10 +17,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from zscape.data.images import Images, StoredImages
-from zscape.data.picture_cache import Decoding, cache_root
+from zscape.data.picture_cache import Decoding
 from zscape.data.picture_plan import PicturePlan, only_known, plan_pictures
 from zscape.data.pictures import PictureList
 from zscape.errors import DataError
+from zscape.remote import as_path, cache_root, is_remote
 from zscape.settings import PictureConfig
 
 Split = Literal["train", "validation", "test", "all"]
@@ -61,7 +62,7 @@ class Source(ABC):
         _kinds.append(cls)
 
     def __init__(self, location: str | Path) -> None:
-        self.path = Path(location).expanduser()
+        self.path = as_path(location).expanduser()
 
     @classmethod
     def matches(cls, location: str | Path) -> bool:
@@ -169,7 +170,7 @@ class ShardSource(PictureSource):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a file with the ending."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         return path.suffix.lower() == cls.ending and path.is_file()
 
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:
@@ -196,6 +197,8 @@ def resolve(data: Any) -> Source:
         )
     if not str(data).strip():
         raise DataError(f"the name of the images is empty; expected {ACCEPTED}.")
+    if is_remote(data):
+        data = as_path(data).looked_up()  # type: ignore[attr-defined]  # it is remote
     try:
         found: Source | None = next((k(data) for k in source_kinds() if k.matches(data)), None)
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, forbidden folder

@@ -22,6 +22,7 @@ from zscape.data.sources.split_names import SPLITS, split_of
 from zscape.errors import DataError, reason_of
 from zscape.files import shown_name
 from zscape.npz import READ_ERRORS, check_claims, check_unpacked
+from zscape.remote import as_path, fetched
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -39,7 +40,7 @@ class ArrayFile(Source):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether something is there, or a file is meant by the look of the name."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         return path.exists() or path.suffix != ""
 
     def read(self, wanted: Wanted) -> Images:
@@ -51,10 +52,12 @@ class ArrayFile(Source):
 class IdxFolder(Source):
     """A folder with files in the format of MNIST: `train-images-idx3-ubyte`, `t10k-...`."""
 
+    rank = 0  # before `Folder`, whichever was imported first
+
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a folder with such a file directly in it."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         return path.is_dir() and bool(_idx_files(path))
 
     def read(self, wanted: Wanted) -> Images:
@@ -87,15 +90,16 @@ def read_arrays(path: Path) -> Arrays:
     The format is told by the first bytes of the content, not by the name.
     """
     with _as_data_errors(path):
-        with path.open("rb") as file:
+        local = fetched(path)
+        with local.open("rb") as file:
             start = file.read(8)
         if not start:
             raise DataError(f"{path} is empty; expected {ACCEPTED}.")
         if start.startswith(_ZIP_MAGICS):
-            return _read_npz(path)
+            return _read_npz(path, local)
         if start.startswith(_NPY_MAGIC):
             # Mapped, a header that claims more than the file holds takes no memory.
-            return Arrays(np.load(path, allow_pickle=False, mmap_mode="r"))
+            return Arrays(np.load(local, allow_pickle=False, mmap_mode="r"))
         if start.startswith(_GZIP_MAGIC) or _is_idx(start):
             return Arrays(_read_idx(path), _read_labels_beside(path))
     raise DataError(f"{path} is of an unknown kind; expected {ACCEPTED}.")
@@ -126,10 +130,13 @@ def _as_data_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_npz(path: Path) -> Arrays:
-    """Read `images` and `labels`, or the arrays of splits such as `x_train` and `y_train`."""
+def _read_npz(path: Path, local: Path) -> Arrays:
+    """Read `images` and `labels`, or the arrays of splits such as `x_train` and `y_train`.
+
+    Messages name `path`, of which `local` is a copy if it lies elsewhere.
+    """
     # Opened here, because NumPy leaves a damaged archive open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+    with local.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         names = {name.lower(): name for name in stored.files}
         found = {split: (x, y) for x, y, split in _pairs(names)}
         if not found:
@@ -229,9 +236,10 @@ def _is_idx(start: bytes) -> bool:
 
 def _read_idx(path: Path) -> np.ndarray:
     """Read the format of the MNIST files: magic number, big-endian sizes, values."""
-    with path.open("rb") as file:
+    local = fetched(path)
+    with local.open("rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
-    with gzip.open(path) if compressed else path.open("rb") as file:
+    with gzip.open(local) if compressed else local.open("rb") as file:
         magic = file.read(4)
         if not _is_idx(magic):
             inside = "a gzip file without an idx file in it" if compressed else "not an idx file"
@@ -241,7 +249,7 @@ def _read_idx(path: Path) -> np.ndarray:
         # The header is only a claim: what is there decides how much memory is taken.
         n_bytes = math.prod(shape) * dtype.itemsize
         if compressed:
-            check_unpacked(n_bytes, path.stat().st_size)
+            check_unpacked(n_bytes, local.stat().st_size)
         content = _read_exactly(file, n_bytes, path)
         if file.read(1):
             raise DataError(

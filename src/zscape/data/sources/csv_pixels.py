@@ -17,6 +17,7 @@ from zscape.data.sources.csv_columns import Columns, columns_of, square
 from zscape.data.sources.split_names import split_of
 from zscape.data.sources.text_table import TableError, delimiter_of, fields_of, lines_of
 from zscape.errors import DataError, reason_of
+from zscape.remote import as_path, fetched
 
 _ENDINGS = (".csv", ".tsv")
 _N_LOOKED_AT = 100  # rows, to tell which column is what
@@ -37,13 +38,13 @@ class CsvPixels(Source):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a file with the ending of such."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         return path.suffix.lower() in _ENDINGS and path.is_file()
 
     def read(self, wanted: Wanted) -> Images:
         """Return the images (N, H, W, C) in the smallest type that holds their values."""
         try:
-            with self.path.open("rb") as file:
+            with fetched(self.path).open("rb") as file:
                 return self._read(lines_of(file))
         except PermissionError as error:
             raise DataError(f"{self.path} may not be read; change its permissions.") from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
 from zscape.data.sources.label_table import TABLE_ENDINGS, labels_beside
 from zscape.data.sources.layout import described
 from zscape.errors import DataError
+from zscape.remote import RemotePath, as_path
 
 _ARRAYS = (".npz", ".npy", "ubyte", ".gz")  # endings of files of arrays
 
@@ -21,7 +22,7 @@ class Folder(PictureSource):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a folder."""
-        return Path(location).expanduser().is_dir()
+        return as_path(location).expanduser().is_dir()
 
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:
         """List the pictures, with the folders directly below as classes if they look like it."""
@@ -73,6 +74,8 @@ def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str
     everywhere. Files are told by their endings.
     """
     root = folder.resolve()
+    if isinstance(root, RemotePath):
+        return _remote_files(root)
     found: list[str] = []
     skipped: list[Skipped] = []
     seen = {root}
@@ -92,6 +95,20 @@ def picture_files(folder: Path, *, follow_links: bool = False) -> tuple[list[str
                     seen.add(target)
                     pending.append(Path(entry.path))
     return sorted(found), sorted(skipped, key=lambda item: item.path)
+
+
+def _remote_files(root: RemotePath) -> tuple[list[str], list[Skipped]]:
+    """Return what `picture_files` does, of a folder that lies elsewhere."""
+    names = [name for name in root.files_below() if "/." not in f"/{name}"]
+    # An object may have any name, also one that no path can have.
+    odd = {name for name in names if PurePosixPath(name).as_posix() != name or "/../" in f"/{name}"}
+    skipped = [
+        Skipped(name, reason)
+        for name in names
+        if (reason := "its name is not that of a path" if name in odd else hindrance_of(name))
+    ]
+    left_out = {item.path for item in skipped}
+    return [name for name in names if name not in left_out], skipped
 
 
 def _hindrance(entry: os.DirEntry[str], root: Path, *, follow_links: bool) -> str:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from zscape.data.pictures import ENDINGS
 from zscape.data.sources.text_table import TableError, delimiter_of, lines_of
 from zscape.errors import reason_of
+from zscape.remote import DeniedError, MissingError, RemotePath
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl")
 MAX_TABLES = 50
@@ -119,11 +120,24 @@ def tables_beside(root: Path) -> list[Table]:
 
 def _listed(folder: Path) -> list[Path]:
     """Return the first tables of a folder in alphabetical order; none if it may not be read."""
+    if isinstance(folder, RemotePath):
+        return _listed_elsewhere(folder)
     if not os.access(folder, os.R_OK | os.X_OK) or not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         found = [entry.name for entry in entries if entry.name.lower().endswith(TABLE_ENDINGS)]
     paths = [folder / name for name in sorted(found) if not name.startswith(".")]
+    return [path for path in paths if path.is_file()][:MAX_TABLES]
+
+
+def _listed_elsewhere(folder: RemotePath) -> list[Path]:
+    if len(folder.parts) < 2:  # above a bucket
+        return []
+    try:
+        found = [path for path in folder.iterdir() if path.name.lower().endswith(TABLE_ENDINGS)]
+    except (DeniedError, MissingError):
+        return []
+    paths: list[Path] = [path for path in found if not path.name.startswith(".")]
     return [path for path in paths if path.is_file()][:MAX_TABLES]
 
 

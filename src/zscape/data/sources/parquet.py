@@ -17,6 +17,7 @@ from zscape.data.sources.archive import UnreadableMember
 from zscape.data.sources.split_names import split_of
 from zscape.errors import DataError, reason_of, require
 from zscape.npz import check_unpacked
+from zscape.remote import in_threads, is_remote
 
 _KEPT_BYTES = 2**29  # of groups of rows, each of which is read as a whole
 _BATCH_BYTES = 2**27
@@ -43,21 +44,15 @@ class Parquet(ShardSource):
         """List the pictures in the rows of several Parquet files."""
         require("pyarrow", extra="parquet")
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        opened = []
+        opened = in_threads(_opened, files, files)
         file = files[0]
         try:
-            for file in files:
-                opened.append(pq.ParquetFile(file))
-                _check_claims(file, opened[-1].metadata)
             column = _image_column(files, [each.schema_arrow for each in opened])
             labels, class_names, notes = _labels(opened)
             names = _names(opened, column)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-            raise DataError(
-                f"{file} cannot be read as Parquet ({reason_of(error)}); copy it again."
-            ) from error
+            raise _damaged(file, error) from error
         n_rows = [each.metadata.num_rows for each in opened]
         splits, remarks = _splits(files, n_rows)
         return PictureList(
@@ -70,7 +65,25 @@ class Parquet(ShardSource):
             open=_reader(opened, column),
             splits=splits,
             notes=(*notes, *remarks),
+            in_order=sum(_n_bytes(each, column) for each in opened) > _KEPT_BYTES,
         )
+
+
+def _opened(file: Path) -> Any:
+    """Return an open file, of which only the end is read yet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(file.open("rb", buffering=0) if is_remote(file) else file)
+        _check_claims(file, opened.metadata)
+        return opened
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: BaseException) -> DataError:
+    return DataError(f"{file} cannot be read as Parquet ({reason_of(error)}); copy it again.")
 
 
 def _check_claims(path: Path, facts: Any) -> None:
@@ -88,6 +101,22 @@ def _check_claims(path: Path, facts: Any) -> None:
         raise DataError(f"{path} has no rows; expected pictures in a column.")
 
 
+def _n_bytes(file: Any, column: str) -> int:
+    """Return the bytes of a column, unpacked."""
+    return sum(chunk.total_uncompressed_size for chunk in _chunks(file, column))
+
+
+def _chunks(file: Any, column: str, groups: Sequence[int] | None = None) -> list[Any]:
+    """Return what a file says of a column, in all groups of its rows or in some."""
+    groups = range(file.num_row_groups) if groups is None else groups
+    return [
+        chunk
+        for group in map(file.metadata.row_group, groups)
+        for i in range(group.num_columns)
+        if f"{(chunk := group.column(i)).path_in_schema}.".startswith(f"{column}.")
+    ]
+
+
 def _values(file: Any, column: str, groups: Sequence[int] | None = None) -> Any:
     """Return a column of a file, or of some groups of its rows; ValueError where it is too much.
 
@@ -96,13 +125,7 @@ def _values(file: Any, column: str, groups: Sequence[int] | None = None) -> Any:
     import pyarrow as pa
 
     groups = range(file.num_row_groups) if groups is None else groups
-    facts = [file.metadata.row_group(g) for g in groups]
-    chunks = [
-        chunk
-        for group in facts
-        for i in range(group.num_columns)
-        if f"{(chunk := group.column(i)).path_in_schema}.".startswith(f"{column}.")
-    ]
+    chunks = _chunks(file, column, groups)
     n_packed = sum(chunk.total_compressed_size for chunk in chunks)
     largest = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
     check_unpacked(sum(chunk.total_uncompressed_size for chunk in chunks), n_packed)

@@ -10,6 +10,7 @@ from zscape.data.sources import PictureSource
 from zscape.data.sources.parquet import Parquet
 from zscape.data.sources.split_names import split_of
 from zscape.errors import DataError
+from zscape.remote import as_path
 
 
 class ParquetFolder(PictureSource):
@@ -23,7 +24,7 @@ class ParquetFolder(PictureSource):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is such a folder."""
-        root = Path(location).expanduser()
+        root = as_path(location).expanduser()
         return root.is_dir() and not any(root.glob("*.parquet")) and bool(_files_below(root))
 
     def list_pictures(self, *, follow_links: bool = False) -> PictureList:

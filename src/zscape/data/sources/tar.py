@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import shlex
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from zscape.data.sources import PictureSource, ShardSource
 from zscape.data.sources.archive import Member, as_list, check_pictures, sort_out
 from zscape.data.sources.label_table import as_numbers
 from zscape.errors import PARSE_ERRORS, DataError, reason_of
+from zscape.remote import RemotePath, as_path, in_threads
 
 _MAX_LABEL_BYTES = 1000
 _UNTAR = "mkdir -p {folder} && tar -xf {name} -C {folder}"
@@ -38,14 +40,18 @@ class Tar(ShardSource):
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
         """List the pictures of several tar files."""
-        members = [*_members(files)]
+        members = [*chain.from_iterable(in_threads(_members, files, files))]
         contents = sort_out(members, known=(".cls", ".json", ".txt"))  # beside a picture
         check_pictures(contents, files[0])
         names = [f"{member.shard.name}/{member.path}" for member in contents.pictures]
-        classes = {
-            (member.shard, member.path.removesuffix(".cls")): _text(member)
+        notes = [
+            member
             for member in members
             if member.path.endswith(".cls") and member.size <= _MAX_LABEL_BYTES
+        ]
+        classes = {
+            (member.shard, member.path.removesuffix(".cls")): text
+            for member, text in zip(notes, in_threads(_text, notes, files), strict=True)
         }
         labels = [
             classes.get((member.shard, member.path.rpartition(".")[0]), "")
@@ -62,7 +68,7 @@ class Packed(PictureSource):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is such a file."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         return path.name.lower().endswith(tuple(e for ends in _COMMANDS for e in ends)) and (
             path.is_file()
         )
@@ -106,29 +112,27 @@ class _Within:
         return self._file.tell()
 
 
-def _members(files: Sequence[Path]) -> Iterator[Member]:
-    """Yield the files in tar files."""
-    for shard in files:
-        n_bytes = shard.stat().st_size
-        try:
-            with shard.open("rb") as file:
-                if file.read(6).startswith(_COMPRESSED):
-                    raise _packed(shard, shard.stem)
-                file.seek(0)
-                inner: Any = _Within(file, n_bytes)
-                with tarfile.open(fileobj=inner, mode="r:") as archive:
-                    for info in archive:
-                        if not info.isdir():
-                            yield _member(shard, info, n_bytes)
-                    inner.seek(archive.offset)
-                    # What follows a damaged header would be missed in silence.
-                    if any(inner.read(tarfile.BLOCKSIZE)):
-                        raise tarfile.ReadError(f"the header at {archive.offset:,} is damaged")
-        except (tarfile.TarError, *PARSE_ERRORS) as error:
-            raise DataError(
-                f"{shard} cannot be read as an uncompressed tar file ({reason_of(error)}); unpack "
-                "it and name the folder, or copy it again."
-            ) from error
+def _members(shard: Path) -> list[Member]:
+    """Return the files in a tar file."""
+    n_bytes = shard.stat().st_size
+    try:
+        with shard.open("rb") as file:
+            if file.read(6).startswith(_COMPRESSED):
+                raise _packed(shard, shard.stem)
+            file.seek(0)
+            inner: Any = _Within(file, n_bytes)
+            with tarfile.open(fileobj=inner, mode="r:") as archive:
+                members = [_member(shard, info, n_bytes) for info in archive if not info.isdir()]
+                inner.seek(archive.offset)
+                # What follows a damaged header would be missed in silence.
+                if any(inner.read(tarfile.BLOCKSIZE)):
+                    raise tarfile.ReadError(f"the header at {archive.offset:,} is damaged")
+                return members
+    except (tarfile.TarError, *PARSE_ERRORS) as error:
+        raise DataError(
+            f"{shard} cannot be read as an uncompressed tar file ({reason_of(error)}); unpack "
+            "it and name the folder, or copy it again."
+        ) from error
 
 
 def _member(shard: Path, info: tarfile.TarInfo, n_bytes: int) -> Member:
@@ -147,6 +151,8 @@ def _member(shard: Path, info: tarfile.TarInfo, n_bytes: int) -> Member:
 
 
 def _content(shard: Path, offset: int, size: int) -> io.BytesIO:
+    if isinstance(shard, RemotePath):
+        return io.BytesIO(shard.read_range(offset, size))
     with shard.open("rb") as file:
         file.seek(offset)
         return io.BytesIO(file.read(size))

@@ -7,8 +7,9 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from zscape.data.pictures import PictureList
@@ -22,10 +23,13 @@ from zscape.data.sources.archive import (
     sort_out,
 )
 from zscape.errors import PARSE_ERRORS, DataError, reason_of
+from zscape.remote import as_path, in_threads
 
 _MAGIC, _EMPTY = b"PK\x03\x04", b"PK\x05\x06"
 _LOCAL_HEADER = 30  # bytes, before the name
 _ENCRYPTED = 1
+_FIRST_BYTES = 4096  # that are read to look at a file
+_MOST_BYTES = 2**22  # that are read at once, of a picture
 
 
 class Zip(ShardSource):
@@ -37,7 +41,7 @@ class Zip(ShardSource):
     @classmethod
     def matches(cls, location: str | Path) -> bool:
         """Tell whether a location is a zip file, but not one with arrays (`.npz`)."""
-        path = Path(location).expanduser()
+        path = as_path(location).expanduser()
         if path.suffix.lower() == ".npz" or not path.is_file():
             return False
         first = _first_name(path)
@@ -46,7 +50,7 @@ class Zip(ShardSource):
     @classmethod
     def list_files(cls, files: Sequence[Path]) -> PictureList:
         """List the pictures of several zip files."""
-        contents = sort_out(_members(files))
+        contents = sort_out(chain.from_iterable(in_threads(_members, files, files)))
         check_pictures(contents, files[0])
         names = places_of(contents.pictures, contents.pictures)
         if len(files) > 1:
@@ -60,7 +64,7 @@ class Zip(ShardSource):
 def _first_name(path: Path) -> bytes | None:
     """Return the name of the first file in a zip file; None for another file."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=_FIRST_BYTES) as file:
             start = file.read(_LOCAL_HEADER)
             if start[:4] not in (_MAGIC, _EMPTY):
                 return None
@@ -69,21 +73,22 @@ def _first_name(path: Path) -> bytes | None:
         return None  # what is wrong is said when it is read
 
 
-def _members(files: Sequence[Path]) -> Iterator[Member]:
-    """Yield the files in zip files; of two with one name the last, as unpacking leaves it."""
-    for shard in files:
-        try:
-            with zipfile.ZipFile(shard) as archive:
-                infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        except (zipfile.BadZipFile, *PARSE_ERRORS) as error:
-            raise DataError(
-                f"{shard} cannot be read as a zip file ({reason_of(error)}); copy it again."
-            ) from error
-        n_bytes = shard.stat().st_size
-        for name, info in infos.items():
-            path = name.replace("\\", "/")  # as some programs on Windows write
-            hindrance = _hindrance(info, n_bytes)
-            yield Member(shard, path, info.file_size, hindrance, partial(_content, shard, info))
+def _members(shard: Path) -> list[Member]:
+    """Return the files in a zip file; of two with one name the last, as unpacking leaves it."""
+    try:
+        with shard.open("rb") as file, zipfile.ZipFile(file) as archive:
+            infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    except (zipfile.BadZipFile, *PARSE_ERRORS) as error:
+        raise DataError(
+            f"{shard} cannot be read as a zip file ({reason_of(error)}); copy it again."
+        ) from error
+    n_bytes = shard.stat().st_size
+    members = []
+    for name, info in infos.items():
+        path = name.replace("\\", "/")  # as some programs on Windows write
+        content = partial(_content, shard, info)
+        members.append(Member(shard, path, info.file_size, _hindrance(info, n_bytes), content))
+    return members
 
 
 def _hindrance(info: zipfile.ZipInfo, n_bytes: int) -> str:
@@ -104,7 +109,8 @@ def _content(shard: Path, info: zipfile.ZipInfo) -> io.BytesIO:
 
     What is unpacked never takes more than the declared size, which the caller has looked at.
     """
-    with shard.open("rb") as file:
+    n_bytes = info.compress_size + len(info.filename.encode()) + 256  # with the header, in one go
+    with shard.open("rb", buffering=min(_MOST_BYTES, n_bytes)) as file:
         file.seek(info.header_offset)
         header = file.read(_LOCAL_HEADER)
         if len(header) < _LOCAL_HEADER or not header.startswith(_MAGIC):
