@@ -111,7 +111,9 @@ def print_search(found: Tuned) -> None:
 
     _print_table(*ranking(found))
     if found.importances:
-        shares = (f"{name.replace('_', ' ')} {100 * v:.0f} %" for name, v in found.importances.items())
+        shares = (
+            f"{name.replace('_', ' ')} {100 * v:.0f} %" for name, v in found.importances.items()
+        )
         print(f"what matters: {', '.join(shares)}")
     print(f"report: {found.path / 'report.html'}")
     print(f"train the best again: {found.command(found.best)}")

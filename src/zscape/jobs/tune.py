@@ -16,9 +16,10 @@ from zscape.evaluation.metrics import METRICS, Metric
 from zscape.jobs.evaluate import refresh
 from zscape.jobs.plan import picture_settings, plan_training
 from zscape.jobs.train import Data, Interrupted
+from zscape.jobs.tune_folder import open_study
 from zscape.jobs.tune_results import Trial, Tuned, write_search
 from zscape.jobs.tune_space import Asked, Space, read_space
-from zscape.jobs.tune_study import Search, Study, Taken, open_study
+from zscape.jobs.tune_study import Search, Study, Taken
 from zscape.jobs.tune_trial import OF_LABELS, Outcome, train_trial
 from zscape.registry import check_number, load_plugin
 from zscape.remote import as_path, is_remote
@@ -132,7 +133,12 @@ def _options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any, bool, Rep
             str(Path(p).expanduser().absolute()) if str(p).endswith(".py") else str(p)
             for p in given["plugins"]
         )
-    return {name: value for name, value in given.items() if value is not False}, out, force, reporter
+    return (
+        {name: value for name, value in given.items() if value is not False},
+        out,
+        force,
+        reporter,
+    )
 
 
 def _folder(out: str | Path | None, data: Data) -> Path:
@@ -177,7 +183,12 @@ def _loaded(data: Data, fixed: Mapping[str, Any], reporter: Reporter) -> Iterato
         seed=training.seed,
         limit=training.limit,
         pictures=picture_settings(data, fixed),
-        reading=Reading(white=fixed.get("white"), **{n: fixed.get(n) for n in _PATHS}),
+        reading=Reading(
+            white=fixed.get("white"),
+            validation=fixed.get("validation"),
+            test=fixed.get("test"),
+            target=fixed.get("target"),
+        ),
         progress=progress,
         wait=False,
     ) as dataset:
@@ -290,5 +301,3 @@ def _measure_best(found: Tuned, dataset: Dataset, reporter: Reporter) -> None:
         return
     reporter.say(f"measuring trial {best.number}, the best, on the test split")
     refresh(Run(best.path, load_run(best.path).config, dataset))
-
-

@@ -192,61 +192,25 @@ def ranking(found: Tuned, n: int = _N_SHOWN) -> tuple[list[str], list[list[str]]
 
 
 def _section(found: Tuned, png: bytes) -> Section:
-    best = found.best
-    counts = {state: sum(t.state == state for t in found.trials)
-              for state in ("finished", "pruned", "failed", "running")}  # fmt: skip
-    columns, rows = ranking(found)
-    better = "lower" if found.metric.better == "lower" else "higher"
-    tables = [
-        Table(
-            "Best trials",
-            f"{found.metric.explanation}; of the best epoch, on the validation split.",
-            [name[:1].upper() + name[1:] for name in columns],
-            rows,
-        )
-    ]
-    for by, what in (("code_values", "code size"), ("seconds", "time")):
-        numbers = {trial.number for trial in found.front(by)}
-        chosen = sorted((t for t in found.trials if t.number in numbers),
-                        key=lambda t: getattr(t, by))  # fmt: skip
-        named = [[str(t.number), str(t.code_values), f"{t.seconds:,.1f}",
-                  found.metric.text(t.value), t.words] for t in chosen]  # fmt: skip
-        tables.append(
-            Table(
-                f"Pareto front: {found.metric.label} and {what}",
-                f"No finished trial is better than one of these in both ({better} "
-                f"{found.metric.label}, less {what}).",
-                ["Trial", "Code values", "Seconds", found.metric.label, "Settings"],
-                named,
-            )
-        )
-    if found.importances:
-        tables.append(
-            Table(
-                "What matters",
-                f"Share of the variation of {found.metric.label} that each setting explains among "
-                "finished trials (functional ANOVA); a rough guide after few trials.",
-                ["Setting", "Share"],
-                [[name.replace("_", " "), f"{100 * share:.0f} %"]
-                 for name, share in found.importances.items()],
-            )  # fmt: skip
-        )
+    best, states = found.best, [trial.state for trial in found.trials]
+    metric = found.metric
+    early = f"{states.count('pruned')} stopped early, {states.count('failed')} failed"
     return Section(
-        title=f"{len(found.trials)} trials: {found.path.name}",
+        title=f"{len(states)} trials: {found.path.name}",
         headline=[
-            KeyNumber(f"best validation {found.metric.label}", found.metric.text(best.value),
-                      f"trial {best.number}"),
+            KeyNumber(
+                f"best validation {metric.label}", metric.text(best.value), f"trial {best.number}"
+            ),
             KeyNumber("code values", str(best.code_values)),
             KeyNumber("seconds of training", f"{best.seconds:,.1f}"),
-            KeyNumber("finished", str(counts["finished"]),
-                      f"{counts['pruned']} stopped early, {counts['failed']} failed"),
+            KeyNumber("finished", str(states.count("finished")), early),
         ],
-        tables=tables,
+        tables=_tables(found),
         figures=[
             ReportFigure(
                 "Every trial by what it costs. The line is the Pareto front; trials that were "
                 "stopped early are faint.",
-                f"Trials of the search: {found.metric.label} against code values and seconds.",
+                f"Trials of the search: {metric.label} against code values and seconds.",
                 png,
             )
         ],
@@ -257,7 +221,34 @@ def _section(found: Tuned, png: bytes) -> Section:
             **{name.replace("_", " "): _short(value) for name, value in found.fixed.items()},
             "seconds in all": f"{sum(t.seconds for t in found.trials):,.0f}",
         },
-    )  # fmt: skip
+    )
+
+
+def _tables(found: Tuned) -> list[Table]:
+    metric = found.metric
+    columns, rows = ranking(found)
+    note = f"{metric.explanation}; of the best epoch, on the validation split."
+    tables = [Table("Best trials", note, [name[:1].upper() + name[1:] for name in columns], rows)]
+    for by, what in (("code_values", "code size"), ("seconds", "time")):
+        rows = [
+            [str(t.number), str(t.code_values), f"{t.seconds:,.1f}", metric.text(t.value), t.words]
+            for t in found.front(by)
+        ]
+        note = (
+            f"No finished trial is better than one of these in both: {metric.better} "
+            f"{metric.label}, and less {what}."
+        )
+        columns = ["Trial", "Code values", "Seconds", metric.label, "Settings"]
+        tables.append(Table(f"Pareto front: {metric.label} and {what}", note, columns, rows))
+    if found.importances:
+        note = (
+            f"Share of the variation of {metric.label} that each setting explains among finished "
+            "trials (functional ANOVA); a rough guide after few trials."
+        )
+        rows = [[name.replace("_", " "), f"{100 * share:.0f} %"]
+                for name, share in found.importances.items()]  # fmt: skip
+        tables.append(Table("What matters", note, ["Setting", "Share"], rows))
+    return tables
 
 
 def _short(value: Any) -> str:
@@ -270,5 +261,3 @@ def _short(value: Any) -> str:
 
 def _cell(value: Any) -> Any:
     return "" if value is None else value
-
-

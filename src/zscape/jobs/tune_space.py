@@ -81,8 +81,7 @@ class Searched:
     def suggest(self, trial: optuna.trial.Trial) -> Value:
         """Return the value that the search proposes."""
         if self.values:
-            chosen: Value = trial.suggest_categorical(self.name, self.values)
-            return chosen
+            return self.settled(trial.suggest_categorical(self.name, self.values))
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(self.name, self.low, self.high, log=self.log)
         return self.settled(trial.suggest_float(self.name, self.low, self.high, log=self.log))
@@ -253,9 +252,10 @@ def _check_values(space: Space, fixed: Mapping[str, Any]) -> None:
     networks = [each for each in space if each.name in ("preset", "bottleneck")]
     first = {each.name: each.probes[0] for each in space}
     for chosen in itertools.product(*(each.values for each in networks)):
-        values = {**first, **{each.name: value for each, value in zip(networks, chosen)}}
+        values = first | {each.name: value for each, value in zip(networks, chosen, strict=True)}
+        settings = _settings(space, fixed, lambda each, values=values: values[each.name])  # type: ignore[misc]
         try:
-            plan_training({**fixed, **_settings(space, fixed, lambda each: values[each.name])})
+            plan_training({**fixed, **settings})
         except ConfigError as error:
             named = " and ".join(map(str, chosen)) or "these values"
             raise ConfigError(f"`search`: {named} together: {error}") from error

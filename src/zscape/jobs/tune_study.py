@@ -1,13 +1,10 @@
-"""The study of a search: which trials there are and how they went, in a database in its folder."""
+"""The study of a search: which trials there are, how they went, and what comes next."""
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,25 +13,21 @@ import numpy as np
 
 from zscape.data.images import Dataset
 from zscape.data.sources import resolve
-from zscape.errors import ConfigError, RunError
-from zscape.evaluation.metrics import METRICS, Metric
-from zscape.files import TEMPORARY_PREFIX, remove_leftovers, write_json
+from zscape.errors import ConfigError
+from zscape.evaluation.metrics import Metric
 from zscape.jobs.plan import plan_training
-from zscape.jobs.tune_results import FILES, Trial
+from zscape.jobs.tune_results import Trial
 from zscape.jobs.tune_space import Space, suggested
 from zscape.jobs.tune_trial import Outcome, Work
 from zscape.model import build_autoencoder
-from zscape.run_folder import locked
 
 if TYPE_CHECKING:
     import optuna
 
 SCHEMA_VERSION = 1
-DATABASE, DESCRIPTION = "study.db", "study.json"
 # A trial is judged after a ninth and a third of its epochs, and goes on if it is in the best third.
 REDUCTION = 3
 _SHARES = (REDUCTION**2, REDUCTION)
-_OWN_FILES = (DATABASE, f"{DATABASE}-journal", DESCRIPTION, *FILES)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ def is_promising(value: float, others: list[float], *, lower: bool) -> bool:
 
 
 class Study:
-    """The trials of a search. One process at a time has it open; see `open_study`.
+    """The trials of a search. One process at a time has it open; see `zscape.jobs.tune_folder`.
 
     Trials minimise or maximise the metric, and minimise the length of the code as well: by its
     reconstructions alone the longest code would always win.
@@ -251,97 +244,6 @@ class Study:
 def trial_folder(path: Path, number: int) -> Path:
     """Return the run folder of a trial, whose number counts from 0 here and from 1 elsewhere."""
     return path / f"trial-{number + 1:03d}"
-
-
-@contextmanager
-def open_study(search: Search, *, force: bool) -> Iterator[Study]:
-    """Make the study of a search, or open the one that its folder holds, and hold its lock.
-
-    Raises:
-        RunError: the folder is in use, is another search's, is no study, or is damaged.
-    """
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    path = search.path
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file; choose a folder as `out`.")
-    names = [entry.name for entry in path.iterdir()] if path.exists() else []
-    present = [name for name in names if not name.startswith((".lock", TEMPORARY_PREFIX))]
-    if present and DESCRIPTION not in present:
-        raise RunError(f"{path} exists and is no search; choose another folder as `out`.")
-    path.mkdir(parents=True, exist_ok=True)
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with locked(path):
-        remove_leftovers(path)
-        if present and force:
-            _remove(path)
-        _check_same(path, search)
-        try:
-            storage = optuna.storages.RDBStorage(f"sqlite:///{(path / DATABASE).absolute()}")
-            study = optuna.create_study(
-                storage=storage,
-                study_name="zscape",
-                directions=["minimize" if search.metric.better == "lower" else "maximize",
-                            "minimize"],
-                load_if_exists=True,
-            )  # fmt: skip
-        except (SQLAlchemyError, RuntimeError) as error:
-            raise RunError(
-                f"{path / DATABASE} is damaged; start the search anew with `force=True`."
-            ) from error
-        try:
-            yield Study(search, study)
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
-            optuna.logging.set_verbosity(verbosity)
-
-
-def _check_same(path: Path, search: Search) -> None:
-    """Refuse to go on with another search; describe one that is new."""
-    file, now = path / DESCRIPTION, search.described()
-    if not file.exists():
-        write_json(file, now)
-        return
-    try:
-        before = dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(
-            f"{file} is damaged: {error}. Start the search anew with `force=True`."
-        ) from error
-    for name, value in now.items():
-        if before.get(name) == value:
-            continue
-        if name == "fingerprint":
-            what = f"the images in {now['data']} are not those of then"
-        elif name == "data" and before.get("fingerprint") == now["fingerprint"]:
-            continue  # the images count, not where they are
-        else:
-            what = f"its {name} {_difference(before.get(name), value)}"
-        raise RunError(
-            f"{path} holds another search: {what}; go on with that one, choose another `out`, or "
-            "start anew with `force=True`."
-        )
-
-
-def _difference(before: Any, now: Any) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        name = next(n for n in [*before, *now] if before.get(n) != now.get(n))
-        shown = [f"{name} {values[name]}" if name in values else f"no {name}"
-                 for values in (before, now)]  # fmt: skip
-    else:
-        shown = [str(before), str(now)]
-    return f"had {shown[0]}, and now {shown[1]}"
-
-
-def _remove(path: Path) -> None:
-    """Remove a study with all its runs, and nothing else."""
-    for name in _OWN_FILES:
-        (path / name).unlink(missing_ok=True)
-    for folder in path.glob("trial-[0-9]*"):
-        shutil.rmtree(folder)
 
 
 def _plain(name: str, value: Any) -> Any:

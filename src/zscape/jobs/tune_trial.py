@@ -63,7 +63,7 @@ class Outcome:
     reason: str = ""
 
 
-class _Enough(Exception):  # noqa: N818  # nothing went wrong
+class _Enough(Exception):
     """Ends a training after an epoch, with all that is needed to go on with it."""
 
 

@@ -143,9 +143,7 @@ def _shares(workers: int) -> Sequence[Sequence[int] | None]:
         return [None] * workers
     cores = sorted(os.sched_getaffinity(0))[: n_cores()]
     each = max(1, len(cores) // workers)
-    return [
-        [cores[(slot * each + n) % len(cores)] for n in range(each)] for slot in range(workers)
-    ]
+    return [[cores[(slot * each + n) % len(cores)] for n in range(each)] for slot in range(workers)]
 
 
 def _task(data: Any, work: Any, cores: Sequence[int] | None) -> Outcome:
