@@ -231,7 +231,7 @@ def test_table_figure_and_page(found: Tuned) -> None:
     page = (found.path / "report.html").read_text()
     assert "Search on spots.npz" in page
     assert f"trial {found.best.number}" in page
-    assert "Pareto front: MSE and code size" in page
+    assert "MSE and code size" in page
     assert found.command(found.best) in page
     assert "<script" not in page
     assert (found.path / "pareto.png").read_bytes()[:4] == b"\x89PNG"

@@ -105,11 +105,11 @@ def tune(
                     )
                 else:
                     _train_here(study, source, n_trials, _Teller(study, reporter))
-                found = results(study, with_importances=True)
+                found = study.results(with_importances=True)
                 write_search(found)
                 _measure_best(found, dataset, reporter)
             except KeyboardInterrupt as stop:
-                write_search(results(study))
+                write_search(study.results())
                 raise Interrupted(path) from stop
             finally:
                 reporter.close()
@@ -231,7 +231,7 @@ class _Teller:
         """Note the end of a trial, report it in a line, and write the results so far."""
         trial = self.study.finish(taken.trial, outcome)
         self.reporter.say(_line(trial, n_trials, self.study.search.metric))
-        write_search(results(self.study))
+        write_search(self.study.results())
 
     def progress(self, n_trials: int, note: str = "") -> None:
         """Move the bar of all trials."""
@@ -278,20 +278,6 @@ def _line(trial: Trial, n_trials: int, metric: Metric) -> str:
         "failed": f"failed: {trial.reason.replace('`', '')}",
     }
     return f"{head}  {ends[trial.state]}  {trial.seconds:.1f} s  {trial.words}"
-
-
-def results(study: Study, *, with_importances: bool = False) -> Tuned:
-    """Return what a search has found so far."""
-    search = study.search
-    return Tuned(
-        path=search.path,
-        source=search.dataset.name,
-        metric=search.metric,
-        trials=study.trials(),
-        fixed=search.fixed,
-        searched={each.name: each.text for each in search.space},
-        importances=study.importances() if with_importances else {},
-    )
 
 
 def _measure_best(found: Tuned, dataset: Dataset, reporter: Reporter) -> None:

@@ -176,25 +176,40 @@ def write_search(found: Tuned) -> None:
     png = figure_png(figure)
     write_bytes(found.path / "pareto.png", png)
     title = f"Search on {short_source(found.source)}"
-    write_text(found.path / "report.html", render_report(title, [_section(found, png)]))
+    write_text(
+        found.path / "report.html", render_report(title, [_overview(found, png), _fronts(found)])
+    )
 
 
 def ranking(found: Tuned, n: int = _N_SHOWN) -> tuple[list[str], list[list[str]]]:
     """Return the columns and the rows of a table of the best trials."""
-    names = list(found.searched)
-    columns = ["trial", f"validation {found.metric.label_with_unit}", "code values", "seconds"]
-    rows = [
-        [str(t.number), found.metric.text(t.value), str(t.code_values), f"{t.seconds:,.1f}",
-         *(_short(t.settings.get(name, "-")) for name in names)]
-        for t in found.ranked[:n]
-    ]  # fmt: skip
-    return [*columns, *(name.replace("_", " ") for name in names)], rows
+    return _columns(found), _rows(found, found.ranked[:n])
 
 
-def _section(found: Tuned, png: bytes) -> Section:
+def _columns(found: Tuned) -> list[str]:
+    metric = f"validation {found.metric.label_with_unit}"
+    names = [name.replace("_", " ") for name in found.searched]
+    return ["trial", metric, "code values", "seconds", *names]
+
+
+def _rows(found: Tuned, trials: Sequence[Trial]) -> list[list[str]]:
+    return [
+        [
+            str(trial.number),
+            found.metric.text(trial.value),
+            str(trial.code_values),
+            f"{trial.seconds:,.1f}",
+            *(_short(trial.settings.get(name, "-")) for name in found.searched),
+        ]
+        for trial in trials
+    ]
+
+
+def _overview(found: Tuned, png: bytes) -> Section:
     best, states = found.best, [trial.state for trial in found.trials]
     metric = found.metric
     early = f"{states.count('pruned')} stopped early, {states.count('failed')} failed"
+    note = f"{metric.label}: {metric.explanation}; of the best epoch, on the validation split."
     return Section(
         title=f"{len(states)} trials: {found.path.name}",
         headline=[
@@ -205,7 +220,7 @@ def _section(found: Tuned, png: bytes) -> Section:
             KeyNumber("seconds of training", f"{best.seconds:,.1f}"),
             KeyNumber("finished", str(states.count("finished")), early),
         ],
-        tables=_tables(found),
+        tables=[_table("Best trials", note, found, found.ranked[:_N_SHOWN])],
         figures=[
             ReportFigure(
                 "Every trial by what it costs. The line is the Pareto front; trials that were "
@@ -224,31 +239,31 @@ def _section(found: Tuned, png: bytes) -> Section:
     )
 
 
-def _tables(found: Tuned) -> list[Table]:
+def _fronts(found: Tuned) -> Section:
     metric = found.metric
-    columns, rows = ranking(found)
-    note = f"{metric.explanation}; of the best epoch, on the validation split."
-    tables = [Table("Best trials", note, [name[:1].upper() + name[1:] for name in columns], rows)]
+    tables = []
     for by, what in (("code_values", "code size"), ("seconds", "time")):
-        rows = [
-            [str(t.number), str(t.code_values), f"{t.seconds:,.1f}", metric.text(t.value), t.words]
-            for t in found.front(by)
-        ]
         note = (
             f"No finished trial is better than one of these in both: {metric.better} "
             f"{metric.label}, and less {what}."
         )
-        columns = ["Trial", "Code values", "Seconds", metric.label, "Settings"]
-        tables.append(Table(f"Pareto front: {metric.label} and {what}", note, columns, rows))
+        tables.append(_table(f"{metric.label} and {what}", note, found, found.front(by)))
     if found.importances:
         note = (
             f"Share of the variation of {metric.label} that each setting explains among finished "
             "trials (functional ANOVA); a rough guide after few trials."
         )
-        rows = [[name.replace("_", " "), f"{100 * share:.0f} %"]
-                for name, share in found.importances.items()]  # fmt: skip
+        rows = [
+            [name.replace("_", " "), f"{100 * share:.0f} %"]
+            for name, share in found.importances.items()
+        ]
         tables.append(Table("What matters", note, ["Setting", "Share"], rows))
-    return tables
+    return Section(title="Pareto fronts", tables=tables)
+
+
+def _table(title: str, note: str, found: Tuned, trials: Sequence[Trial]) -> Table:
+    columns = [name[:1].upper() + name[1:] for name in _columns(found)]
+    return Table(title, note, columns, _rows(found, trials))
 
 
 def _short(value: Any) -> str:

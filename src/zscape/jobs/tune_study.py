@@ -16,7 +16,7 @@ from zscape.data.sources import resolve
 from zscape.errors import ConfigError
 from zscape.evaluation.metrics import Metric
 from zscape.jobs.plan import plan_training
-from zscape.jobs.tune_results import Trial
+from zscape.jobs.tune_results import Trial, Tuned
 from zscape.jobs.tune_space import Space, suggested
 from zscape.jobs.tune_trial import Outcome, Work
 from zscape.model import build_autoencoder
@@ -239,6 +239,19 @@ class Study:
                 target=lambda t: t.values[0],
             )
         return {name: float(share) for name, share in found.items() if math.isfinite(share)}
+
+    def results(self, *, with_importances: bool = False) -> Tuned:
+        """Return what the search has found so far."""
+        search = self.search
+        return Tuned(
+            path=search.path,
+            source=search.dataset.name,
+            metric=search.metric,
+            trials=self.trials(),
+            fixed=search.fixed,
+            searched={each.name: each.text for each in search.space},
+            importances=self.importances() if with_importances else {},
+        )
 
 
 def trial_folder(path: Path, number: int) -> Path:
