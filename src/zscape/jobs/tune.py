@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ _NOT_FOR_TRIALS = {
 } - {"checkpoint_minutes"}  # fmt: skip
 _OF_OUTPUTS = ("mse", "psnr", "ssim")
 _PATHS = ("validation", "test", "target")
+_WRITE_SECONDS = 30.0  # between two writings of table, figure and page
 
 
 def tune(
@@ -226,12 +228,15 @@ class _Teller:
         self.study = study
         self.reporter = reporter
         self._said: set[str] = set()
+        self._written = time.monotonic()
 
     def ended(self, taken: Taken, outcome: Outcome, n_trials: int) -> None:
-        """Note the end of a trial, report it in a line, and write the results so far."""
+        """Note the end of a trial, report it in a line, and now and then write the results."""
         trial = self.study.finish(taken.trial, outcome)
         self.reporter.say(_line(trial, n_trials, self.study.search.metric))
-        write_search(self.study.results())
+        if time.monotonic() - self._written > _WRITE_SECONDS:
+            write_search(self.study.results())
+            self._written = time.monotonic()
 
     def progress(self, n_trials: int, note: str = "") -> None:
         """Move the bar of all trials."""

@@ -176,9 +176,8 @@ def write_search(found: Tuned) -> None:
     png = figure_png(figure)
     write_bytes(found.path / "pareto.png", png)
     title = f"Search on {short_source(found.source)}"
-    write_text(
-        found.path / "report.html", render_report(title, [_overview(found, png), _fronts(found)])
-    )
+    page = render_report(title, [_overview(found, png), _fronts(found)])
+    write_text(found.path / "report.html", page)
 
 
 def ranking(found: Tuned, n: int = _N_SHOWN) -> tuple[list[str], list[list[str]]]:
