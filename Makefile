@@ -82,6 +82,7 @@ bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.soak
 	@$(PY) -m benchmarks.explorer
 	@$(PY) -m benchmarks.fuzz
+	@$(PY) -m benchmarks.cluster_encode
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

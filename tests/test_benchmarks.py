@@ -138,7 +138,7 @@ def test_the_strips_of_the_sheets_are_there() -> None:
 @pytest.mark.parametrize(
     "name",
     ["speed", "time_to_quality", "quality", "study", "recipe", "denoising", "generation",
-     "anomalies", "soak", "explorer", "fuzz"],
+     "anomalies", "soak", "explorer", "fuzz", "cluster_encode"],
 )  # fmt: skip
 def test_quick_results_do_not_replace_real_ones(name: str) -> None:
     words = [sys.executable, "-m", f"benchmarks.{name}", "--quick"]

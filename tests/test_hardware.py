@@ -114,6 +114,15 @@ def test_the_limit_of_a_container_counts(
     assert hardware.n_cores() == cores
 
 
+def test_a_worker_can_be_given_fewer_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZSCAPE_CORES", "1")
+    assert hardware.n_cores() == 1
+    monkeypatch.setenv("ZSCAPE_CORES", "100000")
+    more = hardware.n_cores()
+    monkeypatch.delenv("ZSCAPE_CORES")
+    assert more == hardware.n_cores()
+
+
 @pytest.mark.slow
 def test_training_in_bfloat16_without_the_arithmetic_is_refused(tmp_path: Path) -> None:
     words = ["train", "mnist", "--precision", "mixed_bfloat16", "--out", str(tmp_path / "run")]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 import logging
 import math
 import os
@@ -32,6 +33,7 @@ from zscape.errors import ConfigError
 _THREADS = "TF_NUM_INTRAOP_THREADS"
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _ONEDNN_ISA = "ONEDNN_MAX_CPU_ISA"
+_CORES = "ZSCAPE_CORES"  # at most so many are used; set where several processes share a machine
 _X86 = ("x86_64", "AMD64")
 
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
@@ -82,7 +84,7 @@ def _threads_per_operation() -> int:
 
 
 def n_cores() -> int:
-    """Return the number of cores this process may use, in a container too."""
+    """Return the number of cores this process may use, in a container and a cluster too."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         cores = len(os.sched_getaffinity(0))
@@ -91,7 +93,7 @@ def n_cores() -> int:
         limit, period = _CONTAINER_LIMIT.read_text().split()
         if limit != "max":
             cores = min(cores, math.ceil(int(limit) / int(period)))
-    return cores
+    return min(cores, int(os.environ.get(_CORES) or cores))
 
 
 def free_memory() -> int:
@@ -134,6 +136,11 @@ def _features() -> frozenset[str]:
     from archspec.cpu.detect import detected_info
 
     return frozenset(detected_info().features)
+
+
+def features_key() -> str:
+    """Return a short text that differs between processors of different instructions."""
+    return hashlib.sha256(" ".join(sorted(_features())).encode()).hexdigest()[:12]
 
 
 @functools.cache

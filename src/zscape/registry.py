@@ -272,6 +272,11 @@ def missing_plugins(sources: Iterable[str]) -> list[str]:
     return [source for source in sources if source not in _plugins]
 
 
+def plugins() -> tuple[str, ...]:
+    """Return what `load_plugin` takes for the plugins that were loaded."""
+    return tuple(_plugins)
+
+
 def plugin_modules() -> frozenset[str]:
     """Return the names of the modules of plugins that were loaded."""
     return frozenset(_plugins.values())

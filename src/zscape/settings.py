@@ -80,6 +80,11 @@ class Settings:
         return cls(**values)
 
     @classmethod
+    def picked(cls, options: Mapping[str, Any]) -> Self:
+        """Return settings made of those options that are theirs."""
+        return cls(**{name: options[name] for name in cls.names() if name in options})
+
+    @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of the settings."""
         return tuple(entry.name for entry in dataclasses.fields(cls))

@@ -20,6 +20,7 @@ COMMANDS = {
     "help-train.txt": "train --help",
     "help-tune.txt": "tune --help",
     "help-generate.txt": "generate --help",
+    "help-encode.txt": "encode --help",
     "info.txt": "info run",
     "info.json": "info run --json",
     "info-vq.txt": "info vq",

@@ -117,7 +117,7 @@ def test_a_folder_of_somebody_else_stays(
 def test_other_images_of_the_same_name_are_encoded_anew(
     zscape: Zscape, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zscape.jobs import encode as encoding
+    from zscape.jobs import code_tables as encoding
 
     def stop(*_: Any) -> int:
         raise KeyboardInterrupt
@@ -344,7 +344,8 @@ def test_a_formula_at_the_top_of_a_folder(zscape: Zscape, trained: Trained, tmp_
 
 def test_a_label_that_is_not_known_is_an_empty_cell(trained: Trained, tmp_path: Path) -> None:
     from zscape.data.images import Images
-    from zscape.jobs.encode import write_code_csv, write_code_table, write_code_tsv
+    from zscape.jobs.code_tables import write_code_table
+    from zscape.jobs.encode import write_code_csv, write_code_tsv
 
     run = load_run(trained.two)
     images = Images(blobs(3)[0], np.array([1, -1, 0]), "array")

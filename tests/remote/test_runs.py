@@ -256,7 +256,7 @@ def test_an_upload_that_fails_leaves_nothing(trained: Trained, zscape: Zscape, s
 def test_encoding_goes_on_from_the_parts_there(trained: Trained, s3: Bucket) -> None:
     """The parts of a table lie beside it, also there, until all is done."""
     from zscape.jobs import coded
-    from zscape.jobs.encode import write_code_table
+    from zscape.jobs.code_tables import write_code_table
 
     run = zscape.load_run(trained.two)
     images = run.load_images(trained.data, "all")

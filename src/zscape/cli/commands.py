@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import webbrowser
@@ -12,6 +13,7 @@ from cyclopts import Parameter
 
 from zscape.cli.options import (
     AsJson,
+    Cluster,
     Data,
     Density,
     Flag,
@@ -21,6 +23,7 @@ from zscape.cli.options import (
     OtherData,
     Output,
     RunFolder,
+    Workers,
     load_data,
     open_run,
     say_left_aside,
@@ -37,6 +40,8 @@ from zscape.cli.show import (
 from zscape.cli.terminal import load_frameworks, print_json, say, terminal_reporter
 from zscape.errors import ConfigError
 from zscape.registry import check_number
+from zscape.settings import PlaceConfig
+from zscape.training.place import Place, place_of
 
 TrainFlags = train_flags()
 
@@ -63,6 +68,7 @@ def train(
     options: dict[str, Any] = {**(read_settings(config) if config else {}), **asked}
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
+    place = _place(options)
     load_frameworks()
     from zscape.jobs.train import Interrupted
     from zscape.jobs.train import train as train_run
@@ -75,6 +81,8 @@ def train(
     except KeyboardInterrupt:
         say("interrupted before training began; nothing was written.")
         raise
+    if place is not None and not place.is_first:
+        return  # the first process has the results
     if as_json:
         print_json({"run": str(run.path), **run.metrics})
     else:
@@ -247,13 +255,15 @@ def denoise(
         Path, Parameter(name="IMAGES", help="Picture files, or folders of them, of any size.")
     ],
     follow_links: FollowLinks = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     to: FolderOutput,
 ) -> None:
     """Denoise picture files into files of the same name and format."""
     if not images:
         raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
     out = to.folder()
-    opened = open_run(run)
+    opened = open_run(run, for_model=workers is None)
     from zscape.data.pictures import report_skipped
     from zscape.files import plain_json
     from zscape.jobs.denoise import write_denoised
@@ -263,8 +273,17 @@ def denoise(
             f"note: {run} was trained without --corruption and without --target, so it has not "
             "learned to denoise."
         )
-    done = write_denoised(opened, images, out, follow_links=follow_links)
-    report_skipped(done.skipped, terminal_reporter())
+    reporter = terminal_reporter()
+    done = write_denoised(
+        opened,
+        images,
+        out,
+        follow_links=follow_links,
+        workers=workers,
+        cluster=cluster,
+        reporter=reporter,
+    )
+    report_skipped(done.skipped, reporter)
     for kind, texts in (("note", done.notes), ("warning", done.warnings)):
         for text in texts:
             say(f"{kind}: {text}")
@@ -275,7 +294,16 @@ def denoise(
     )
 
 
-def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, to: Output) -> None:
+def anomalies(
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
+    threshold: float | None = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    to: Output,
+) -> None:
     """Score how odd images are (.csv), with a gallery (.html) and heat maps beside it.
 
     Parameters
@@ -289,12 +317,28 @@ def anomalies(run: RunFolder, data: Data, /, *, threshold: float | None = None, 
     opened = open_run(run)
     from zscape.jobs.anomalies import write_anomalies
 
-    done = write_anomalies(opened, load_data(opened, data, drawn=True), out, threshold=threshold)
+    done = write_anomalies(
+        opened,
+        load_data(opened, data, drawn=True),
+        out,
+        threshold=threshold,
+        workers=workers,
+        cluster=cluster,
+        reporter=terminal_reporter(),
+    )
     to.written(done, anomalies_text(done, out))
     say_remarks(done["warnings"], done["notes"])
 
 
 VERBS = (train, evaluate, info, report, explore, denoise, anomalies)
+
+
+def _place(options: dict[str, Any]) -> Place | None:
+    """Return the place of this process among several, which need Keras on JAX."""
+    place = place_of(PlaceConfig.picked(options))
+    if place is not None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    return place
 
 
 def _resume_command(arguments: list[str], folder: Path) -> str:

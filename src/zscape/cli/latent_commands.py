@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,8 @@ from cyclopts import Parameter
 from zscape.cli.options import (
     FIGURE_ENDINGS,
     AsJson,
+    Cluster,
+    CodesOutput,
     Data,
     Density,
     Flag,
@@ -23,10 +27,12 @@ from zscape.cli.options import (
     Output,
     RunFolder,
     Seed,
+    Workers,
     load_data,
     open_run,
 )
 from zscape.cli.terminal import say, terminal_reporter
+from zscape.errors import ConfigError
 from zscape.settings import PathName
 
 
@@ -47,30 +53,52 @@ def reconstruct(
     to.written(done, f"{done['n_images']:,} reconstructions, MSE {done['mse']:.5f}: {out}")
 
 
-def encode(run: RunFolder, data: Data, /, *, to: Output) -> None:
+def encode(
+    run: RunFolder,
+    data: Data,
+    /,
+    *,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    to: CodesOutput,
+) -> None:
     """Encode images to arrays (.npz), or any number of them to a table (.parquet, .csv, .tsv).
 
-    A .tsv file, and the -metadata.tsv beside it, are for https://projector.tensorflow.org.
+    A folder gets several Parquet files, which are read as one table. A .tsv file, and the
+    -metadata.tsv beside it, are for https://projector.tensorflow.org.
     """
-    out = to.file(".npz", ".parquet", ".csv", ".tsv")
+    out = to.out if to.is_folder else to.file(".npz", ".parquet", ".csv", ".tsv")
+    from zscape.jobs import code_tables
     from zscape.jobs import encode as jobs
 
-    ending, metadata = out.suffix.lower(), jobs.metadata_path(out)
+    ending, metadata = "" if to.is_folder else out.suffix.lower(), jobs.metadata_path(out)
     if ending == ".tsv":
         dataclasses.replace(to, out=metadata).file(".tsv")
-    opened = open_run(run)
+    opened = open_run(run, for_model=workers is None)
     if ending == ".npz":
+        if workers is not None or cluster is not None:
+            raise ConfigError(
+                "`workers` write tables and folders of codes, and a .npz file is made in the "
+                "memory of one process; name a .parquet, .csv or .tsv file, or a folder."
+            )
         from zscape.jobs.coded import split_to_encode
 
         images = load_data(opened, data, split_to_encode(data))
         to.written(jobs.write_codes(opened, images, out))
         return
-    tables = {
-        ".parquet": jobs.write_code_table,
+    writers: dict[str, Callable[..., dict[str, int]]] = {
+        "": partial(code_tables.write_code_folder, force=to.force),
+        ".parquet": code_tables.write_code_table,
         ".csv": jobs.write_code_csv,
         ".tsv": jobs.write_code_tsv,
     }
-    facts: dict[str, Any] = dict(tables[ending](opened, data, out, reporter=terminal_reporter()))
+    write = partial(writers[ending], workers=workers, cluster=cluster)
+    try:
+        facts: dict[str, Any] = dict(write(opened, data, out, reporter=terminal_reporter()))
+    except KeyboardInterrupt:
+        if ending in ("", ".parquet"):
+            say("interrupted; the same command goes on from here.")
+        raise
     if ending != ".tsv":
         to.written(facts)
         return

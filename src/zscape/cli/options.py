@@ -61,6 +61,12 @@ Density = Annotated[
         "[default: gmm; prior where codes are discrete]"
     ),
 ]
+Workers = Annotated[
+    int | None, Parameter(help="Processes that share the work; needs zscape[cluster].")
+]
+Cluster = Annotated[
+    str | None, Parameter(help="Address of a Ray cluster; without it a Ray of this machine.")
+]
 Seed = Annotated[int, Parameter(help="Seed of the draws.")]
 
 
@@ -247,6 +253,26 @@ class FolderOutput(Output):
 
     out: OutFolder
     kind = "folder"
+
+
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CodesOutput(Output):
+    """As `Output`, for codes: a file, or a folder where the path has no ending or is one."""
+
+    out: Annotated[
+        Path, Parameter(name=["--out", "-o"], help="The file to write, or a folder of Parquet.")
+    ]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is to be written."""
+        return not self.out.suffix or self.out.is_dir()
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """What is written, for JSON."""
+        return "folder" if self.is_folder else "file"
 
 
 def _either(words: tuple[str, ...]) -> str:

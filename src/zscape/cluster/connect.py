@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from zscape.errors import ClusterError, reason_of, require
@@ -21,6 +22,8 @@ _SETTINGS = {
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }
+# Ray prints to stdout that a process ended, which we tell; it reads this when it is imported.
+_QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": ".", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 # What a worker on another machine must have as it is here. A Ray of this machine inherits all.
 _PASSED_ON = ("KERAS_", "ZSCAPE_", "TF_", "XLA_", "JAX_", "ONEDNN_", "AWS_", "HF_", "GOOGLE_")
 _CONNECT_SECONDS = 10.0
@@ -43,12 +46,12 @@ def connected(
         ConfigError: Ray is not installed.
         ClusterError: no cluster answers, its versions differ, or it has too few GPUs.
     """
+    is_verbose = "ZSCAPE_VERBOSE" in os.environ
+    for name, value in {**_SETTINGS, **({} if is_verbose else _QUIET)}.items():
+        os.environ.setdefault(name, value)
     require("ray", extra="cluster")
     import ray
 
-    is_verbose = "ZSCAPE_VERBOSE" in os.environ
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
     level = "INFO" if is_verbose else "FATAL"
     options: dict[str, Any] = {"log_to_driver": is_verbose, "logging_level": level}
     if address is None:
@@ -57,6 +60,11 @@ def connected(
         options |= {"include_dashboard": False}
     else:
         options |= {"address": address, "runtime_env": {"env_vars": _passed_on()}}
+        host = address.rpartition(":")[0]
+        if _is_here(host):  # of several nodes on this machine the one that is meant
+            options |= {"_node_ip_address": host}
+        if (Path.home() / ".ray" / "auth_token").exists():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` sets it
     if not is_verbose:
         logging.getLogger("ray").setLevel(level)
     try:
@@ -82,6 +90,16 @@ def _check_answers(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     elif address not in (None, "auto", "local"):
         raise ValueError("it is no HOST:PORT")
+
+
+def _is_here(host: str) -> bool:
+    """Return whether an address is one of this machine."""
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return bool(host)
 
 
 def _passed_on() -> dict[str, str]:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from zscape.cluster.connect import cores_per_worker, host_name
-from zscape.errors import ClusterError, ZscapeError, reason_of
+from zscape.errors import ClusterError, reason_of
 from zscape.reporter import Reporter
 
 # In which no process moved on; at the start programs are compiled, and data are read.
 _HUNG_SECONDS, _HUNG_AT_START_SECONDS = 40.0, 900.0
 _POLL_SECONDS = 0.2
 _WATCH_SECONDS = 3.0
-_MOST_IN_VAIN = 5
+_MOST_IN_VAIN = 10
 _MOST_NAMED = 8  # workers that are told of one by one
 _SETTINGS = {
     # A process that was stopped, or whose machine is gone, does not answer.
@@ -76,7 +76,7 @@ def run_together(
 
     If a process is lost, all are started again, those on other machines too, and again without end
     as long as `progress_of` of what number 0 kept changes in between. With `min_workers` fewer are
-    started where machines are gone. An error of ours in one of them ends all.
+    started where machines are gone. What a process raises itself ends all.
 
     Args:
         work: called in each process; it, and what it takes along, can be pickled.
@@ -89,12 +89,11 @@ def run_together(
 
     Raises:
         ClusterError: the processes are lost again and again at the same point.
-        ZscapeError: as a process raised it.
-        OSError: likewise.
+        Exception: as a process raised it.
     """
     os.environ.update({name: value for name, value in _SETTINGS.items() if name not in os.environ})
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.v2.jax import JaxTrainer
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -119,17 +118,27 @@ def run_together(
                 storage_path=scratch,
                 failure_config=FailureConfig(max_failures=-1),
                 callbacks=[_losses(mailbox)],
-                # As many threads as cores, which XLA would not do by itself.
-                worker_runtime_env={"env_vars": {"NPROC": str(n_cores), **environment}},
+                # As many threads as cores, for XLA and for us.
+                worker_runtime_env={
+                    "env_vars": {
+                        "NPROC": str(n_cores),
+                        "ZSCAPE_CORES": str(n_cores),
+                        **environment,
+                    }
+                },
             ),
         )
         try:
             trainer.fit()
+            note, error = ray.get(mailbox.result.remote())
+        except (ray.exceptions.RayError, TrainingFailedError) as lost:
+            raise ClusterError(
+                f"Ray lost the training ({reason_of(lost)}); go on with `resume=True`."
+            ) from lost
         finally:
             stopped.set()
             relay.join()
             reporter.close()
-    note, error = ray.get(mailbox.result.remote())
     if error is not None:
         raise error
     return note
@@ -155,8 +164,10 @@ def _run_member(config: dict[str, Any]) -> None:
     threading.Thread(target=_watch, args=(mailbox, is_alone), daemon=True).start()
     try:
         config["work"](Member(index, n_members, coordinator, note, mailbox, is_alone))
-    except (ZscapeError, OSError) as error:
-        ray.get(mailbox.fail.remote(error, f"worker {index + 1} on {host_name()}"))
+    except Exception as error:
+        # JAX raises what it hears of other processes; only these can be mended by a new start.
+        if not type(error).__module__.startswith("jax"):
+            ray.get(mailbox.fail.remote(error, f"worker {index + 1} on {host_name()}"))
         raise
     finally:
         is_alone.set()
@@ -215,17 +226,8 @@ def _losses(mailbox: Any) -> Any:
     from ray.train import UserCallback
 
     class Losses(UserCallback):  # type: ignore[misc]  # Ray's types are not read
-        def after_exception(
-            self, run_context: Any, worker_exceptions: dict[int, Exception]
-        ) -> None:
-            # Those that are gone count; the errors of others follow from that.
-            gone = {
-                index: error
-                for index, error in worker_exceptions.items()
-                if isinstance(error, ray.exceptions.RayError)
-            }
-            found = {i: reason_of(error) for i, error in (gone or worker_exceptions).items()}
-            ray.get(mailbox.lost.remote(found, are_gone=bool(gone)))
+        def after_exception(self, run_context: Any, worker_exceptions: Any) -> None:
+            ray.get(mailbox.lost.remote(sorted(worker_exceptions)))
 
     return Losses()
 
@@ -240,7 +242,6 @@ class _Mailbox:
         self._hosts: dict[int, str] = {}
         self._progress: object = None
         self._n_in_vain = 0
-        self._reason = ""
         self._begin()
 
     def _begin(self) -> None:
@@ -270,20 +271,16 @@ class _Mailbox:
         self._progress = progress
         if self._n_in_vain >= _MOST_IN_VAIN and self._error is None:
             self._error = ClusterError(
-                f"workers were lost {self._n_in_vain} times at the same point ({self._reason}); "
-                "see to that, then go on with `resume=True`."
+                f"workers were lost {self._n_in_vain} times at the same point; see whether their "
+                "memory is enough, and go on with `resume=True`."
             )
         return self._error is not None
 
-    def lost(self, reasons: dict[int, str], *, are_gone: bool) -> None:
-        """Note which workers are lost, and why."""
-        self._reason = next(iter(reasons.values()))
-        if self._error is not None:
-            return
-        for index in sorted(reasons)[:_MOST_NAMED]:
+    def lost(self, indices: list[int]) -> None:
+        """Tell which workers are lost; one takes others with it."""
+        for index in indices[:_MOST_NAMED] if self._error is None else ():
             host = self._hosts.get(index, "its machine")
-            what = "is lost" if are_gone else f"failed ({reasons[index]})"
-            self._say(f"worker {index + 1} on {host} {what}; going on from the last checkpoint")
+            self._say(f"worker {index + 1} on {host} is lost; all go on from the last checkpoint")
 
     def post(self, letter: tuple[str, tuple[Any, ...]] | None) -> None:
         """Take a message, or only the news that a process has moved on."""

@@ -107,7 +107,7 @@ def _divided(
             for row, part in zip(rows, flat, strict=True)
         ],
         labels=labels,  # type: ignore[arg-type]  # still all text or all numbers
-        open=lambda row: listed.open(rows[row]),
+        open=listed.open.take(rows),
         splits=None if listed.splits is None else [listed.splits[row] for row in rows],
         parts=flat,
         groups=rows if groups is None else [groups[row] for row in rows],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -77,6 +77,36 @@ class Part(NamedTuple):
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom, on the upright page
 
 
+class Opener(Protocol):
+    """Opens the pictures of a list by their rows, in any thread."""
+
+    def __call__(self, row: int, /) -> Path | io.BytesIO:
+        """Return the path or the content of a picture."""
+
+    def take(self, rows: Sequence[int], /) -> Opener:
+        """Return what opens those at `rows`; it can be pickled, and then has no others."""
+
+
+class OpenEach:
+    """Opens files, and what has a function of its own that reads it.
+
+    Args:
+        ways: a path or a function for each picture.
+    """
+
+    def __init__(self, ways: Sequence[Path | Callable[[], io.BytesIO]]) -> None:
+        self._ways = ways
+
+    def __call__(self, row: int, /) -> Path | io.BytesIO:
+        """Return the path or the content of a picture."""
+        way = self._ways[row]
+        return way if isinstance(way, Path) else way()
+
+    def take(self, rows: Sequence[int], /) -> OpenEach:
+        """Return what opens those at `rows`."""
+        return OpenEach([self._ways[row] for row in rows])
+
+
 @dataclass(frozen=True)
 class PictureList:
     """Pictures that are still encoded."""
@@ -87,7 +117,7 @@ class PictureList:
     skipped: list[Skipped]
     files: list[Path]  # that all comes from
     sizes: list[int]  # bytes of each picture, or of each file where that is not known
-    open: Callable[[int], Path | io.BytesIO]  # path or content of a picture, in any thread
+    open: Opener
     splits: list[str] | None = None  # train, validation or test, for each picture
     parts: list[Part | None] | None = None  # of which the pictures are, where they are no files
     groups: list[int] | None = None  # those of one file have one number
@@ -132,7 +162,12 @@ class PictureList:
 
         lists = ("names", "labels", "files", "sizes", "splits", "parts", "groups")
         kept = {name: some(getattr(self, name)) for name in lists}
-        return replace(self, open=lambda row: self.open(rows[row]), **kept)
+        return replace(self, open=self.open.take(rows), **kept)
+
+    def cut(self, rows: Sequence[int]) -> PictureList:
+        """Return those at `rows` with what it takes to decode them, to be sent to a process."""
+        bare = replace(self, skipped=[], files=[], sizes=[], groups=None, notes=())
+        return bare.take(rows)
 
     def numbered_labels(self) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
         """Return the labels as whole numbers (N,), and the names of these, where there are any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from zscape.model import Autoencoder
 
 THRESHOLD = 0.99
+_MOST = 1024  # images that are measured at a time
+_COPIES = 8  # of them, as floats, in several places
 _SMALLEST = 1e-12
 _RARE = 1e-3
 _LEAST_CONTRAST = 0.01  # added, so that an image of one colour has an error too
@@ -126,37 +129,56 @@ class AnomalyScorer:
         self.promise = promise(threshold, len(held_out))
         self.model = model
         self._density = density
-        error, surprise = self._parts(held_out)
+        error, surprise = _joined(map(self._measured, parts_of(held_out)))
         self._scales = [(x.mean(), max(float(x.std()), 1e-9)) for x in (_logs(error), surprise)]
         self.limit = float(np.sort(self._combined(error, surprise))[self.promise.rank - 1])
         self.false_alarm_rate = self.promise.false_alarm_rate
 
     def score(self, images: ImageStore) -> Scores:
         """Return the scores of images (N, H, W, C), a part of them in memory at a time."""
-        error, surprise = self._parts(images)
+        return self.scores_of(map(self._measured, parts_of(images)))
+
+    def scores_of(self, measured: Iterable[tuple[np.ndarray, np.ndarray]]) -> Scores:
+        """Return the scores of images of which the parts are measured already, see `measure`."""
+        error, surprise = _joined(measured)
         return Scores(error, surprise, self._combined(error, surprise))
 
-    def _parts(self, images: ImageStore) -> tuple[np.ndarray, np.ndarray]:
-        """Return the relative errors and the densities of `Scores`, each (N,)."""
-        images = as_store(images)  # the model checks each part
-        if not images.size:
-            raise DataError(f"images have shape {images.shape}; expected at least one to score.")
-        errors, surprises = [], []
-        is_scaled = on_disk(images) is not None
-        for _, part in chunks(images):
-            part = as_float(part) if is_scaled else part
-            codes = self.model.encode(part)
-            inputs = as_float(part, self.model.white)
-            outputs = self.model.decode(codes)
-            errors.append(_relative_errors(inputs, outputs))
-            coded = self.model.code_indices(codes) if self._density.of_indices else codes
-            surprises.append(-self._density.log_prob(coded))
-        return np.concatenate(errors), np.concatenate(surprises)
+    def _measured(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return measure(self.model, self._density, part)
 
     def _combined(self, error: np.ndarray, surprise: np.ndarray) -> np.ndarray:
         (log_mean, log_std), (mean, std) = self._scales
         odd = (_logs(error) - log_mean) / log_std + (surprise - mean) / std
         return np.asarray(odd / 2)
+
+
+def parts_of(images: ImageStore) -> Iterator[np.ndarray]:
+    """Yield images (N, H, W, C) a part at a time, as arrays for `measure`.
+
+    How they are parted decides the last digits of what is computed, so it is always the same.
+    """
+    images = as_store(images)
+    if not images.size:
+        raise DataError(f"images have shape {images.shape}; expected at least one to score.")
+    is_scaled = on_disk(images) is not None
+    for _, part in chunks(images, copies=_COPIES, most=_MOST):
+        yield as_float(part) if is_scaled else part
+
+
+def measure(
+    model: Autoencoder, density: Density, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `error` and the `density` of `Scores` for images (N, H, W, C), each (N,)."""
+    codes = model.encode(images)  # it checks the images
+    outputs = model.decode(codes)
+    error = _relative_errors(as_float(images, model.white), outputs)
+    coded = model.code_indices(codes) if density.of_indices else codes
+    return error, -density.log_prob(coded)
+
+
+def _joined(measured: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    errors, surprises = zip(*measured, strict=True)
+    return np.concatenate(errors), np.concatenate(surprises)
 
 
 def _relative_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

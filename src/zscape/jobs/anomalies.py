@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zscape.data.images import Images, ImageStore, as_float, chunks
-from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores
+from zscape.data.images import Images, as_float
+from zscape.evaluation.anomaly import THRESHOLD, AnomalyScorer, Scores, measure, parts_of
 from zscape.evaluation.html import KeyNumber, ReportFigure, Section, Table, render_report
 from zscape.evaluation.seen import count_seen, seen_warning
 from zscape.evaluation.truth import Found, compare, mixed_warning, truth_of
 from zscape.files import write_csv, write_text
+from zscape.jobs.crew import Pace, crew
 from zscape.jobs.generate import run_density
-from zscape.jobs.picture_files import picture_folder, write_pictures
+from zscape.jobs.picture_files import picture_bytes, picture_folder, write_picture
 from zscape.jobs.report import short_source
+from zscape.latent.densities import Density
+from zscape.remote import in_threads
+from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
 
 N_GALLERY = 30
 _PER_FIGURE = 10
 _N_SCALE = 512  # validation images that the colours of heat maps are scaled by
-_COPIES = 4  # of the images, in errors and colours
-_N_HEAT_MAPS = 32  # that are written at a time
 _MIN_SIDE = 112  # pixels of a heat map
 _IN_TRUTH = {1: "yes", 0: "no", -1: "unknown"}
 _SEEN = "those have lower scores and raise fewer false alarms than new ones"
@@ -58,13 +61,26 @@ class _Scored:
 
 def anomaly_scorer(run: Run, *, threshold: float = THRESHOLD) -> AnomalyScorer:
     """Return what scores images against the validation images of a run."""
-    bottleneck = run.model.bottleneck
-    density = run_density(run, bottleneck.default_density if bottleneck.spatial else "gmm")
+    _, density = _with_density(run)
     return AnomalyScorer(run.model, density, run.dataset.validation.images, threshold=threshold)
 
 
+def _with_density(run: Run) -> tuple[Run, Density]:
+    """Return a run and the density of its codes, which is fitted when there is none yet."""
+    bottleneck = run.model.bottleneck
+    name = bottleneck.default_density if bottleneck.spatial else "gmm"
+    return run, run_density(run, name)
+
+
 def write_anomalies(
-    run: Run, data: str | Path | Images, out: Path, *, threshold: float | None = None
+    run: Run,
+    data: str | Path | Images,
+    out: Path,
+    *,
+    threshold: float | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    reporter: Reporter = LOG,
 ) -> dict[str, Any]:
     """Write scores to a `.csv` file, a gallery beside it (`.html`), and heat maps.
 
@@ -77,12 +93,28 @@ def write_anomalies(
     The threshold is 0.99 when None. Where the validation images cannot promise it, the largest
     that they can is used; that is said in the `notes` of what is returned, or in its `warnings`
     if it was asked for.
+
+    With `workers` so many processes score and draw; see `zscape.jobs.crew.crew`. The files stay
+    the same.
     """
     scorer = anomaly_scorer(run, threshold=THRESHOLD if threshold is None else threshold)
-    scored = _scored(run, run.load_images(data), scorer, asked=threshold is not None)
+    images = run.load_images(data)
     folder = out.with_name(f"{out.stem}-heatmaps")
-    picture_folder(folder, beside=".")
-    _write_heat_maps(run, scored.images, folder)
+    # The density is in the run folder by now.
+    with crew(run, _with_density, workers=workers, cluster=cluster, reporter=reporter) as those:
+        pace = Pace("scoring", len(images), workers, reporter)
+        measured = those.map(_measured, parts_of(images.images), name=_part_name)
+        scores = scorer.scores_of(pace.over(measured, lambda pair: len(pair[0])))
+        scored = _scored(run, images, scores, scorer, asked=threshold is not None)
+        picture_folder(folder, beside=".")
+        draw = partial(_heat_maps, top=_top_error(run))
+        pace = Pace("heat maps", len(images), workers, reporter)
+        parts = pace.over(those.map(draw, parts_of(images.images), name=_part_name), len)
+        n_written = 0
+        for pictures in parts:
+            numbered = [*enumerate(pictures, n_written)]
+            in_threads(lambda one: write_picture(folder, *one), numbered, [folder])
+            n_written += len(pictures)
     columns = _columns(scored)
     write_csv(out, list(columns), zip(*columns.values(), strict=True))
     page = out.with_suffix(".html")
@@ -101,9 +133,19 @@ def write_anomalies(
     }
 
 
-def _scored(run: Run, images: Images, scorer: AnomalyScorer, *, asked: bool) -> _Scored:
-    """Score images; `asked` tells whether the threshold was asked for."""
-    scores = scorer.score(images.images)
+def _part_name(part: np.ndarray) -> str:
+    return f"a part of {len(part):,} images"
+
+
+def _measured(made: tuple[Run, Density], part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    run, density = made
+    return measure(run.model, density, part)
+
+
+def _scored(
+    run: Run, images: Images, scores: Scores, scorer: AnomalyScorer, *, asked: bool
+) -> _Scored:
+    """Return what is known of images; `asked` tells whether the threshold was asked for."""
     training = run.dataset.train
     truth = truth_of(images, training)
     found = None if truth is None else compare(scores, scorer.limit, truth)
@@ -139,22 +181,22 @@ def _names(images: Images) -> list[str]:
     return [str(n) for n in (numbers if images.names is None else images.names)]
 
 
-def _errors(run: Run, images: ImageStore) -> np.ndarray:
+def _errors(run: Run, images: np.ndarray) -> np.ndarray:
     """Return the absolute error of every pixel, mean over channels, (N, H, W)."""
     inputs = as_float(images)
     errors: np.ndarray = np.abs(run.model.reconstruct(inputs) - inputs).mean(axis=-1)
     return errors
 
 
-def _write_heat_maps(run: Run, images: Images, folder: Path) -> None:
-    known = _errors(run, run.dataset.validation.some(_N_SCALE).images)
-    top = max(float(np.quantile(known, 0.999)), 1e-3)
-    for rows, part in chunks(images.images, copies=_COPIES):
-        errors = _errors(run, part)
-        for start in range(0, len(errors), _N_HEAT_MAPS):
-            some = errors[start : start + _N_HEAT_MAPS]
-            maps = np.stack([_heat_map(error / top) for error in some])
-            write_pictures(folder, maps, first=rows.start + start)
+def _top_error(run: Run) -> float:
+    """Return the error of a pixel that is brightest in heat maps."""
+    known = _errors(run, np.asarray(run.dataset.validation.some(_N_SCALE).images))
+    return max(float(np.quantile(known, 0.999)), 1e-3)
+
+
+def _heat_maps(made: tuple[Run, Density], part: np.ndarray, *, top: float) -> list[bytes]:
+    run, _ = made
+    return [picture_bytes(_heat_map(error / top)) for error in _errors(run, part)]
 
 
 def _heat_map(shares: np.ndarray) -> np.ndarray:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from zscape.data.alike import N_BORDERS, with_border
-from zscape.data.images import NO_LABEL, Images, as_float, chunk_length, drawn
+from zscape.data.decode import Rendering
+from zscape.data.images import NO_LABEL, Images, as_float, chunk_length, drawn, on_disk
 from zscape.data.load import fingerprint
 from zscape.data.picture_cache import decode_rows
 from zscape.data.picture_plan import PicturePlan
-from zscape.data.pictures import Skipped
+from zscape.data.pictures import PictureList, Skipped
 from zscape.data.sources import PictureSource, Split, Wanted, resolve
+from zscape.data.white import White
 from zscape.files import shown_name
 from zscape.reporter import LOG, Reporter, report_remarks
 from zscape.runs import Run
@@ -44,6 +47,17 @@ class Coded:
     errors: list[str | None] | None = None
 
 
+class Piece(Protocol):
+    """Some images that are still to be encoded; it can be sent to another process."""
+
+    @property
+    def name(self) -> str:
+        """Which images they are, for messages."""
+
+    def coded(self, run: Run) -> Coded:
+        """Encode them."""
+
+
 @dataclass(frozen=True)
 class ToEncode:
     """Images that are still to be encoded.
@@ -53,28 +67,35 @@ class ToEncode:
         part_length: how many are encoded at a time.
         key: another for other images.
         skipped: files that were left out.
-        encode: encodes those of a range of numbers.
+        cut: returns those of a range of numbers.
     """
 
     n: int
     part_length: int
     key: str
     skipped: Sequence[Skipped]
-    encode: Callable[[range], Coded]
+    cut: Callable[[range], Piece]
 
     @property
     def n_parts(self) -> int:
         """How many parts there are."""
         return -(-self.n // self.part_length)
 
-    def part(self, number: int) -> Coded:
-        """Encode the images of a part."""
-        start = number * self.part_length
-        return self.encode(range(start, min(start + self.part_length, self.n)))
+    def pieces(self, first: int = 0) -> Iterator[Piece]:
+        """Yield the images of each part, from number `first` on."""
+        for number in range(first, self.n_parts):
+            start = number * self.part_length
+            yield self.cut(range(start, min(start + self.part_length, self.n)))
 
-    def parts(self) -> Iterator[Coded]:
-        """Encode a part after the other."""
-        return map(self.part, range(self.n_parts))
+
+def piece_name(piece: Piece) -> str:
+    """Return which images a piece has, for messages."""
+    return piece.name
+
+
+def coded(run: Run, piece: Piece) -> Coded:
+    """Encode the images of a piece."""
+    return piece.coded(run)
 
 
 def to_encode(run: Run, data: str | Path | Images, reporter: Reporter = LOG) -> ToEncode:
@@ -90,7 +111,7 @@ def to_encode(run: Run, data: str | Path | Images, reporter: Reporter = LOG) -> 
     report_remarks(reporter, images.notes, images.warnings)
     key = fingerprint(images.images, *([] if images.labels is None else [images.labels]))
     length = min(CHUNK, chunk_length(run.config.image_shape))
-    return ToEncode(len(images), length, key, images.skipped, partial(_of_images, run, images))
+    return ToEncode(len(images), length, key, images.skipped, partial(_cut_images, images))
 
 
 def split_to_encode(data: str | Path | Images) -> Split:
@@ -109,35 +130,58 @@ def _pictures_of(run: Run, source: PictureSource, reporter: Reporter) -> ToEncod
     found = with_border(Images(whole, None, source.name), run.border)
     report_remarks(reporter, [*notes, *found.notes], plan.warnings)
     how = (plan.how, plan.white.value, plan.white.byte, bool(found.notes))
-    encode = partial(_of_pictures, run, plan, invert=bool(found.notes))
     length = min(CHUNK, chunk_length(shape))
-    return ToEncode(len(listed), length, listed.key(how, shape), listed.skipped, encode)
+    cut = partial(_cut_pictures, plan, bool(found.notes))
+    return ToEncode(len(listed), length, listed.key(how, shape), listed.skipped, cut)
 
 
-def _of_images(run: Run, images: Images, rows: range) -> Coded:
+@dataclass(frozen=True)
+class _SomeImages:
+    name: str
+    images: Images
+
+    def coded(self, run: Run) -> Coded:
+        part = self.images
+        names = None if part.names is None else [str(name) for name in part.names]
+        classes = _class_names(part.labels, part.class_names)
+        splits = None if part.splits is None else [str(split) for split in part.splits]
+        return Coded(run.model.encode(part.images), part.labels, classes, names, splits)
+
+
+def _cut_images(images: Images, rows: range) -> _SomeImages:
     part = images.take(slice(rows.start, rows.stop))
-    names = None if part.names is None else [str(name) for name in part.names]
-    classes = _class_names(part.labels, part.class_names)
-    splits = None if part.splits is None else [str(split) for split in part.splits]
-    return Coded(run.model.encode(part.images), part.labels, classes, names, splits)
+    values = np.asarray(part.images) if on_disk(part.images) is None else as_float(part.images)
+    bare = replace(part, images=values, targets=None, skipped=(), groups=None, notes=())
+    return _SomeImages(_name(rows), bare)
 
 
-def _of_pictures(run: Run, plan: PicturePlan, chosen: range, *, invert: bool) -> Coded:
-    listed = plan.listed
-    decoded, reasons = decode_rows(listed, chosen, run.config.image_shape, plan.how, plan.white)
-    images = as_float(decoded)
-    known = None if listed.labels is None else np.array([listed.labels[row] for row in chosen])
-    labels, classes = known, _class_names(known, listed.class_names)
-    if known is not None and known.dtype.kind == "U":  # names, which have no numbers yet
-        labels, classes = None, [shown_name(name) for name in known.tolist()]
-    return Coded(
-        run.model.encode(1 - images if invert else images),
-        labels,
-        classes,
-        [listed.names[row] for row in chosen],
-        None if listed.splits is None else [listed.splits[row] for row in chosen],
-        [reasons.get(row) for row in chosen],
-    )
+@dataclass(frozen=True)
+class _SomePictures:
+    name: str
+    listed: PictureList
+    how: Rendering
+    white: White
+    invert: bool
+
+    def coded(self, run: Run) -> Coded:
+        listed, rows = self.listed, range(len(self.listed))
+        decoded, reasons = decode_rows(listed, rows, run.config.image_shape, self.how, self.white)
+        images = as_float(decoded)
+        known = None if listed.labels is None else np.array(listed.labels)
+        labels, classes = known, _class_names(known, listed.class_names)
+        if known is not None and known.dtype.kind == "U":  # names, which have no numbers yet
+            labels, classes = None, [shown_name(name) for name in known.tolist()]
+        codes = run.model.encode(1 - images if self.invert else images)
+        errors = [reasons.get(row) for row in rows]
+        return Coded(codes, labels, classes, listed.names, listed.splits, errors)
+
+
+def _cut_pictures(plan: PicturePlan, invert: bool, rows: range) -> _SomePictures:
+    return _SomePictures(_name(rows), plan.listed.cut(rows), plan.how, plan.white, invert)
+
+
+def _name(rows: range) -> str:
+    return f"images {rows.start:,} to {rows.stop - 1:,}"
 
 
 def _class_names(labels: np.ndarray | None, names: Sequence[str] | None) -> list[str] | None:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,10 @@ from zscape.data.sources.folder import picture_files
 from zscape.data.white import White, find_white
 from zscape.errors import PARSE_ERRORS, ConfigError, DataError, reason_of
 from zscape.files import write_bytes
+from zscape.jobs.crew import Pace, crew, itself
 from zscape.jobs.tiles import reconstruct_tiled
 from zscape.model import Autoencoder
+from zscape.reporter import LOG, Reporter
 from zscape.runs import Run
 
 if TYPE_CHECKING:
@@ -119,39 +121,56 @@ class Written:
     warnings: tuple[str, ...]
 
 
+class _Denoised(NamedTuple):
+    """A picture file that was denoised, or why it was not."""
+
+    content: bytes
+    reason: str | None = None  # why it cannot be read, in a few words
+    n_pages: int = 1
+    is_animated: bool = False
+    was_inverted: bool = False
+
+
 def write_denoised(
-    run: Run, sources: Sequence[Path], out: Path, *, follow_links: bool = False
+    run: Run,
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    follow_links: bool = False,
+    workers: int | None = None,
+    cluster: str | None = None,
+    reporter: Reporter = LOG,
 ) -> Written:
     """Denoise picture files, and those in folders, into files of the same name and format.
 
     What is in a folder keeps its place below it, and a TIFF file all its pages. 16-bit gray stays
     16-bit, transparency stays as it is; pictures with a palette become coloured ones, and
     animations their first frame.
+
+    With `workers` so many processes denoise; see `zscape.jobs.crew.crew`. The files stay the same.
     """
     pairs, skipped = _pairs(sources, out, follow_links=follow_links)
     named = {source for source in sources if not source.is_dir()}
     n_written = n_pages = 0
     animated: list[Path] = []
     inverted: list[Path] = []
-    with quiet_pillow():
-        for source, target in pairs:
-            try:
-                kind, n_frames = _kind(source)
-                is_paged = kind == "TIFF" and n_frames > 1
-                content, was_inverted = (_all_pages if is_paged else _one)(run, source)
-            except UnreadablePictureError as error:
+    with crew(run, itself, workers=workers, cluster=cluster, reporter=reporter) as those:
+        results = those.map(_denoised_file, [source.absolute() for source, _ in pairs])
+        told = Pace("denoising", len(pairs), workers, reporter).over(results, lambda _: 1)
+        for (source, target), done in zip(pairs, told, strict=True):
+            if done.reason is not None:
                 if source in named:
-                    raise UnreadablePictureError(source, error.reason) from error
-                skipped.append(Skipped(str(source), error.reason))
+                    raise UnreadablePictureError(source, done.reason)
+                skipped.append(Skipped(str(source), done.reason))
                 continue
-            if n_frames > 1 and kind in _ANIMATED:
+            if done.is_animated:
                 animated.append(source)
-            if was_inverted:
+            if done.was_inverted:
                 inverted.append(source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(target, content)
+            write_bytes(target, done.content)
             n_written += 1
-            n_pages += n_frames if is_paged else 1
+            n_pages += done.n_pages
     if not n_written:
         raise DataError(f"{', '.join(map(str, sources))}: there is no picture that can be read.")
     notes = []
@@ -165,6 +184,19 @@ def write_denoised(
             "went through the model inverted"
         )
     return Written(n_written, n_pages, tuple(skipped), tuple(notes), tuple(_warnings(run)))
+
+
+def _denoised_file(run: Run, source: Path) -> _Denoised:
+    """Denoise a picture file into the content of another."""
+    with quiet_pillow():
+        try:
+            kind, n_frames = _kind(source)
+            is_paged = kind == "TIFF" and n_frames > 1
+            content, was_inverted = (_all_pages if is_paged else _one)(run, source)
+        except UnreadablePictureError as error:
+            return _Denoised(b"", error.reason)
+    is_animated = n_frames > 1 and kind in _ANIMATED
+    return _Denoised(content, None, n_frames if is_paged else 1, is_animated, was_inverted)
 
 
 def _warnings(run: Run) -> list[str]:

@@ -31,24 +31,35 @@ def write_pictures(
     Images of other than 1, 3 or 4 channels are no pictures, and are left out. These may be the
     images from number `first` on of `n` in all.
     """
-    from PIL import Image
-
     if images.shape[-1] not in _CHANNELS:
         return
-    digits = max(5, len(str((n or len(images)) - 1)))
+    n = n or len(images)
+    in_threads(
+        lambda index: write_picture(folder, first + index, picture_bytes(images[index]), n=n),
+        range(len(images)),
+        [folder],
+    )
 
-    def write(index: int) -> None:
-        pixels = np.round(images[index] * 255).astype(np.uint8)
-        content = io.BytesIO()
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "png")
-        path = folder / f"{first + index:0{digits}d}.png"
-        if isinstance(path, RemotePath):
-            write_bytes(path, content.getvalue())
-            return
-        try:
-            path.write_bytes(content.getvalue())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
 
-    in_threads(write, range(len(images)), [folder])
+def picture_bytes(image: np.ndarray) -> bytes:
+    """Return a PNG file of an image (H, W, C) in [0, 1], of 1, 3 or 4 channels."""
+    from PIL import Image
+
+    pixels = np.round(image * 255).astype(np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "png")
+    return content.getvalue()
+
+
+def write_picture(folder: Path, index: int, content: bytes, *, n: int = 1) -> None:
+    """Write the picture of number `index` among `n`; a half-written one does not stay."""
+    digits = max(5, len(str(n - 1)))
+    path = folder / f"{index:0{digits}d}.png"
+    if isinstance(path, RemotePath):
+        write_bytes(path, content)
+        return
+    try:
+        path.write_bytes(content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

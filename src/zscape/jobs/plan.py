@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.sources import resolve
@@ -22,11 +22,8 @@ from zscape.settings import (
     CorruptionConfig,
     NetworkConfig,
     PictureConfig,
-    Settings,
     TrainConfig,
 )
-
-S = TypeVar("S", bound=Settings)
 
 DEFAULT_PRESET = "fast"
 OWN = "own"  # stands for the preset where the user gives encoder and decoder
@@ -57,9 +54,9 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
     """Return the settings among options of `train`, checked and completed by the recipe."""
     own = _own_networks(options)
     preset = options.get("preset") or default_preset(options)
-    network = picked(NetworkConfig, {**options, "preset": preset, **own})
+    network = NetworkConfig.picked({**options, "preset": preset, **own})
     recipe = PRESETS[RECIPE_OF_OWN if own else Choice.parse(preset).name].recipe
-    training = picked(TrainConfig, {**vars(recipe), **options})
+    training = TrainConfig.picked({**vars(recipe), **options})
     bottleneck = BottleneckConfig.parse(BOTTLENECKS.complete(options.get("bottleneck", "plain")))
     steps = tuple(CORRUPTIONS.complete(step) for step in training.corruption.steps)
     asked = {**options, "corruption": CorruptionConfig.parse(options.get("corruption")) or None}
@@ -80,11 +77,6 @@ def plan_training(options: Mapping[str, Any]) -> Plan:
         dataclasses.replace(training, corruption=CorruptionConfig(steps)),
         (lambda _: training.epochs) if "epochs" in options else recipe.n_epochs,
     )
-
-
-def picked(settings: type[S], options: Mapping[str, Any]) -> S:
-    """Return settings made of those options that are theirs."""
-    return settings(**{name: options[name] for name in settings.names() if name in options})
 
 
 def _own_networks(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +104,7 @@ def default_preset(options: Mapping[str, Any]) -> str:
 
 def picture_settings(data: Any, options: Mapping[str, Any]) -> PictureConfig | None:
     """Return how pictures are read; None for other data, for which nothing may be asked."""
-    config = picked(PictureConfig, options)
+    config = PictureConfig.picked(options)
     if resolve(data).has_pictures:
         return config
     given = [name for name in PictureConfig.names() if options.get(name)]

@@ -23,7 +23,7 @@ from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError, RunError, ZscapeError
 from zscape.files import check_can_be_written
 from zscape.jobs.evaluate import write_results
-from zscape.jobs.plan import Plan, default_folder, picked, picture_settings, plan_training
+from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
@@ -42,7 +42,8 @@ from zscape.settings import (
     check_names,
 )
 from zscape.training.fit import fit_autoencoder
-from zscape.training.processes import Place, agree, joined, part, place_of, spread
+from zscape.training.place import Place, place_of
+from zscape.training.processes import agree, joined, part, spread
 
 Data = str | Path | np.ndarray | Images
 P = ParamSpec("P")
@@ -104,7 +105,7 @@ def train(data: Data, **options: Any) -> Run:
     if options.get("resume") and options.get("force"):
         raise ConfigError("`resume` and `force` exclude each other; give one of the two.")
     _check_out(options)
-    where = picked(PlaceConfig, options)
+    where = PlaceConfig.picked(options)
     if where.workers is None:
         return train_as_one_of(data, options, place_of(where))
     from zscape.jobs.train_together import train_together
@@ -328,7 +329,7 @@ def _fit(
         run.path,
         resume=options.get("resume", False),
         is_warm=bool(config.training.init_from),
-        checkpoint_seconds=60 * picked(PlaceConfig, options).checkpoint_minutes,
+        checkpoint_seconds=60 * PlaceConfig.picked(options).checkpoint_minutes,
         callbacks=callbacks,
         reporter=reporter,
     )

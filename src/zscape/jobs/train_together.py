@@ -11,7 +11,8 @@ from typing import Any
 from zscape.cluster.connect import connected
 from zscape.cluster.together import Member, run_together
 from zscape.errors import ConfigError, RunError
-from zscape.remote import as_path
+from zscape.hardware import features_key
+from zscape.remote import as_path, cache_root
 from zscape.reporter import default_reporter
 from zscape.runs import Run, load_run
 from zscape.settings import PlaceConfig
@@ -74,8 +75,12 @@ def _train_as_member(data: Any, options: Mapping[str, Any], folder: Path, member
             "one that all machines share."
         )
     os.chdir(folder)  # Ray puts its processes elsewhere
+    # What was compiled for a lost process need not be compiled again. JAX reads these at once.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_root() / "jax" / features_key()))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
     from zscape.jobs.train import train_as_one_of
-    from zscape.training.processes import Place
+    from zscape.training.place import Place
 
     if member.note is not None:  # what was asked for then was done then
         options = {**options, "out": member.note, "force": False, "resume": True}

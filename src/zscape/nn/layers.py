@@ -98,8 +98,10 @@ class UpsampleConv2D(_Convolution):
 
     def _convolve(self, inputs: Any, kernel: Any) -> Any:
         # Each output pixel of a phase sees two input pixels in a direction: the first tap
-        # alone and the sum of the other two, or the reverse. A transposed convolution wants
-        # them back to front, and its channels as (out, in).
+        # alone and the sum of the other two, or the reverse.
+        if keras.backend.backend() == "jax":
+            return _in_phases(inputs, kernel)
+        # A transposed convolution wants them back to front, and its channels as (out, in).
         kernel = _sum_shared_taps(_sum_shared_taps(kernel, axis=0), axis=1)
         kernel = ops.transpose(kernel, (0, 1, 3, 2))  # (4, 4, filters, C)
         return ops.conv_transpose(inputs, kernel, 2, "same", data_format=DATA_FORMAT)
@@ -176,6 +178,31 @@ def _sum_shared_taps(kernel: KerasTensor, axis: int) -> KerasTensor:
     """Turn three taps a, b, c along `axis` into the four c, b+c, a+b, a."""
     first, middle, last = ops.unstack(kernel, 3, axis=axis)
     return ops.stack([last, middle + last, first + middle, first], axis=axis)
+
+
+def _in_phases(inputs: Any, kernel: Any) -> Any:
+    """Compute the four phases of the output by a 2x2 convolution each, and interleave them.
+
+    XLA computes the gradients of a transposed convolution on processors without a matrix product:
+    this takes a sixth of the time.
+    """
+    rows = []
+    for p, taps in enumerate(_phase_taps(kernel, axis=0)):
+        phases = []
+        for q, square in enumerate(_phase_taps(taps, axis=1)):
+            padded = ops.pad(inputs, ((0, 0), (1 - p, p), (1 - q, q), (0, 0)))
+            phases.append(ops.conv(padded, square, padding="valid", data_format=DATA_FORMAT))
+        rows.append(ops.stack(phases, axis=3))
+    interleaved = ops.stack(rows, axis=2)  # (N, H, 2, W, 2, filters)
+    _, height, _, width, _, filters = interleaved.shape
+    return ops.reshape(interleaved, (-1, 2 * height, 2 * width, filters))
+
+
+def _phase_taps(kernel: Any, axis: int) -> tuple[Any, Any]:
+    """Turn three taps a, b, c along `axis` into a, b+c for even pixels and a+b, c for odd ones."""
+    first, middle, last = ops.unstack(kernel, 3, axis=axis)
+    even = ops.stack([first, middle + last], axis=axis)
+    return even, ops.stack([first + middle, last], axis=axis)
 
 
 def seeded_initializers(seed: int, part: int) -> Iterator[keras.initializers.Initializer]:

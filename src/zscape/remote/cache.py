@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from zscape.hardware import n_cores
 from zscape.remote import transfer
 from zscape.remote.path import RemotePath
 
@@ -48,8 +49,8 @@ def fetched(path: Path) -> Path:
 
 def n_threads(files: Iterable[Path]) -> int:
     """Return in how many threads to read files: as many as cores, or more that wait for servers."""
-    n_cores = len(os.sched_getaffinity(0))
-    return max(N_READERS, n_cores) if any(isinstance(f, RemotePath) for f in files) else n_cores
+    n_local = n_cores()
+    return max(N_READERS, n_local) if any(isinstance(f, RemotePath) for f in files) else n_local
 
 
 def in_threads(function: Callable[[S], T], items: Sequence[S], files: Iterable[Path]) -> list[T]:

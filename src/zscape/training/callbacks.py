@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class RunKeeper(keras.callbacks.Callback):
         state: where the training stands; this callback moves it on.
         patience: epochs without a better validation loss after which training stops.
         n_images: training images in an epoch, for the images per second in the history.
+        sums: the variables that the means over an epoch are made of.
         checkpoint_seconds: the time between checkpoints within an epoch.
         writes: whether this process writes the files; others only count.
     """
@@ -46,6 +47,7 @@ class RunKeeper(keras.callbacks.Callback):
         *,
         patience: int,
         n_images: int,
+        sums: Sequence[keras.Variable],
         checkpoint_seconds: float,
         writes: bool = True,
     ) -> None:
@@ -54,6 +56,7 @@ class RunKeeper(keras.callbacks.Callback):
         self._folder = folder
         self._patience = patience
         self.n_images = n_images
+        self._sums = sums
         self._checkpoint_seconds = checkpoint_seconds
         self._writes = writes
         self.started = 0.0
@@ -70,7 +73,7 @@ class RunKeeper(keras.callbacks.Callback):
         self.first_step = state.step
         self._next_check = 0
         if state.step:
-            for variable, value in zip(self.model.metrics_variables, state.sums, strict=True):
+            for variable, value in zip(self._sums, state.sums, strict=True):
                 variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -89,7 +92,7 @@ class RunKeeper(keras.callbacks.Callback):
     def _save_within(self, step: int) -> None:
         """Write a checkpoint in the midst of an epoch."""
         model, state = self.model, self.state
-        sums = [float(keras.ops.convert_to_numpy(v.value)) for v in model.metrics_variables]
+        sums = [float(keras.ops.convert_to_numpy(variable.value)) for variable in self._sums]
         seconds = self._trained - self.started
         within = dataclasses.replace(state, step=step, sums=sums, seconds=seconds)
         save_checkpoint(self._folder / "checkpoint" / "state.npz", model, within)
@@ -161,7 +164,7 @@ class EpochReports(keras.callbacks.Callback):
         self._reporter = reporter
         self._config = config
         self._mean_image_error = functools.cache(mean_image_error)
-        self._reported = 0.0
+        self._reported = self._validated = 0.0
         self._n_stuck = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -170,19 +173,24 @@ class EpochReports(keras.callbacks.Callback):
         if now - self._reported < REPORT_SECONDS:
             return  # reading the loss waits for the device
         self._reported = now
-        state, n_images = self._keeper.state, self._keeper.n_images
+        n_images = self._keeper.n_images
         n_steps = self._keeper.first_step + batch + 1
         seen = min(n_steps * self._config.batch_size, n_images)
+        self._report_run(seen)
+        rate = seen / (now - self._keeper.started)
+        note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
+        self._reporter.progress(self._epoch_name, seen, n_images, note)
+
+    def _report_run(self, seen: int) -> None:
+        """Report how far the run has come, with some images of this epoch seen."""
+        state, n_images = self._keeper.state, self._keeper.n_images
         best = (
             f"best validation {state.best_val_loss:.5f} (epoch {state.best_epoch})"
             if state.best_epoch
             else ""
         )
-        before, total = state.epoch * n_images, self._config.epochs * n_images
-        self._reporter.progress("whole run", before + seen, total, best)
-        rate = seen / (now - self._keeper.started)
-        note = f"loss {float((logs or {})['loss']):.5f}  {rate:,.0f} images/s"
-        self._reporter.progress(self._epoch_name, seen, n_images, note)
+        total = self._config.epochs * n_images
+        self._reporter.progress("whole run", state.epoch * n_images + seen, total, best)
 
     @property
     def _epoch_name(self) -> str:
@@ -191,8 +199,8 @@ class EpochReports(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report that the epoch is being validated, if that takes long."""
         now = time.perf_counter()
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+        if now - self._validated >= REPORT_SECONDS:
+            self._validated = now
             n_images = self._keeper.n_images
             # A bar that is full would go.
             self._reporter.progress(self._epoch_name, n_images - 1, n_images, "validating")
@@ -203,6 +211,7 @@ class EpochReports(keras.callbacks.Callback):
         row = state.history[-1]
         epochs, n_images = self._config.epochs, self._keeper.n_images
         self._reporter.progress(f"epoch {state.epoch}/{epochs}", n_images, n_images)
+        self._report_run(0)
         terms = [
             f"  {name.removeprefix('val_').replace('_', ' ')} {row[name]:.5g}"
             for name in row

@@ -8,11 +8,10 @@ sees the whole batch.
 from __future__ import annotations
 
 import os
-import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -20,49 +19,9 @@ import numpy as np
 
 from zscape.data.batches import ReconstructionBatches, Share
 from zscape.errors import ClusterError, ConfigError, DataError, reason_of
-from zscape.settings import PlaceConfig
+from zscape.training.place import Place
 
 _HEARTBEAT_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Place:
-    """The place of this process among those of one training.
-
-    Attributes:
-        process: its number, from 0.
-        n_processes: how many there are.
-        coordinator: `HOST:PORT` where process 0 can be reached; "" where SLURM tells it.
-    """
-
-    process: int = 0
-    n_processes: int = 1
-    coordinator: str = ""
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process reports and writes files."""
-        return self.process == 0
-
-
-def place_of(where: PlaceConfig) -> Place | None:
-    """Return the place that is asked for, or the one SLURM gives; None for a process by itself.
-
-    Raises:
-        ConfigError: only one of `process` and `coordinator` is given, or one has another form.
-    """
-    process, coordinator = where.process, where.coordinator
-    if process is None and coordinator is None:
-        n_tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
-        return Place(int(os.environ["SLURM_PROCID"]), n_tasks) if n_tasks > 1 else None
-    if process is None or coordinator is None:
-        raise ConfigError("`process` and `coordinator` belong together; give both, or neither.")
-    found = re.fullmatch(r"(\d+)/(\d+)", process)
-    if not found or not int(found[1]) < int(found[2]):
-        raise ConfigError(f"process is {process!r}; expected I/N such as 0/2, with I below N.")
-    if not re.fullmatch(r".+:\d+", coordinator):
-        raise ConfigError(f"coordinator is {coordinator!r}; expected HOST:PORT of process 0.")
-    return Place(int(found[1]), int(found[2]), coordinator)
 
 
 @contextmanager
@@ -82,6 +41,7 @@ def joined(place: Place | None) -> Iterator[None]:
             "the environment variable KERAS_BACKEND to jax."
         )
     import jax
+    from jax.experimental import multihost_utils
 
     # Otherwise a value that is put on all devices can overtake a step that is still running, and
     # the processes wait for each other for ever.
@@ -92,6 +52,8 @@ def joined(place: Place | None) -> Iterator[None]:
         named["num_processes"] = place.n_processes
     try:
         jax.distributed.initialize(**named, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
+        with _no_stdout():
+            multihost_utils.sync_global_devices("joined")
     except (RuntimeError, ValueError) as error:
         raise ClusterError(
             f"process {place.process} of {place.n_processes} cannot join the others at "
@@ -101,6 +63,20 @@ def joined(place: Place | None) -> Iterator[None]:
         yield
     finally:
         part(place)
+
+
+@contextmanager
+def _no_stdout() -> Iterator[None]:
+    """Keep what the first exchange prints, below Python, out of the results."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def part(place: Place | None) -> None:

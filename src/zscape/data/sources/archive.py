@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from zscape.data.pictures import KINDS, MAX_PIXELS, PictureList, Skipped, hindrance_of
+from zscape.data.pictures import (
+    KINDS,
+    MAX_PIXELS,
+    OpenEach,
+    PictureList,
+    Skipped,
+    hindrance_of,
+)
 from zscape.data.sources.label_table import TABLE_ENDINGS, Table, labels_from, tables_beside
 from zscape.data.sources.layout import described
 from zscape.data.sources.split_names import split_of
@@ -124,7 +131,7 @@ def as_list(
         skipped=contents.skipped,
         files=[*files],
         sizes=[picture.size for picture in pictures],
-        open=lambda row: pictures[row].open(),
+        open=OpenEach([picture.open for picture in pictures]),
         splits=splits,
         notes=notes,
     )

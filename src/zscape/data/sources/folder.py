@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from zscape.data.pictures import KINDS, PictureList, Skipped, hindrance_of
+from zscape.data.pictures import KINDS, OpenEach, PictureList, Skipped, hindrance_of
 from zscape.data.sources import PictureSource, ShardSource, source_kinds
 from zscape.data.sources.label_table import TABLE_ENDINGS, labels_beside
 from zscape.data.sources.layout import described
@@ -48,7 +48,7 @@ class Folder(PictureSource):
         files = [root / name for name in names]
         sizes = [file.stat().st_size for file in files]
         return PictureList(
-            names, labels, None, skipped, files, sizes, files.__getitem__, splits, notes=notes
+            names, labels, None, skipped, files, sizes, OpenEach(files), splits, notes=notes
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Parquet(ShardSource):
             skipped=[],
             files=[*files],
             sizes=[each.stat().st_size for each in files],
-            open=_reader(opened, column),
+            open=_Rows(files, column, n_rows, np.arange(sum(n_rows)), _reader(opened, column)),
             splits=splits,
             notes=(*notes, *remarks),
             in_order=sum(_n_bytes(each, column) for each in opened) > _KEPT_BYTES,
@@ -138,7 +139,7 @@ def _values(file: Any, column: str, groups: Sequence[int] | None = None) -> Any:
     return pa.chunked_array(parts) if parts else []
 
 
-def _reader(files: Sequence[Any], column: str) -> Any:
+def _reader(files: Sequence[Any], column: str) -> Callable[[int], io.BytesIO]:
     """Return a function that reads the picture of a row, counted over all files."""
     import pyarrow as pa
 
@@ -175,6 +176,53 @@ def _reader(files: Sequence[Any], column: str) -> Any:
         return io.BytesIO(content or b"")
 
     return read
+
+
+class _Rows:
+    """Opens the pictures of some rows, counted over all files."""
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        column: str,
+        n_rows: Sequence[int],
+        rows: np.ndarray,
+        read: Callable[[int], io.BytesIO],
+    ) -> None:
+        self._files, self._column, self._n_rows = files, column, n_rows
+        self._rows, self._read = rows, read
+
+    def __call__(self, row: int, /) -> io.BytesIO:
+        """Return the content of a picture."""
+        return self._read(int(self._rows[row]))
+
+    def take(self, rows: Sequence[int], /) -> _Rows:
+        """Return what opens those at `rows`."""
+        chosen = self._rows[np.asarray(rows, np.intp)]
+        return _Rows(self._files, self._column, self._n_rows, chosen, self._read)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Tell another process which files to open: only those that have some of the rows."""
+        starts = np.cumsum([0, *self._n_rows])
+        of = np.searchsorted(starts, self._rows, side="right") - 1
+        used, place = np.unique(of, return_inverse=True)
+        n_rows = tuple(int(self._n_rows[number]) for number in used)
+        rows = self._rows - starts[of] + np.cumsum([0, *n_rows])[place]
+        files = tuple(self._files[number] for number in used)
+        return _reopened, (files, self._column, n_rows, rows)
+
+
+def _reopened(
+    files: tuple[Path, ...], column: str, n_rows: tuple[int, ...], rows: np.ndarray
+) -> _Rows:
+    return _Rows(files, column, n_rows, rows, _reader_again(files, column))
+
+
+@functools.lru_cache(maxsize=1)  # it keeps groups of rows, and the next rows are in the same
+def _reader_again(files: tuple[Path, ...], column: str) -> Callable[[int], io.BytesIO]:
+    import pyarrow.parquet as pq
+
+    return _reader([pq.ParquetFile(file) for file in files], column)
 
 
 def _splits(
