@@ -238,7 +238,7 @@ def test_processes_share_the_batches_of_one(
     images: np.ndarray, corruption: CorruptionConfig | None
 ) -> None:
     """Each has a part, padded with black to the same length; together they have the batch."""
-    asked = {"batch_size": 9, "shuffle_seed": SEED, "first_epoch": 2, "corruption": corruption}
+    asked: dict[str, Any] = {"batch_size": 9, "shuffle_seed": SEED, "corruption": corruption}
     alone = ReconstructionBatches(images, **asked)
     parts = [ReconstructionBatches(images, **asked, share=Share(i, 2, 4)) for i in range(2)]
     assert [part.num_batches for part in parts] == [3, 3]
