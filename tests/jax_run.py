@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import jax
 import keras
 import numpy as np
 
 import zscape
 from zscape.data.batches import ReconstructionBatches
+from zscape.data.images import epoch_order
 from zscape.nn.layers import NarrowConv2D, UpsampleConv2D
 from zscape.training.optimizer import ConvMuon
 
@@ -45,6 +47,33 @@ batches = ReconstructionBatches(images, batch_size=8, shuffle_seed=0)
 before = model.evaluate(batches, verbose=0)
 model.fit(batches, epochs=1, verbose=0)
 assert model.evaluate(batches, verbose=0) < before
+
+# Each epoch has its own batches, in their order.
+first_pixels: list[float] = []
+
+
+class Recorder(keras.Model):
+    """Writes down which batches it gets, and changes nothing."""
+
+    def call(self, inputs):
+        return inputs
+
+    def train_step(self, state, data):
+        jax.debug.callback(lambda value: first_pixels.append(float(value)), data[0][0, 0, 0, 0])
+        return {"loss": 0.0}, state
+
+
+recorder = Recorder()
+recorder.compile(loss="mse")
+ordered = ReconstructionBatches(images, batch_size=3, shuffle_seed=0)
+recorder.fit(ordered, epochs=3, shuffle=False, verbose=0)
+jax.effects_barrier()
+expected_pixels = [
+    float(images[epoch_order(16, 0, epoch)[start], 0, 0, 0]) / 255
+    for epoch in range(3)
+    for start in range(0, 16, 3)
+]
+np.testing.assert_allclose(first_pixels, expected_pixels, atol=1e-6)
 
 # The terms of a bottleneck come out of a step that has no side effects.
 for name, term in (("gaussian", "kl_nats"), ("vq", "usage_bits")):

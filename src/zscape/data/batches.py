@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -80,10 +81,14 @@ class ReconstructionBatches(keras.utils.PyDataset):
     ) -> None:
         if corruption and targets is not None:
             raise ConfigError("`corruption` and `targets` exclude each other; give one of the two.")
-        # From two workers on, Keras reads ahead by itself. With one it leaves that to tf.data,
-        # whose autotuner can hold up the end of an epoch until its next turn, which comes after
-        # 10 ms, 20 ms, 40 ms and so on up to a minute: some epochs then take twice as long.
-        super().__init__(workers=2)
+        # On TensorFlow Keras reads ahead by itself from two workers on. With one it leaves that to
+        # tf.data, whose autotuner can hold up the end of an epoch until its next turn, which comes
+        # after 10 ms, 20 ms, 40 ms and so on up to a minute: some epochs then take twice as long.
+        # On JAX those workers hand out batches of the epoch before, so we read ahead ourselves.
+        self._reads_ahead = keras.backend.backend() != "tensorflow"
+        super().__init__(workers=1 if self._reads_ahead else 2)
+        self._reader = ThreadPoolExecutor(1)
+        self._ahead: dict[tuple[int, int], Future[tuple[np.ndarray, np.ndarray]]] = {}
         self._images = images
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
@@ -109,7 +114,18 @@ class ReconstructionBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the inputs of batch `index` of this epoch, and the targets."""
         index += self._first_step
-        return self._pair(index, 1) if self._share.n_devices == 1 else self._part(index)
+        if not self._reads_ahead:
+            return self._batch(index)
+        found = self._ahead.pop((self._epoch, index), None)
+        batch = self._batch(index) if found is None else found.result()
+        following = index + 1
+        self._ahead.clear()
+        if following < self._first_step + self.num_batches:
+            self._ahead[self._epoch, following] = self._reader.submit(self._batch, following)
+        return batch
+
+    def _batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._pair(number, 1) if self._share.n_devices == 1 else self._part(number)
 
     @property
     def steps_per_call(self) -> int:

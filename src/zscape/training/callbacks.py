@@ -91,10 +91,10 @@ class RunKeeper(keras.callbacks.Callback):
 
     def _save_within(self, step: int) -> None:
         """Write a checkpoint in the midst of an epoch."""
-        model, state = self.model, self.state
+        model = self.model  # on JAX asking for it brings its variables up to date
         sums = [float(keras.ops.convert_to_numpy(variable.value)) for variable in self._sums]
         seconds = self._trained - self.started
-        within = dataclasses.replace(state, step=step, sums=sums, seconds=seconds)
+        within = dataclasses.replace(self.state, step=step, sums=sums, seconds=seconds)
         save_checkpoint(self._folder / "checkpoint" / "state.npz", model, within)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -73,7 +74,9 @@ def fit_autoencoder(
     if not is_warm:
         start_at_mean(model.decoder, mean_pixel(_first_images(dataset.train.clean, config.seed)))
     share = current_share()
-    batches = ReconstructionBatches(
+    # An object serves one `fit`.
+    new_batches = partial(
+        ReconstructionBatches,
         train,
         batch_size=config.batch_size,
         shuffle_seed=config.seed,
@@ -99,7 +102,7 @@ def fit_autoencoder(
         metrics=metrics,
         jit_compile=model.jit_compile,
         # Callbacks of the user's see every step, if they look at steps.
-        steps_per_execution=1 if any(map(_sees_steps, callbacks)) else batches.steps_per_call,
+        steps_per_execution=1 if any(map(_sees_steps, callbacks)) else new_batches().steps_per_call,
     )
     # A step that makes the optimizer's variables itself is traced twice, which takes seconds.
     model.optimizer.build(model.trainable_variables)
@@ -125,16 +128,14 @@ def fit_autoencoder(
         checkpoint_seconds=checkpoint_seconds,
         writes=is_first,
     )
-    start = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, _: batches.start_epoch(epoch, state.step)
-    )
     reports = EpochReports(keeper, reporter, config, lambda: mean_image_error(dataset.readable()))
     # What is left of an epoch is an epoch of fewer steps.
     ends = [*([state.epoch + 1] if state.step else []), config.epochs]
     try:
-        with _errors_of(dataset.decoding), taking_shares(model, batches, validation):
+        with _errors_of(dataset.decoding), taking_shares(model, new_batches(), validation):
             for end in ends:
-                batches.start_epoch(state.epoch, state.step)
+                batches = new_batches()
+                start = _starting(batches, state)
                 model.fit(
                     batches.for_fit(),
                     validation_data=validation,
@@ -160,6 +161,14 @@ def _sees_steps(callback: keras.callbacks.Callback) -> bool:
     return any(
         getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook)
         for hook in hooks
+    )
+
+
+def _starting(batches: ReconstructionBatches, state: TrainingState) -> keras.callbacks.Callback:
+    """Go to where the training stands, now and whenever an epoch begins."""
+    batches.start_epoch(state.epoch, state.step)
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: batches.start_epoch(epoch, state.step)
     )
 
 
