@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import keras
@@ -55,10 +56,10 @@ first_pixels: list[float] = []
 class Recorder(keras.Model):
     """Writes down which batches it gets, and changes nothing."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         return inputs
 
-    def train_step(self, state, data):
+    def train_step(self, state: Any, data: Any) -> Any:
         jax.debug.callback(lambda value: first_pixels.append(float(value)), data[0][0, 0, 0, 0])
         return {"loss": 0.0}, state
 
