@@ -140,3 +140,10 @@ def cores_per_worker(workers: int) -> int:
     cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     fitting = (n for n in range(1, max(cores, default=1) + 1))
     return max((n for n in fitting if sum(c // n for c in cores) >= workers), default=1)
+
+
+def free_cores(*, workers: int) -> tuple[int, float]:
+    """Return how many cores so many workers ask for, and how many of all are free."""
+    import ray
+
+    return workers * cores_per_worker(workers), ray.available_resources().get("CPU", 0.0)
