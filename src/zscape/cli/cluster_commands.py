@@ -13,7 +13,9 @@ from zscape.cli.terminal import BAD_INPUT, print_json, say, terminal_reporter
 
 
 def cluster(
-    action: Annotated[Literal["check"], Parameter(name="ACTION", help="What to do: look at all machines.")],
+    action: Annotated[
+        Literal["check"], Parameter(name="ACTION", help="What to do: look at all machines.")
+    ],
     address: Annotated[
         str | None,
         Parameter(

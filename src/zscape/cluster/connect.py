@@ -63,12 +63,12 @@ def connected(
         host = address.rpartition(":")[0]
         if _is_here(host):  # of several nodes on this machine the one that is meant
             options |= {"_node_ip_address": host}
-        if (Path.home() / ".ray" / "auth_token").exists():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` sets it
     if not is_verbose:
         logging.getLogger("ray").setLevel(level)
     try:
         _check_answers(address)
+        if address is not None and (Path.home() / ".ray" / "auth_token").exists():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` sets it
         ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         raise ClusterError(

@@ -239,7 +239,7 @@ def _test_training() -> Finding:
             progress_of=bool,
             reporter=hosts,
         )
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is what was to be found out
+    except Exception as error:  # whatever it is, it is what was to be found out
         return finding("bad", reason_of(error), "with -v Ray's own log has more")
     where = " and ".join(dict.fromkeys(hosts.names))
     if not np.isfinite(loss):
