@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from zscape.data.batches import ReconstructionBatches
+from zscape.data.batches import ReconstructionBatches, Share
 from zscape.errors import ConfigError
 from zscape.settings import CorruptionConfig
 
@@ -231,3 +231,38 @@ def test_without_a_seed_the_corruption_stays_the_same(images: np.ndarray) -> Non
     for one, other in zip(model.inputs[:5], model.inputs[5:], strict=True):
         np.testing.assert_array_equal(one, other)
     assert (model.inputs[0] - model.targets[0] != model.inputs[1] - model.targets[1]).any()
+
+
+@pytest.mark.parametrize("corruption", [None, NOISE])
+def test_processes_share_the_batches_of_one(
+    images: np.ndarray, corruption: CorruptionConfig | None
+) -> None:
+    """Each has a part, padded with black to the same length; together they have the batch."""
+    asked: dict[str, Any] = {"batch_size": 9, "shuffle_seed": SEED, "corruption": corruption}
+    alone = ReconstructionBatches(images, **asked)
+    parts = [ReconstructionBatches(images, **asked, share=Share(i, 2, 4)) for i in range(2)]
+    assert [part.num_batches for part in parts] == [3, 3]
+    for number in range(3):  # of 9, 9 and 5 images
+        for kind in range(2):
+            expected = alone[number][kind]
+            together = np.concatenate([part[number][kind] for part in parts])
+            assert len(parts[0][number][kind]) == len(parts[1][number][kind])
+            assert parts[0].n_images_by_length[len(together)] == len(expected)
+            np.testing.assert_array_equal(together[: len(expected)], expected)
+            assert not together[len(expected) :].any()
+
+
+def test_a_short_last_batch_is_told_from_a_whole_one(images: np.ndarray) -> None:
+    """Of 8 and 7 images, both of which four devices would have 8 of."""
+    batches = ReconstructionBatches(images, batch_size=8, share=Share(0, 1, 4))
+    assert batches.n_images_by_length == {8: 8, 12: 7}
+    assert [len(batches[i][0]) for i in range(3)] == [8, 8, 12]
+
+
+def test_the_rest_of_an_epoch_has_the_batches_that_are_left(images: np.ndarray) -> None:
+    batches = ReconstructionBatches(images, batch_size=5, shuffle_seed=SEED)
+    whole = [batches[i][0] for i in range(5)]
+    batches.start_epoch(0, step=3)
+    assert batches.num_batches == 2
+    for i in range(2):
+        np.testing.assert_array_equal(batches[i][0], whole[3 + i])

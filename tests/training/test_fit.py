@@ -181,6 +181,53 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(
     assert losses[0] != losses[2]
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C after a step of an epoch; both count from 0."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        super().__init__()
+        self.at, self.epoch = (epoch, step), 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if (self.epoch, batch) == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_in_the_midst_of_an_epoch(dataset: Dataset, tmp_path: Path) -> None:
+    """To the last bit, also where codes are random and the history has means over the epoch."""
+    weights, rows = [], []
+    config = TrainConfig(epochs=3, batch_size=32)
+    for name, stops in (("through", []), ("stopped", [(1, 3), (2, 0)])):
+        folder = tmp_path / name
+        folder.mkdir()
+        for stop in stops:
+            with pytest.raises(KeyboardInterrupt):
+                fit_autoencoder(
+                    small_model("gaussian"),
+                    dataset,
+                    config,
+                    folder,
+                    resume=True,
+                    checkpoint_seconds=1e-9,
+                    callbacks=[Interrupt(*stop)],
+                )
+        model = small_model("gaussian")
+        # The same steps in a call: how many there are is seen in the last bits.
+        state = fit_autoencoder(
+            model, dataset, config, folder, resume=True, callbacks=[keras.callbacks.Callback()]
+        )
+        weights.append(model.get_weights())
+        rows.append([{k: v for k, v in row.items() if "second" not in k} for row in state.history])
+    assert len(rows[0]) == 3
+    assert rows[0] == rows[1]
+    for through, stopped in zip(*weights, strict=True):
+        np.testing.assert_array_equal(through, stopped)
+
+
 def small_model(text: str) -> Autoencoder:
     network = NetworkConfig(preset="classic", latent_dim=2)
     return build_autoencoder((8, 8, 1), network, BottleneckConfig.parse(text))

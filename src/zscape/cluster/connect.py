@@ -21,9 +21,11 @@ _SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what it will do by itself; saves a warning
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_worker_niceness": "0",  # else a worker waits for whatever this machine does besides
 }
+_SETTINGS_HERE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}  # a process more, of no use here
 # Ray prints to stdout that a process ended, which we tell; it reads this when it is imported.
-_QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": ".", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+_QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 # What a worker on another machine must have as it is here. A Ray of this machine inherits all.
 _PASSED_ON = ("KERAS_", "ZSCAPE_", "TF_", "XLA_", "JAX_", "ONEDNN_", "AWS_", "HF_", "GOOGLE_")
 _CONNECT_SECONDS = 10.0
@@ -47,7 +49,12 @@ def connected(
         ClusterError: no cluster answers, its versions differ, or it has too few GPUs.
     """
     is_verbose = "ZSCAPE_VERBOSE" in os.environ
-    for name, value in {**_SETTINGS, **({} if is_verbose else _QUIET)}.items():
+    settings = {
+        **_SETTINGS,
+        **({} if address else _SETTINGS_HERE),
+        **({} if is_verbose else _QUIET),
+    }
+    for name, value in settings.items():
         os.environ.setdefault(name, value)
     require("ray", extra="cluster")
     import ray

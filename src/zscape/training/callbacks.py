@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class RunKeeper(keras.callbacks.Callback):
         state: where the training stands; this callback moves it on.
         patience: epochs without a better validation loss after which training stops.
         n_images: training images in an epoch, for the images per second in the history.
+        sums: the variables that the means over an epoch are made of.
         checkpoint_seconds: the time between checkpoints within an epoch.
         writes: whether this process writes the files; others only count.
     """
@@ -46,6 +47,7 @@ class RunKeeper(keras.callbacks.Callback):
         *,
         patience: int,
         n_images: int,
+        sums: Sequence[keras.Variable],
         checkpoint_seconds: float,
         writes: bool = True,
     ) -> None:
@@ -54,6 +56,7 @@ class RunKeeper(keras.callbacks.Callback):
         self._folder = folder
         self._patience = patience
         self.n_images = n_images
+        self._sums = sums
         self._checkpoint_seconds = checkpoint_seconds
         self._writes = writes
         self.started = 0.0
@@ -70,7 +73,7 @@ class RunKeeper(keras.callbacks.Callback):
         self.first_step = state.step
         self._next_check = 0
         if state.step:
-            for variable, value in zip(self.model.metrics_variables, state.sums, strict=True):
+            for variable, value in zip(self._sums, state.sums, strict=True):
                 variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -89,7 +92,7 @@ class RunKeeper(keras.callbacks.Callback):
     def _save_within(self, step: int) -> None:
         """Write a checkpoint in the midst of an epoch."""
         model, state = self.model, self.state
-        sums = [float(keras.ops.convert_to_numpy(v.value)) for v in model.metrics_variables]
+        sums = [float(keras.ops.convert_to_numpy(variable.value)) for variable in self._sums]
         seconds = self._trained - self.started
         within = dataclasses.replace(state, step=step, sums=sums, seconds=seconds)
         save_checkpoint(self._folder / "checkpoint" / "state.npz", model, within)

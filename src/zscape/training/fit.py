@@ -91,11 +91,12 @@ def fit_autoencoder(
         targets=dataset.validation.targets,
         share=share,
     )
+    # Without other terms it is the loss itself.
+    metrics = [keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else []
     model.compile(
         optimizer=build_optimizer(config, steps),
         loss="mean_squared_error",
-        # Without other terms it is the loss itself.
-        metrics=[keras.metrics.MeanSquaredError(RECONSTRUCTION)] if model.bottleneck.terms else [],
+        metrics=metrics,
         jit_compile=model.jit_compile,
         # Callbacks of the user's see every step.
         steps_per_execution=1 if callbacks else batches.steps_per_call,
@@ -118,6 +119,8 @@ def fit_autoencoder(
         state,
         patience=config.patience,
         n_images=n_images,
+        # Keras counts those of `compile` only after the first step.
+        sums=[variable for metric in (*model.metrics, *metrics) for variable in metric.variables],
         checkpoint_seconds=checkpoint_seconds,
         writes=is_first,
     )
