@@ -111,11 +111,12 @@ def test_the_log_of_ray_is_asked_for(
     monkeypatch.setenv("ZSCAPE_VERBOSE", "")  # so that it is as before afterwards
     monkeypatch.delenv("ZSCAPE_VERBOSE")
     seen: list[str | None] = []
-    monkeypatch.setattr(
-        cluster_check,
-        "check_cluster",
-        lambda address, reporter: seen.append(os.environ.get("ZSCAPE_VERBOSE")) or [],
-    )
+
+    def check(address: str | None, reporter: Reporter) -> list[Finding]:
+        seen.append(os.environ.get("ZSCAPE_VERBOSE"))
+        return []
+
+    monkeypatch.setattr(cluster_check, "check_cluster", check)
     zscape("cluster", "check")
     zscape("cluster", flag, "check")
     assert seen == [None, "1"]
@@ -123,6 +124,7 @@ def test_the_log_of_ray_is_asked_for(
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
+@pytest.mark.filterwarnings("ignore:.use_\\w+. is deprecated")  # Ray's own use of it
 def test_this_machine_trains_in_two_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

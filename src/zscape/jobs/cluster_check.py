@@ -262,7 +262,8 @@ def _train_a_little(member: Member) -> None:
     from zscape.training.processes import joined, spread
 
     rows, columns, radii = np.ogrid[-4:4, -4:4, 1:65]
-    discs = np.uint8(255 * (np.hypot(rows, columns) < radii / 16)).transpose(2, 0, 1)
+    inside = np.hypot(rows, columns) < radii / 16
+    discs = 255 * inside.transpose(2, 0, 1).astype(np.uint8)  # (64, 8, 8)
     place = Place(member.index, member.n_members, member.coordinator)
     with joined(place), spread(), tempfile.TemporaryDirectory() as scratch:
         model = build_autoencoder((8, 8, 1), NetworkConfig(preset="classic"), seed=0)
