@@ -70,6 +70,7 @@ NEEDED = [
     ("tenacity", "remote", "zscape.load_run('memory://run')"),
     ("s3fs", "remote", ["encode", "RUN", "DATA", "-o", "s3://bucket/codes.npz"]),
     ("aiohttp", "remote", "zscape.load_images('https://example.org/a.npz')"),
+    ("optuna", "tune", ["tune", "DATA", "--trials", "1", "--out", "OUT"]),
     ("tensorboard", "tensorboard", ["train", "DATA", "--out", "OUT", "--tensorboard"]),
     ("tensorboard", "tensorboard", "zscape.train('DATA', out='OUT', tensorboard=True)"),
 ]  # fmt: skip

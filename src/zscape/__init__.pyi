@@ -24,6 +24,7 @@ from .jobs.interpolate import interpolate as interpolate
 from .jobs.interpolate import traverse as traverse
 from .jobs.report import write_report as write_report
 from .jobs.train import train as train
+from .jobs.tune import tune as tune
 from .latent.densities import Density as Density
 from .latent.densities import register_density as register_density
 from .model import Autoencoder as Autoencoder

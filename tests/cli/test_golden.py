@@ -18,6 +18,7 @@ NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
 COMMANDS = {
     "help.txt": "--help",
     "help-train.txt": "train --help",
+    "help-tune.txt": "tune --help",
     "help-generate.txt": "generate --help",
     "help-encode.txt": "encode --help",
     "info.txt": "info run",

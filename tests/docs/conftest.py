@@ -51,7 +51,13 @@ def names(without_trace: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         preset = {} if "encoder" in options else {"preset": "classic"}
         return train(data, **{**preset, "epochs": 1, "limit": 40, **options})
 
+    tune = zscape.tune
+
+    def quick_search(data: Any, trials: int = 40, **options: Any) -> Any:
+        return tune(data, 1, **{**options, "preset": "classic", "epochs": 1, "limit": 40})
+
     monkeypatch.setattr(zscape, "train", quick)
+    monkeypatch.setattr(zscape, "tune", quick_search)
     monkeypatch.setattr("zscape.latent.densities.flow.N_STEPS", 5)
     shutil.copytree(ROOT / "tests" / "runs" / "classic-plain", "runs/mnist-fast-10d")
     run = zscape.load_run("runs/mnist-fast-10d")
@@ -62,6 +68,7 @@ def names(without_trace: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return {
         "zscape": zscape,
         "train": quick,
+        "tune": quick_search,
         "AnomalyDetector": partial(
             zscape.AnomalyDetector, preset="classic", epochs=1, threshold=0.9
         ),

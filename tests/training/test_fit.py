@@ -201,7 +201,7 @@ def test_a_training_goes_on_in_the_midst_of_an_epoch(dataset: Dataset, tmp_path:
     """To the last bit, also where codes are random and the history has means over the epoch."""
     weights, rows = [], []
     config = TrainConfig(epochs=3, batch_size=32)
-    for name, stops in (("through", []), ("stopped", [(1, 3), (2, 0)])):
+    for name, stops in (("through", []), ("stopped", [(0, 2), (1, 3), (2, 0)])):
         folder = tmp_path / name
         folder.mkdir()
         for stop in stops:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError, convert
 
 from zscape import __version__
-from zscape.cli import cluster_commands, commands, latent_commands, options
+from zscape.cli import cluster_commands, commands, latent_commands, options, search_commands
 from zscape.cli.terminal import BAD_INPUT, name_flags
 from zscape.errors import ConfigError
 from zscape.registry import load_plugin
@@ -48,13 +48,11 @@ app = App(
         "the log of Ray is shown as well."
     ),
 )
-for verb in (*commands.VERBS, *latent_commands.VERBS, *cluster_commands.VERBS):
+_VERBS = (*commands.VERBS, *search_commands.VERBS, *latent_commands.VERBS)
+for verb in (*_VERBS, *cluster_commands.VERBS):
     app.command(verb, name=verb.__name__.rstrip("_"))
 app.register_install_completion_command()
-_OF_RUNS = {verb.__name__.rstrip("_") for verb in (*commands.VERBS, *latent_commands.VERBS)} - {
-    "train",
-    "report",
-}
+_OF_RUNS = {verb.__name__.rstrip("_") for verb in _VERBS} - {"train", "tune", "report"}
 
 _PLUGIN, _DATA, _VERBOSE = "--plugin", "--data", ("-v", "--verbose")
 

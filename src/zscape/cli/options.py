@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 
@@ -70,12 +70,17 @@ Cluster = Annotated[
 Seed = Annotated[int, Parameter(help="Seed of the draws.")]
 
 
-def train_flags() -> type[Any]:
-    """Return a dataclass with all that `zscape train` takes; None stands for what is not given."""
+def train_flags(name: str = "TrainFlags", without: Collection[str] = ()) -> type[Any]:
+    """Return a dataclass with all that `zscape train` takes; None stands for what is not given.
+
+    Args:
+        name: of the class.
+        without: names of settings that the command does not take.
+    """
     hints, texts = get_type_hints(TrainOptions, include_extras=True), _help()
     fields = []
     for entry in dataclasses.fields(TrainOptions):
-        if entry.name in PYTHON_ONLY:
+        if entry.name in (*PYTHON_ONLY, *without):
             continue
         kind, marks = unwrapped(hints[entry.name])
         words = [texts[entry.name], *_names(entry.name)]
@@ -86,7 +91,7 @@ def train_flags() -> type[Any]:
         parameter = Parameter(help=" ".join(words), show_default=False)
         kind = _FLAG_TYPES.get(entry.name, kind)
         fields.append((entry.name, Annotated[kind | None, parameter], _unset()))
-    made = dataclasses.make_dataclass("TrainFlags", fields, kw_only=True, frozen=True)
+    made = dataclasses.make_dataclass(name, fields, kw_only=True, frozen=True)
     made.__module__ = __name__  # cyclopts takes the classes of `types` for simple ones
     return Parameter(name="*")(made)
 

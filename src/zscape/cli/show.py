@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zscape.evaluation.generation import ClassShares
     from zscape.evaluation.results import GenerationResults
     from zscape.jobs.cluster_check import Finding
+    from zscape.jobs.tune_results import Tuned
     from zscape.runs import Run
 
 
@@ -114,6 +115,20 @@ def _print_generated(found: GenerationResults) -> None:
     _print_table((title, ""), generation_rows(found))
     if found.classes is not None:
         _print_classes(found.classes)
+
+
+def print_search(found: Tuned) -> None:
+    """Print the best trials of a search, what matters, and the command that trains the best."""
+    from zscape.jobs.tune_results import ranking
+
+    _print_table(*ranking(found))
+    if found.importances:
+        shares = (
+            f"{name.replace('_', ' ')} {100 * v:.0f} %" for name, v in found.importances.items()
+        )
+        print(f"what matters: {', '.join(shares)}")
+    print(f"report: {found.path / 'report.html'}")
+    print(f"train the best again: {found.command(found.best)}")
 
 
 def anomalies_text(done: Mapping[str, Any], out: Path) -> str:

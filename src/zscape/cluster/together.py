@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zscape.cluster.connect import cores_per_worker, host_name
-from zscape.errors import ClusterError, reason_of
+from zscape.errors import ClusterError, ZscapeError, reason_of
 from zscape.reporter import Reporter
 
 # In which no process moved on; at the start programs are compiled, and data are read.
@@ -174,7 +174,7 @@ def _run_member(config: dict[str, Any]) -> None:
     except Exception as error:
         # JAX raises what it hears of other processes; only these can be mended by a new start.
         if not type(error).__module__.startswith("jax"):
-            ray.get(mailbox.fail.remote(error, f"worker {index + 1} on {host_name()}"))
+            ray.get(mailbox.fail.remote(index, error))
         raise
     finally:
         is_alone.set()
@@ -316,11 +316,13 @@ class _Mailbox:
         """Keep a note for the next start."""
         self._note = note
 
-    def fail(self, error: BaseException, who: str) -> None:
-        """Note what ends the work; the first error counts."""
-        if self._error is None:
-            self._error = error
-            self._say(f"{who} cannot go on", "warn")
+    def fail(self, index: int, error: BaseException) -> None:
+        """Note what ends the work: the first error, or that of number 0, which others follow."""
+        if self._error is not None and index:
+            return
+        if index and isinstance(error, ZscapeError):
+            error = type(error)(f"worker {index + 1} on {self._hosts[index]}: {error}")
+        self._error = error
 
     def result(self) -> tuple[Any, BaseException | None]:
         """Return what was kept, and what ended the work before its time."""

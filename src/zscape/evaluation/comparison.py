@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from zscape.data.images import NO_LABEL, as_float
 from zscape.evaluation.denoising import DenoisingEvaluation
 from zscape.evaluation.health import LatentHealth, latent_health
 from zscape.evaluation.labels import is_labelled, labels_as_in
-from zscape.evaluation.metrics import METRICS, Coded, Values, measure, units
+from zscape.evaluation.metrics import METRICS, Coded, Metric, Values, measure, units
 from zscape.evaluation.reconstruction import compression_ratio
 from zscape.evaluation.seen import count_seen, seen_warning
 from zscape.files import plain_json
@@ -72,13 +72,14 @@ def evaluate_model(
     baseline: PcaBaseline | None,
     neighbours: Images | None,
     notes: tuple[str, ...] = (),
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> Evaluation:
     """Measure reconstructions and codes of `model` on `images`, which `data` names for the reader.
 
     The baseline is PCA fitted to the training images. `neighbours` are the training images: the
     classifiers of codes learn from them, and without them, or without labels, the accuracies are
     None; images that are among them are counted as seen. `notes` say what the caller could not
-    provide, a sentence each.
+    provide, a sentence each. Of `metrics` some can be left out.
     """
     n_seen = None if neighbours is None else count_seen(images.images, neighbours.images)
     images, left_out = _labelled_alike(images, neighbours)
@@ -87,9 +88,9 @@ def evaluate_model(
         neighbours, left_out = None, (f"{reason}, {_NOT_CLASSIFIED}",)
     unit_scale = model.bottleneck.unit_scale
     coded = _coded(model, images, neighbours, model.latent_dim, unit_scale=unit_scale)
-    values, pca = measure(METRICS, coded), None
+    values, pca = measure(metrics, coded), None
     if baseline is not None:
-        pca = measure(METRICS, _coded(baseline, images, neighbours, baseline.n_components_))
+        pca = measure(metrics, _coded(baseline, images, neighbours, baseline.n_components_))
     health = latent_health(coded.codes)
     return Evaluation(
         data=data,
@@ -174,7 +175,7 @@ def _coded(
 
 def _not_learned(model: Values, pca: Values | None) -> list[str]:
     """Return a warning if the model does not beat PCA."""
-    own, linear = model["mse"], (pca or {}).get("mse")
+    own, linear = model.get("mse"), (pca or {}).get("mse")
     if own is None or linear is None or own <= linear:
         return []
     return [

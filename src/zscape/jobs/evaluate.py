@@ -49,7 +49,7 @@ def evaluate(run: Run, data: str | Path | ImageStore | Images | None = None) -> 
     notes = []
     if images.skipped:
         notes.append(f"{len(images.skipped):,} files of the folder were left out.")
-    if (most := _affordable(images)) < len(images):
+    if (most := affordable(images)) < len(images):
         notes.append(f"Measured on {most:,} of {len(images):,} images, drawn at random.")
         images = images.some(most)
     if run.config.reading.target is not None:
@@ -113,7 +113,7 @@ def _images(run: Run, data: str | Path | ImageStore | Images | None) -> tuple[Im
     return images, f"{name}, {images.part} split" if images.part else name
 
 
-def _affordable(images: Images) -> int:
+def affordable(images: Images) -> int:
     """Return how many of the images may be in memory at a time."""
     return max(1, MAX_VALUES * len(images) // images.images.size)
 
@@ -145,7 +145,7 @@ def _baseline(run: Run, train: Images | None) -> PcaBaseline | None:
         return baseline
     if train is None:
         return None
-    baseline = PcaBaseline(run.model.n_code_values).fit(train.some(_affordable(train)).clean)
+    baseline = PcaBaseline(run.model.n_code_values).fit(train.some(affordable(train)).clean)
     write_atomically(path, partial(baseline.save, images=name))
     return baseline
 

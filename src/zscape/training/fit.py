@@ -98,8 +98,8 @@ def fit_autoencoder(
         loss="mean_squared_error",
         metrics=metrics,
         jit_compile=model.jit_compile,
-        # Callbacks of the user's see every step.
-        steps_per_execution=1 if callbacks else batches.steps_per_call,
+        # Callbacks of the user's see every step, if they look at steps.
+        steps_per_execution=1 if any(map(_sees_steps, callbacks)) else batches.steps_per_call,
     )
     # A step that makes the optimizer's variables itself is traced twice, which takes seconds.
     model.optimizer.build(model.trainable_variables)
@@ -108,8 +108,9 @@ def fit_autoencoder(
     state = TrainingState()
     if resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, model)
-        # A kill right after the checkpoint was written left the history one row behind.
-        write_history(folder / "history.csv", state.history)
+        if state.history and share.process == 0:
+            # A kill right after the checkpoint was written left the history one row behind.
+            write_history(folder / "history.csv", state.history)
     if state.epoch >= config.epochs or state.wait >= config.patience:
         return state  # it had come to its end
 
@@ -149,6 +150,17 @@ def fit_autoencoder(
     finally:
         reporter.close()
     return state
+
+
+def _sees_steps(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback does something at each step, not only at each epoch."""
+    base = keras.callbacks.Callback
+    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+    # A `LambdaCallback` has functions in place of methods.
+    return any(
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook)
+        for hook in hooks
+    )
 
 
 @contextmanager

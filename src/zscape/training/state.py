@@ -91,6 +91,17 @@ def load_checkpoint(path: Path, model: keras.Model) -> TrainingState:
         ) from error
 
 
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Return the rows of the finished epochs in a checkpoint, none where there is no checkpoint."""
+    if not path.exists():
+        return []
+    try:
+        state = json.loads(str(load_arrays(path)["state"]))
+        return msgspec.convert(state["history"], list[dict[str, float]])
+    except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
+        raise RunError(f"{path} is damaged: {error}. Remove the run and train it again.") from error
+
+
 def _variables(model: keras.Model) -> list[keras.Variable]:
     # `variables`, unlike `weights`, includes the seed generators of random layers.
     return [*model.variables, *model.optimizer.variables]

@@ -70,7 +70,7 @@ def plot_loss(
     drawn = np.concatenate([*columns.values(), [] if baseline is None else [baseline]])
     if baseline is not None:
         axes.axhline(baseline, color=QUIET, linewidth=1.1, linestyle=(0, (6, 4)), label="PCA")
-        ends.append((baseline, f"PCA {_short(baseline)}", QUIET))
+        ends.append((baseline, f"PCA {short_number(baseline)}", QUIET))
     _scale_losses(axes, drawn[np.isfinite(drawn)])
     if best_epoch is not None:
         _mark_best(axes, best_epoch, epochs, columns["val_loss"])
@@ -102,7 +102,7 @@ def _scale_losses(axes: Axes, losses: np.ndarray) -> None:
         axes.set_yscale("log")
         subs = (1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=subs))
-        axes.yaxis.set_major_formatter(lambda value, _: _short(value))
+        axes.yaxis.set_major_formatter(lambda value, _: short_number(value))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0.0 if 0 <= low < 0.4 * high else None)
@@ -147,6 +147,6 @@ def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
         )  # fmt: skip
 
 
-def _short(value: float) -> str:
+def short_number(value: float) -> str:
     """Return a number in three significant digits, with a true minus sign."""
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
