@@ -61,7 +61,7 @@ class Member:
         """End this process, and the work with an error, though its main thread hangs."""
         import ray
 
-        ray.get(self._mailbox.fail.remote(error, f"worker {self.index + 1} on {host_name()}"))
+        ray.get(self._mailbox.fail.remote(self.index, error))
         os._exit(1)
 
     def reporter(self) -> Reporter:
