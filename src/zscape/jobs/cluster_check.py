@@ -136,7 +136,7 @@ def _describe_machine(folder: Path, token: str) -> dict[str, Any]:
 def _judge(answer: Answer, here: Mapping[str, str], token: str) -> Iterator[Finding]:
     """Yield what is to be said about one machine."""
     cores, gpus = (answer.resources.get(name, 0) for name in ("CPU", "GPU"))
-    there = f"{cores:.0f} cores, {gpus:.0f} GPUs"
+    there = f"{cores:.0f} core{'s' * (cores != 1)}, {gpus:.0f} GPU{'s' * (gpus != 1)}"
     if answer.found is None or answer.clock is None:
         remedy = "install there what is here, in the environment that Ray was started in"
         yield Finding(answer.address, "answer", "bad", answer.reason, remedy)
