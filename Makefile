@@ -83,6 +83,7 @@ bench: $(VENV)/.installed-dev ## Repeat the benchmarks
 	@$(PY) -m benchmarks.explorer
 	@$(PY) -m benchmarks.fuzz
 	@$(PY) -m benchmarks.cluster_encode
+	@$(PY) -m benchmarks.cluster_model
 	@$(PY) -m benchmarks.pages
 
 clean: ## Remove caches and built files; environment and runs stay

@@ -9,7 +9,7 @@ from typing import Any
 NAMES = (
     *("speed", "speed-avx2", "speed-gpu", "time_to_quality", "quality", "study", "recipe"),
     *("denoising", "generation", "anomalies", "soak", "explorer", "fuzz"),
-    "cluster",
+    *("cluster", "cluster_model"),
 )
 
 

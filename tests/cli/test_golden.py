@@ -21,6 +21,7 @@ COMMANDS = {
     "help-tune.txt": "tune --help",
     "help-generate.txt": "generate --help",
     "help-encode.txt": "encode --help",
+    "help-cluster.txt": "cluster --help",
     "info.txt": "info run",
     "info.json": "info run --json",
     "info-vq.txt": "info vq",

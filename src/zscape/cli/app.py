@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, get_args
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError, convert
 
 from zscape import __version__
-from zscape.cli import commands, latent_commands, options, search_commands
+from zscape.cli import cluster_commands, commands, latent_commands, options, search_commands
 from zscape.cli.terminal import BAD_INPUT, name_flags
 from zscape.errors import ConfigError
 from zscape.registry import load_plugin
@@ -43,16 +44,17 @@ app = App(
     help_epilogue=(
         "Every command also takes --plugin FILE, Python code that registers what is your own. "
         "Commands of a run also take --data DATA, where the run's own images are now if they were "
-        "moved or renamed; they are compared with those of the training."
+        "moved or renamed; they are compared with those of the training. With -v, or --verbose, "
+        "the log of Ray is shown as well."
     ),
 )
 _VERBS = (*commands.VERBS, *search_commands.VERBS, *latent_commands.VERBS)
-for verb in _VERBS:
+for verb in (*_VERBS, *cluster_commands.VERBS):
     app.command(verb, name=verb.__name__.rstrip("_"))
 app.register_install_completion_command()
 _OF_RUNS = {verb.__name__.rstrip("_") for verb in _VERBS} - {"train", "tune", "report"}
 
-_PLUGIN, _DATA = "--plugin", "--data"
+_PLUGIN, _DATA, _VERBOSE = "--plugin", "--data", ("-v", "--verbose")
 
 
 def run(words: Sequence[str]) -> None:
@@ -86,6 +88,8 @@ def _without_common(words: Sequence[str]) -> tuple[list[str], dict[str, list[str
         name, equals, value = word.partition("=")
         if word == "--":
             kept += [word, *rest]
+        elif word in _VERBOSE:
+            os.environ["ZSCAPE_VERBOSE"] = "1"
         elif name not in found:
             kept.append(word)
         else:

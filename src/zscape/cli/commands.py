@@ -263,7 +263,7 @@ def denoise(
     if not images:
         raise ConfigError("there are no IMAGES; name picture files, or folders of them.")
     out = to.folder()
-    opened = open_run(run, for_model=workers is None)
+    opened = open_run(run)
     from zscape.data.pictures import report_skipped
     from zscape.files import plain_json
     from zscape.jobs.denoise import write_denoised

@@ -74,7 +74,7 @@ def encode(
     ending, metadata = "" if to.is_folder else out.suffix.lower(), jobs.metadata_path(out)
     if ending == ".tsv":
         dataclasses.replace(to, out=metadata).file(".tsv")
-    opened = open_run(run, for_model=workers is None)
+    opened = open_run(run)
     if ending == ".npz":
         if workers is not None or cluster is not None:
             raise ConfigError(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zscape.evaluation.denoising import DenoisingEvaluation, Outcome
     from zscape.evaluation.generation import ClassShares
     from zscape.evaluation.results import GenerationResults
+    from zscape.jobs.cluster_check import Finding
     from zscape.jobs.tune_results import Tuned
     from zscape.runs import Run
 
@@ -56,6 +57,17 @@ def print_machine(facts: Mapping[str, Any]) -> None:
     print("measured: a large matrix product, which no training can exceed")
     for dtype, gflops in facts["peak_gflops"].items():
         _line(dtype, f"{gflops:,.0f} GFLOP/s")
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print what was found of each machine of a cluster, and what to do about it."""
+    machine = ""
+    for finding in findings:
+        if finding.machine != machine:
+            machine = finding.machine
+            print(machine)
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
+        print(f"  {finding.verdict:<8} {finding.what:<9} {finding.found}{remedy}")
 
 
 def print_evaluation(found: Evaluation, *, as_json: bool = False) -> None:

@@ -70,12 +70,12 @@ def connected(
         host = address.rpartition(":")[0]
         if _is_here(host):  # of several nodes on this machine the one that is meant
             options |= {"_node_ip_address": host}
-        if (Path.home() / ".ray" / "auth_token").exists():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` sets it
     if not is_verbose:
         logging.getLogger("ray").setLevel(level)
     try:
         _check_answers(address)
+        if address is not None and (Path.home() / ".ray" / "auth_token").exists():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` sets it
         ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         raise ClusterError(
@@ -147,3 +147,10 @@ def cores_per_worker(workers: int) -> int:
     cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     fitting = (n for n in range(1, max(cores, default=1) + 1))
     return max((n for n in fitting if sum(c // n for c in cores) >= workers), default=1)
+
+
+def free_cores(*, workers: int) -> tuple[int, float]:
+    """Return how many cores so many workers ask for, and how many of all are free."""
+    import ray
+
+    return workers * cores_per_worker(workers), ray.available_resources().get("CPU", 0.0)

@@ -57,6 +57,13 @@ class Member:
         """Say that from now on nobody waits for this process."""
         self._is_alone.set()
 
+    def give_up(self, error: BaseException) -> None:
+        """End this process, and the work with an error, though its main thread hangs."""
+        import ray
+
+        ray.get(self._mailbox.fail.remote(self.index, error))
+        os._exit(1)
+
     def reporter(self) -> Reporter:
         """Return what reports to who waits for the work; of others than number 0 it is silent."""
         return _Mail(self._mailbox, is_heard=self.index == 0)

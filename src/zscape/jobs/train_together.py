@@ -16,6 +16,7 @@ from zscape.remote import as_path, cache_root
 from zscape.reporter import default_reporter
 from zscape.runs import Run, load_run
 from zscape.settings import PlaceConfig
+from zscape.training.place import ENVIRONMENT, Place
 
 # Objects of this process, which others cannot have.
 _NOT_FOR_OTHERS = ("encoder", "decoder", "callbacks")
@@ -60,7 +61,7 @@ def train_together(data: Any, options: Mapping[str, Any], where: PlaceConfig) ->
             workers=workers,
             min_workers=where.min_workers,
             gpus_per_worker=where.gpus_per_worker,
-            environment={"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            environment=ENVIRONMENT,
             progress_of=_stand,
             reporter=reporter,
         )
@@ -80,7 +81,6 @@ def _train_as_member(data: Any, options: Mapping[str, Any], folder: Path, member
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
     from zscape.jobs.train import train_as_one_of
-    from zscape.training.place import Place
 
     if member.note is not None:  # what was asked for then was done then
         options = {**options, "out": member.note, "force": False, "resume": True}

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from zscape.errors import ConfigError
 from zscape.settings import PlaceConfig
 
+# Of each process that another one starts: they train by Keras on JAX.
+ENVIRONMENT = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
 
 @dataclass(frozen=True)
 class Place:
