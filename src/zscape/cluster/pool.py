@@ -89,11 +89,6 @@ class Pool(Generic[T]):
         make: makes what each process keeps; it is pickled, and called once in each.
         workers: how many processes, each with one core.
         reporter: is told which of them join and leave.
-
-    Example:
-        >>> with connected(None, workers=2, reporter=reporter):
-        ...     with Pool(partial(load_run, path), workers=2, reporter=reporter) as pool:
-        ...         codes = list(pool.map(encode, chunks))
     """
 
     def __init__(self, make: Callable[[], T], *, workers: int, reporter: Reporter) -> None:
