@@ -154,3 +154,11 @@ def free_cores(*, workers: int) -> tuple[int, float]:
     import ray
 
     return workers * cores_per_worker(workers), ray.available_resources().get("CPU", 0.0)
+
+
+def head_node() -> str:
+    """Return the identity of the machine that leads the cluster."""
+    import ray
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    return str(next(n["NodeID"] for n in nodes if "node:__internal_head__" in n["Resources"]))

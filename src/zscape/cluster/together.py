@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from zscape.cluster.connect import cores_per_worker, host_name
+from zscape.cluster.connect import cores_per_worker, head_node, host_name
 from zscape.errors import ClusterError, ZscapeError, reason_of
 from zscape.reporter import Reporter
 
@@ -105,8 +105,9 @@ def run_together(
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     n_cores = cores_per_worker(workers)
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    mailbox = ray.remote(num_cpus=0, scheduling_strategy=here)(_Mailbox).remote()
+    # Without the head there is no cluster, so what is there is not lost with a worker's machine.
+    head = NodeAffinitySchedulingStrategy(head_node(), soft=False)
+    mailbox = ray.remote(num_cpus=0, scheduling_strategy=head)(_Mailbox).remote()
     resources = {"CPU": n_cores, **({"GPU": gpus_per_worker} if gpus_per_worker else {})}
     stopped = threading.Event()
     relay = threading.Thread(target=_relay, args=(mailbox, reporter, stopped), daemon=True)
