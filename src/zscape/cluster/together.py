@@ -25,7 +25,6 @@ _MOST_NAMED = 8  # workers that are told of one by one
 _SETTINGS = {
     # A process that was stopped, or whose machine is gone, does not answer.
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": str(_HUNG_SECONDS),
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
 }
 
 
