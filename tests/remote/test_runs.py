@@ -66,7 +66,9 @@ def test_trained_there_as_here(trained: Trained, s3: Bucket) -> None:
     here = zscape.load_run(trained.two)
     same_run(run, here)
     stored = {key.removeprefix("runs/x/") for key in s3.files() if key.startswith("runs/x/")}
-    assert stored == files_of(trained.two)
+    # Other tests may have fitted densities to the codes of the local run.
+    local = {name for name in files_of(trained.two) if not name.startswith("density/")}
+    assert stored == local
     opened = zscape.load_run(s3.url("runs/x"))
     assert opened.config.source == data
     same_run(opened, here)

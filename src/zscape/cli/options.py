@@ -14,6 +14,7 @@ from zscape.cli.terminal import load_frameworks, print_json, say, terminal_repor
 from zscape.errors import ConfigError, RunError
 from zscape.files import check_can_be_written
 from zscape.registry import names_in
+from zscape.remote import is_remote
 from zscape.settings import Bounds, Shown, TrainOptions, unwrapped
 
 if TYPE_CHECKING:
@@ -266,8 +267,10 @@ class CodesOutput(Output):
 
     @property
     def is_folder(self) -> bool:
-        """Whether a folder is to be written."""
-        return not self.out.suffix or self.out.is_dir()
+        """Whether a folder is to be written: one without an ending, or one of codes."""
+        return not self.out.suffix or (
+            not is_remote(self.out) and (self.out / "_facts.json").is_file()
+        )
 
     @property
     def kind(self) -> str:  # type: ignore[override]
