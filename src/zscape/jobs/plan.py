@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zscape.data.corruptions import CORRUPTIONS
+from zscape.data.load import Reading
 from zscape.data.sources import resolve
 from zscape.errors import ConfigError, require
 from zscape.model import build_autoencoder
@@ -111,6 +112,17 @@ def picture_settings(data: Any, options: Mapping[str, Any]) -> PictureConfig | N
     if given:
         raise ConfigError(f"{given[0]} is for folders of pictures, which {data} is not.")
     return None
+
+
+def reading_of(options: Mapping[str, Any], known: Mapping[str, int] | None = None) -> Reading:
+    """Return how images are read, among options of `train`; `known` is as in `Reading`."""
+    return Reading(
+        white=options.get("white"),
+        validation=options.get("validation"),
+        test=options.get("test"),
+        target=options.get("target"),
+        known=known,
+    )
 
 
 def default_folder(config: RunConfig) -> Path:

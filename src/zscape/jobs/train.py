@@ -16,14 +16,14 @@ from filelock import FileLock
 from zscape.data.alike import N_BORDERS, border
 from zscape.data.corruptions import CORRUPTIONS
 from zscape.data.images import Dataset, Images, epoch_order
-from zscape.data.load import Reading, load_dataset
+from zscape.data.load import load_dataset
 from zscape.data.pictures import Skipped, report_skipped
 from zscape.data.sources import resolve
 from zscape.data.white import white_of_model
 from zscape.errors import ConfigError, DataError, RunError, ZscapeError
 from zscape.files import check_can_be_written
 from zscape.jobs.evaluate import write_results
-from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training
+from zscape.jobs.plan import Plan, default_folder, picture_settings, plan_training, reading_of
 from zscape.model import Autoencoder, build_autoencoder
 from zscape.nn.bottlenecks import BOTTLENECKS
 from zscape.nn.presets import PRESETS
@@ -203,13 +203,7 @@ def _load(
             seed=plan.training.seed,
             limit=plan.training.limit,
             pictures=picture_settings(data, options),
-            reading=Reading(
-                white=options.get("white"),
-                validation=options.get("validation"),
-                test=options.get("test"),
-                target=options.get("target"),
-                known=known_pictures(as_path(out)) if resume and out else None,
-            ),
+            reading=reading_of(options, known_pictures(as_path(out)) if resume and out else None),
             progress=progress,
             wait=place is not None,
         )

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from zscape.data.images import Dataset
-from zscape.data.load import Reading, load_dataset
+from zscape.data.load import load_dataset
 from zscape.data.sources import resolve
 from zscape.errors import ConfigError, require
 from zscape.evaluation.metrics import METRICS, Metric
 from zscape.jobs.evaluate import refresh
-from zscape.jobs.plan import picture_settings, plan_training
+from zscape.jobs.plan import picture_settings, plan_training, reading_of
 from zscape.jobs.train import Data, Interrupted
 from zscape.jobs.tune_folder import open_study
 from zscape.jobs.tune_results import Trial, Tuned, write_search
@@ -185,12 +185,7 @@ def _loaded(data: Data, fixed: Mapping[str, Any], reporter: Reporter) -> Iterato
         seed=training.seed,
         limit=training.limit,
         pictures=picture_settings(data, fixed),
-        reading=Reading(
-            white=fixed.get("white"),
-            validation=fixed.get("validation"),
-            test=fixed.get("test"),
-            target=fixed.get("target"),
-        ),
+        reading=reading_of(fixed),
         progress=progress,
         wait=False,
     ) as dataset:
